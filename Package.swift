@@ -1,0 +1,87 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// libtorch is unpacked into the package by `make setup`; LIBTORCH names another copy.
+let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.libtorch"
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "flux2",
+    platforms: [.macOS(.v14)],
+    products: [
+        .executable(name: "flux2", targets: ["FluxCLI"]),
+        .library(name: "Flux2", targets: ["Flux2"]),
+        .library(name: "Torch", targets: ["Torch"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        // Engine
+        .target(
+            name: "CTorch",
+            cxxSettings: [
+                .unsafeFlags([
+                    "-O2",
+                    "-isystem", libtorch + "/include",
+                    "-isystem", libtorch + "/include/torch/csrc/api/include",
+                ])
+            ],
+            linkerSettings: [
+                .unsafeFlags([
+                    "-L" + libtorch + "/lib", "-Xlinker", "-rpath", "-Xlinker", libtorch + "/lib",
+                ]),
+                .linkedLibrary("torch_cpu"),
+                .linkedLibrary("c10"),
+                .linkedLibrary("m", .when(platforms: [.linux])),
+                .linkedLibrary("dl", .when(platforms: [.linux])),
+            ]),
+        .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: strict),
+
+        // Formats, without the engine
+        .target(name: "Files", swiftSettings: strict),
+        .target(name: "Safetensors", dependencies: ["Files"], swiftSettings: strict),
+        .target(name: "Tokenization", swiftSettings: strict),
+        .target(
+            name: "CImageCodecs",
+            linkerSettings: [
+                .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("webp"),
+            ]),
+        .target(name: "Imaging", dependencies: ["CImageCodecs", "Files"], swiftSettings: strict),
+
+        // FLUX.2
+        .target(
+            name: "Residency", dependencies: ["Torch", "Safetensors"], swiftSettings: strict),
+        .target(name: "FluxModels", dependencies: ["Torch"], swiftSettings: strict),
+        .target(
+            name: "Flux2",
+            dependencies: [
+                "FluxModels", "Residency", "Torch", "Safetensors", "Tokenization", "Imaging",
+                "Files",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "FluxCLI",
+            dependencies: [
+                "Flux2", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["FluxModels", "Residency", "Safetensors", "Torch"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "TorchTests", dependencies: ["Torch"], swiftSettings: strict),
+        .testTarget(
+            name: "GoldenTests",
+            dependencies: ["Flux2", "FluxModels", "Imaging", "TestSupport", "Torch"],
+            exclude: [], swiftSettings: strict),
+    ],
+    cxxLanguageStandard: .cxx20
+)

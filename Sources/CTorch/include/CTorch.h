@@ -1,0 +1,192 @@
+// libtorch behind plain C: opaque handles, a status from every call, results through
+// out-parameters. Nothing is thrown across this border.
+//
+// A ct_tensor or ct_generator that a function writes is owned by the caller and given back with
+// ct_tensor_release or ct_generator_release. Arguments are borrowed for the length of the call.
+#ifndef CTORCH_H
+#define CTORCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ct_tensor_opaque *ct_tensor;
+typedef struct ct_generator_opaque *ct_generator;
+
+typedef enum {
+  CT_OK = 0,
+  CT_ERROR = 1,
+  CT_OUT_OF_MEMORY = 2,
+  CT_NOT_IMPLEMENTED = 3,
+} ct_status;
+
+// The numbers are libtorch's own; tensor.cpp asserts it.
+typedef enum {
+  CT_UINT8 = 0,
+  CT_INT8 = 1,
+  CT_INT16 = 2,
+  CT_INT32 = 3,
+  CT_INT64 = 4,
+  CT_FLOAT16 = 5,
+  CT_FLOAT32 = 6,
+  CT_FLOAT64 = 7,
+  CT_COMPLEX64 = 9,
+  CT_BOOL = 11,
+  CT_BFLOAT16 = 15,
+  CT_FLOAT8_E5M2 = 23,
+  CT_FLOAT8_E4M3FN = 24,
+} ct_dtype;
+
+typedef enum { CT_CPU = 0, CT_CUDA = 1, CT_MPS = 13 } ct_device_type;
+
+typedef struct {
+  ct_device_type type;
+  int32_t index;  // -1: the current one
+} ct_device;
+
+// The message of the last failed call on this thread; valid until the next one.
+const char *ct_last_error(void);
+
+// --- tensor.cpp: life, layout, bytes -------------------------------------------------------------
+
+void ct_tensor_release(ct_tensor t);
+int64_t ct_tensor_rank(ct_tensor t);
+int64_t ct_tensor_size(ct_tensor t, int64_t axis);
+int64_t ct_tensor_stride(ct_tensor t, int64_t axis);
+int64_t ct_tensor_count(ct_tensor t);
+int32_t ct_tensor_dtype(ct_tensor t);  // libtorch's number, which may be none of ct_dtype
+ct_device ct_tensor_device(ct_tensor t);
+bool ct_tensor_is_contiguous(ct_tensor t);
+ct_status ct_tensor_data(ct_tensor t, void **out);
+
+ct_status ct_empty(const int64_t *sizes, size_t rank, ct_dtype dtype, ct_device device, ct_tensor *out);
+ct_status ct_full(const int64_t *sizes, size_t rank, double value, ct_dtype dtype, ct_device device, ct_tensor *out);
+ct_status ct_arange(double start, double end, double step, ct_dtype dtype, ct_device device, ct_tensor *out);
+ct_status ct_linspace(double start, double end, int64_t count, ct_dtype dtype, ct_device device, ct_tensor *out);
+// Borrows host memory, which must stay valid and unchanged until `release(context)` is called.
+ct_status ct_from_memory(const void *data, const int64_t *sizes, size_t rank, ct_dtype dtype,
+                         void (*release)(void *), void *context, ct_tensor *out);
+ct_status ct_to(ct_tensor t, ct_dtype dtype, ct_device device, bool copy, ct_tensor *out);
+ct_status ct_contiguous(ct_tensor t, ct_tensor *out);
+ct_status ct_channels_last(ct_tensor t, ct_tensor *out);
+ct_status ct_clone(ct_tensor t, ct_tensor *out);
+ct_status ct_copy_(ct_tensor target, ct_tensor source);
+ct_status ct_view_dtype(ct_tensor t, ct_dtype dtype, ct_tensor *out);
+ct_status ct_item(ct_tensor t, double *out);
+
+// --- shape.cpp -----------------------------------------------------------------------------------
+
+ct_status ct_reshape(ct_tensor t, const int64_t *sizes, size_t rank, ct_tensor *out);
+ct_status ct_permute(ct_tensor t, const int64_t *axes, size_t rank, ct_tensor *out);
+ct_status ct_expand(ct_tensor t, const int64_t *sizes, size_t rank, ct_tensor *out);
+ct_status ct_transpose(ct_tensor t, int64_t a, int64_t b, ct_tensor *out);
+ct_status ct_unsqueeze(ct_tensor t, int64_t axis, ct_tensor *out);
+ct_status ct_squeeze(ct_tensor t, int64_t axis, ct_tensor *out);
+ct_status ct_select(ct_tensor t, int64_t axis, int64_t index, ct_tensor *out);
+ct_status ct_slice(ct_tensor t, int64_t axis, int64_t start, int64_t end, int64_t step, ct_tensor *out);
+ct_status ct_index_select(ct_tensor t, int64_t axis, ct_tensor index, ct_tensor *out);
+ct_status ct_cat(const ct_tensor *ts, size_t count, int64_t axis, ct_tensor *out);
+ct_status ct_stack(const ct_tensor *ts, size_t count, int64_t axis, ct_tensor *out);
+ct_status ct_pad_constant(ct_tensor t, const int64_t *widths, size_t count, double value, ct_tensor *out);
+ct_status ct_pad_reflect(ct_tensor t, const int64_t *widths, size_t count, ct_tensor *out);
+// Pairs of the last axis as complex numbers and back, without copying.
+ct_status ct_view_as_complex(ct_tensor t, ct_tensor *out);
+ct_status ct_view_as_real(ct_tensor t, ct_tensor *out);
+ct_status ct_tril(ct_tensor t, int64_t diagonal, ct_tensor *out);
+ct_status ct_where(ct_tensor condition, ct_tensor a, ct_tensor b, ct_tensor *out);
+
+// --- math.cpp ------------------------------------------------------------------------------------
+
+#define CT_UNARY_FUNCTIONS(X) \
+  X(neg) X(abs) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(silu) \
+  X(floor) X(round) X(square) X(isfinite) X(logical_not)
+#define CT_BINARY_FUNCTIONS(X) \
+  X(add) X(sub) X(mul) X(div) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(logical_and) X(maximum) X(minimum)
+#define CT_SCALAR_FUNCTIONS(X) X(add) X(sub) X(mul) X(div) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(pow)
+
+#define CT_DECLARE(name) ct_status ct_##name(ct_tensor t, ct_tensor *out);
+CT_UNARY_FUNCTIONS(CT_DECLARE)
+#undef CT_DECLARE
+#define CT_DECLARE(name) ct_status ct_##name(ct_tensor a, ct_tensor b, ct_tensor *out);
+CT_BINARY_FUNCTIONS(CT_DECLARE)
+#undef CT_DECLARE
+#define CT_DECLARE(name) ct_status ct_##name##_scalar(ct_tensor a, double b, ct_tensor *out);
+CT_SCALAR_FUNCTIONS(CT_DECLARE)
+#undef CT_DECLARE
+
+ct_status ct_rsub_scalar(ct_tensor a, double b, ct_tensor *out);  // b - a
+ct_status ct_scalar_pow(double base, ct_tensor exponent, ct_tensor *out);
+ct_status ct_add_(ct_tensor a, ct_tensor b);
+ct_status ct_mul_(ct_tensor a, ct_tensor b);
+ct_status ct_clamp(ct_tensor t, double low, double high, ct_tensor *out);
+ct_status ct_matmul(ct_tensor a, ct_tensor b, ct_tensor *out);
+ct_status ct_softmax(ct_tensor t, int64_t axis, ct_tensor *out);
+// Reductions: axes == NULL means all of them.
+ct_status ct_sum(ct_tensor t, const int64_t *axes, size_t count, bool keep, ct_tensor *out);
+ct_status ct_mean(ct_tensor t, const int64_t *axes, size_t count, bool keep, ct_tensor *out);
+ct_status ct_amax(ct_tensor t, const int64_t *axes, size_t count, bool keep, ct_tensor *out);
+ct_status ct_amin(ct_tensor t, const int64_t *axes, size_t count, bool keep, ct_tensor *out);
+ct_status ct_all(ct_tensor t, ct_tensor *out);
+ct_status ct_equal(ct_tensor a, ct_tensor b, bool *out);
+
+// --- neural.cpp ----------------------------------------------------------------------------------
+
+// Optional tensors are NULL when absent.
+ct_status ct_linear(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor *out);
+ct_status ct_embedding(ct_tensor weight, ct_tensor ids, ct_tensor *out);
+ct_status ct_layer_norm(ct_tensor x, int64_t width, ct_tensor weight, ct_tensor bias, double epsilon, ct_tensor *out);
+ct_status ct_rms_norm(ct_tensor x, int64_t width, ct_tensor weight, double epsilon, ct_tensor *out);
+ct_status ct_group_norm(ct_tensor x, int64_t groups, ct_tensor weight, ct_tensor bias, double epsilon, ct_tensor *out);
+ct_status ct_conv2d(ct_tensor x, ct_tensor weight, ct_tensor bias, int64_t stride, int64_t padding, ct_tensor *out);
+ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out);
+ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask,
+                                          bool causal, bool grouped, ct_tensor *out);
+
+// --- autograd.cpp --------------------------------------------------------------------------------
+
+bool ct_grad_enabled(void);
+void ct_set_grad_enabled(bool enabled);
+bool ct_requires_grad(ct_tensor t);
+ct_status ct_set_requires_grad(ct_tensor t, bool value);
+ct_status ct_detach(ct_tensor t, ct_tensor *out);
+ct_status ct_backward(ct_tensor t, ct_tensor gradient);
+ct_status ct_grad(ct_tensor t, ct_tensor *out);  // writes NULL when there is none
+ct_status ct_zero_grad(ct_tensor t);
+
+// --- device.cpp: generators, devices, threads ----------------------------------------------------
+
+ct_status ct_generator_create(ct_device device, uint64_t seed, ct_generator *out);
+void ct_generator_release(ct_generator g);
+ct_status ct_generator_state(ct_generator g, ct_tensor *out);
+ct_status ct_generator_set_state(ct_generator g, ct_tensor state);
+ct_status ct_randn(const int64_t *sizes, size_t rank, ct_generator g, ct_dtype dtype, ct_device device, ct_tensor *out);
+ct_status ct_rand(const int64_t *sizes, size_t rank, ct_generator g, ct_dtype dtype, ct_device device, ct_tensor *out);
+ct_status ct_randint(int64_t low, int64_t high, const int64_t *sizes, size_t rank, ct_generator g,
+                     ct_device device, ct_tensor *out);
+
+// Loads libtorch_cuda.so, which registers itself; an error tells why CUDA cannot be used.
+ct_status ct_load_cuda(const char *library);
+bool ct_has_cuda(void);
+int32_t ct_cuda_device_count(void);
+bool ct_has_mps(void);
+ct_status ct_synchronize(ct_device device);
+ct_status ct_empty_cache(ct_device device);
+ct_status ct_device_memory(ct_device device, uint64_t *free_bytes, uint64_t *total_bytes);
+ct_status ct_device_peak_memory(ct_device device, uint64_t *allocated_bytes);
+int32_t ct_threads(void);
+void ct_set_threads(int32_t count);
+const char *ct_cpu_capability(void);
+const char *ct_torch_version(void);
+bool ct_cpu_has_bfloat16(void);
+// The library's directory, for finding libtorch_cuda.so beside libtorch_cpu.so; NULL when unknown.
+const char *ct_library_folder(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,67 @@
+#include "guard.hpp"
+
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/rms_norm.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+using namespace ct;
+
+extern "C" {
+
+ct_status ct_linear(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
+  return guarded([&] { *out = adopt(at::linear(borrow(x), borrow(weight), optional(bias))); });
+}
+
+ct_status ct_embedding(ct_tensor weight, ct_tensor ids, ct_tensor *out) {
+  return guarded([&] { *out = adopt(at::embedding(borrow(weight), borrow(ids))); });
+}
+
+ct_status ct_layer_norm(ct_tensor x, int64_t width, ct_tensor weight, ct_tensor bias,
+                        double epsilon, ct_tensor *out) {
+  return guarded([&] {
+    *out = adopt(at::layer_norm(borrow(x), {width}, optional(weight), optional(bias), epsilon));
+  });
+}
+
+ct_status ct_rms_norm(ct_tensor x, int64_t width, ct_tensor weight, double epsilon,
+                      ct_tensor *out) {
+  return guarded(
+      [&] { *out = adopt(at::rms_norm(borrow(x), {width}, optional(weight), epsilon)); });
+}
+
+ct_status ct_group_norm(ct_tensor x, int64_t groups, ct_tensor weight, ct_tensor bias,
+                        double epsilon, ct_tensor *out) {
+  return guarded([&] {
+    *out = adopt(at::group_norm(borrow(x), groups, optional(weight), optional(bias), epsilon));
+  });
+}
+
+ct_status ct_conv2d(ct_tensor x, ct_tensor weight, ct_tensor bias, int64_t stride, int64_t padding,
+                    ct_tensor *out) {
+  return guarded([&] {
+    *out = adopt(at::conv2d(borrow(x), borrow(weight), optional(bias), {stride, stride},
+                            at::IntArrayRef{padding, padding}));
+  });
+}
+
+ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out) {
+  return guarded([&] {
+    auto t = borrow(x);
+    *out = adopt(at::upsample_nearest2d(t, {t->size(2) * factor, t->size(3) * factor}));
+  });
+}
+
+ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask,
+                                          bool causal, bool grouped, ct_tensor *out) {
+  return guarded([&] {
+    *out = adopt(at::scaled_dot_product_attention(borrow(q), borrow(k), borrow(v), optional(mask),
+                                                  0.0, causal, std::nullopt, grouped));
+  });
+}
+
+}  // extern "C"

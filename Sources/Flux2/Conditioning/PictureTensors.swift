@@ -1,0 +1,31 @@
+public import Imaging
+public import Torch
+
+extension Tensor {
+    /// The pixels of a picture as numbers from -1 to 1, or from 0 to 1.
+    ///
+    /// - Parameter dtype: the type in which scaling is done, each operation rounded.
+    /// - Shapes: → [1, 3, H, W].
+    /// - Source: `preprocess_image`, DiffSynth-Studio.
+    public static func pixels(
+        of image: Image, dtype: DType, signed: Bool = true, device: Device = .cpu
+    ) throws -> Tensor {
+        let bytes = try image.pixels.withUnsafeBytes {
+            try Tensor.from(bytes: $0, shape: [image.height, image.width, 3], dtype: .uint8)
+        }
+        let levels = try bytes.to(dtype: .float32).to(dtype: dtype, device: device)
+        let scaled = try signed ? levels * (2.0 / 255) + -1 : levels * (1.0 / 255)
+        return try scaled.permuted([2, 0, 1]).unsqueezed(0)
+    }
+
+    /// A picture from numbers nominally from -1 to 1: scaled in the tensor's type, clipped, and
+    /// truncated to 8 bits.
+    ///
+    /// - Shapes: [1, 3, H, W].
+    /// - Source: `vae_output_to_image`, DiffSynth-Studio.
+    public func picture() throws -> Image {
+        let levels = try ((squeezed(0) + 1) * 127.5).clamped(to: 0...255)
+        let rows = try levels.permuted([1, 2, 0]).to(device: .cpu).to(dtype: .uint8)
+        return Image(width: rows.size(1), height: rows.size(0), pixels: try rows.values())
+    }
+}

@@ -1,0 +1,73 @@
+internal import FluxModels
+internal import Foundation
+internal import Safetensors
+
+/// What a checkpoint, or each part of a model's folder, holds.
+public struct Inspection: Hashable, Sendable, Codable {
+    public var path: String
+    /// `transformer`, `text_encoder`, `vae`, `lora`, or nil for something else.
+    public var component: String?
+    /// The published model with this architecture, or `custom`.
+    public var model: String?
+    /// How the tensors are named.
+    public var layout: String?
+    public var files: Int
+    public var tensors: Int
+    public var parameters: Int
+    public var bytes: Int
+    /// Tensors per element type.
+    public var types: [String: Int]
+    public var metadata: [String: String]
+
+    /// Looks at a file, an index, a folder of shards, or a folder in the hub's layout.
+    ///
+    /// - Returns: one entry per component.
+    /// - Throws: `ModelError` when nothing is there; `SafetensorsError` for a damaged file.
+    public static func of(_ path: String) throws -> [Inspection] {
+        let parts = Component.allCases.map { path + "/" + $0.rawValue }
+            .filter(FileManager.default.fileExists(atPath:))
+        return try (parts.isEmpty ? [path] : parts).map(Inspection.init(checkpoint:))
+    }
+
+    private init(checkpoint path: String) throws {
+        let checkpoint = try Checkpoint(path: path)
+        let infos = checkpoint.names.compactMap { checkpoint[$0]?.info }
+        self.path = path
+        files = checkpoint.files.count
+        tensors = infos.count
+        parameters = infos.reduce(0) { $0 + $1.elementCount }
+        bytes = infos.reduce(0) { $0 + $1.byteCount }
+        types = Dictionary(infos.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
+        metadata = checkpoint.metadata
+        let shapes = Dictionary(infos.map { ($0.name, $0.shape) }, uniquingKeysWith: { a, _ in a })
+        guard let found = Detection(shapes) else { return }
+        component = found.component?.rawValue ?? "lora"
+        layout = found.layout.name
+        model = found.content.model
+    }
+}
+
+extension Detection.Content {
+    /// The published model with this architecture; distilled and base models share theirs.
+    fileprivate var model: String? {
+        switch self {
+        case .transformer(let shape):
+            switch shape.map({ [$0.doubleBlockCount, $0.singleBlockCount, $0.headCount] }) {
+            case [5, 20, 24]: "FLUX.2 klein-4B or klein-base-4B"
+            case [8, 24, 32]: "FLUX.2 klein-9B or klein-base-9B"
+            case [8, 48, 48]: "FLUX.2 dev"
+            default: "custom"
+            }
+        case .textEncoder(let family, let shape):
+            switch (family, shape?.width) {
+            case (.qwen3, 2560): "Qwen3-4B (klein-4B, klein-base-4B)"
+            case (.qwen3, 4096): "Qwen3-8B (klein-9B, klein-base-9B)"
+            case (.mistral3, 5120): "Mistral-Small-3.2-24B (dev)"
+            default: "custom \(family.rawValue)"
+            }
+        case .autoencoder(let shape):
+            shape?.encoderWidths == [128, 256, 512, 512] ? "FLUX.2 (all models)" : "custom"
+        case .lora: nil
+        }
+    }
+}

@@ -1,0 +1,14 @@
+/// What a generation is doing, in order; steps count from 1 and end at the total.
+public enum GenerationEvent: Hashable, Sendable {
+    case loaded(component: String, bytes: Int)
+    /// The prompt fills `tokens` of `limit` places; what did not fit was dropped.
+    case encodedPrompt(tokens: Int, limit: Int, wasTruncated: Bool)
+    /// A model layer is done: `done` of `of` in this stage, for a smooth progress bar.
+    case working(stage: Stage, done: Int, of: Int)
+    case denoised(step: Int, of: Int)
+    case decoded
+
+    public enum Stage: String, Hashable, Sendable {
+        case encode, denoise, decode
+    }
+}

@@ -1,0 +1,51 @@
+public import Imaging
+internal import Residency
+public import Safetensors
+internal import Torch
+
+/// A finished picture with what is worth knowing about its making.
+public struct GenerationResult: Sendable {
+    public var image: Image
+    /// The final latents, [1, C, h, w].
+    public var latents: TensorRecord
+    /// The noise that the run started from, [1, C, h, w].
+    public var noise: TensorRecord
+    public var timings: Timings
+}
+
+/// Seconds per stage.
+public struct Timings: Hashable, Sendable, Codable {
+    public var load = 0.0
+    public var encode = 0.0
+    public var steps: [Double] = []
+    public var decode = 0.0
+}
+
+/// The values of a tensor, free of the engine.
+public struct TensorRecord: Hashable, Sendable {
+    public var type: ElementType
+    public var shape: [Int]
+    public var bytes: [UInt8]
+
+    init(_ tensor: Tensor) throws {
+        let host = try tensor.to(device: .cpu).contiguous()
+        guard let type = ElementType(host.dtype) else {
+            preconditionFailure("\(host) has no place in a file")
+        }
+        self.type = type
+        shape = host.shape
+        bytes = try host.withBytes { Array($0) }
+    }
+}
+
+extension GenerationResult {
+    /// Writes `latents` and `noise` to a safetensors file.
+    public func saveLatents(to path: String, overwrite: Bool) throws {
+        try SafetensorsWriter.write(
+            to: path,
+            tensors: [("latents", latents), ("noise", noise)].map { name, record in
+                TensorToWrite(
+                    name: name, type: record.type, shape: record.shape, bytes: record.bytes)
+            }, metadata: ["format": "pt"], overwrite: overwrite)
+    }
+}

@@ -1,0 +1,33 @@
+internal import Foundation
+
+/// Reads a JSON configuration and says in one line what is wrong with it.
+enum Configuration {
+    static func read<T: Decodable>(_ type: T.Type, from path: String) throws -> T {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ModelError(path: path, reason: .badConfiguration("cannot be read"))
+        }
+        do {
+            return try JSONDecoder().decode(type, from: data)
+        } catch let error as DecodingError {
+            throw ModelError(path: path, reason: .badConfiguration(describe(error)))
+        }
+    }
+
+    private static func describe(_ error: DecodingError) -> String {
+        func place(_ context: DecodingError.Context) -> String {
+            let names = context.codingPath.map(\.stringValue).joined(separator: ".")
+            return names.isEmpty ? "" : "'\(names)': "
+        }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return place(context) + "no '\(key.stringValue)'"
+        case .typeMismatch(let type, let context):
+            return place(context) + "expected a value of type \(type)"
+        case .valueNotFound(let type, let context):
+            return place(context) + "expected a value of type \(type), found null"
+        case .dataCorrupted(let context):
+            return place(context) + context.debugDescription
+        @unknown default: return "cannot be understood"
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// A model that cannot be put together from what is on disk.
+public struct ModelError: Error, Hashable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        /// No folder or file of this name.
+        case notFound(searched: [String])
+        /// The folder has no such component.
+        case missingComponent(String, expected: String)
+        /// Something is there, but not what is needed.
+        case wrongContent(expected: String, found: String)
+        /// A configuration file that cannot be read.
+        case badConfiguration(String)
+        /// Two parts that do not belong together.
+        case mismatch(String)
+    }
+
+    public var path: String
+    public var reason: Reason
+
+    public init(path: String, reason: Reason) {
+        self.path = path
+        self.reason = reason
+    }
+
+    public var description: String {
+        switch reason {
+        case .notFound(let searched):
+            "\(path): no such model; looked for " + searched.joined(separator: ", ")
+        case .missingComponent(let component, let expected):
+            "\(path): no \(component) (expected \(expected))"
+        case .wrongContent(let expected, let found):
+            "\(path): expected \(expected), found \(found)"
+        case .badConfiguration(let why): "\(path): \(why)"
+        case .mismatch(let why): "\(path): \(why)"
+        }
+    }
+}

@@ -1,0 +1,40 @@
+internal import Residency
+internal import Torch
+
+/// One component: its architecture, where its weights are on disk, and whether they are loaded.
+final class ModelPart<Model> {
+    let model: Model
+    private let parameters: [Parameter]
+    private let loader: WeightLoader
+    private let device: Device
+    private let dtype: DType
+    /// Bytes of weights in use; nil before they are loaded.
+    private(set) var byteCount: Int?
+
+    init(
+        _ loader: WeightLoader, device: Device, dtype: DType, build: (Scope) -> Model
+    ) {
+        let scope = Scope()
+        model = build(scope)
+        parameters = scope.parameters
+        self.loader = loader
+        self.device = device
+        self.dtype = dtype
+    }
+
+    /// Loads the weights unless they are; on the CPU this maps them.
+    func load() throws -> Model {
+        if byteCount == nil {
+            byteCount = try loader.load(parameters, to: device, dtype: dtype)
+        }
+        return model
+    }
+
+    /// Frees a device's memory for the next component; mapped weights cost nothing and stay.
+    func release() throws {
+        guard device.kind != .cpu else { return }
+        parameters.forEach { $0.unload() }
+        byteCount = nil
+        try Runtime.emptyCache(device)
+    }
+}

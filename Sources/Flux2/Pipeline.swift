@@ -1,0 +1,102 @@
+internal import FluxModels
+internal import Tokenization
+internal import Torch
+
+/// The components of a model, checked against each other and ready to be loaded.
+final class Pipeline {
+    let transformer: ModelPart<FluxTransformer>
+    let textEncoder: ModelPart<TextEncoder>
+    let autoencoder: ModelPart<Autoencoder>
+    let tokenizer: PromptTokenizer
+    let device: Device
+    let dtype: DType
+    let textLength: Int
+
+    /// Looks at headers and configurations; no weight is read.
+    ///
+    /// - Throws: `ModelError` when a component is of another kind, or does not belong to the others.
+    init(_ files: ModelFiles, device: Device, dtype: DType) throws {
+        let parts = try (
+            transformer: ComponentFile(files.transformer, expected: .transformer),
+            encoder: ComponentFile(files.textEncoder, expected: .textEncoder),
+            autoencoder: ComponentFile(files.autoencoder, expected: .autoencoder)
+        )
+        let shape = try Architecture(parts.transformer, parts.encoder, parts.autoencoder)
+        try shape.check(files)
+        self.device = device
+        self.dtype = dtype
+        textLength = files.textLength
+        transformer = ModelPart(parts.transformer.loader(), device: device, dtype: dtype) {
+            FluxTransformer($0, shape.transformer)
+        }
+        textEncoder = ModelPart(parts.encoder.loader(), device: device, dtype: dtype) {
+            TextEncoder($0, shape.encoder)
+        }
+        autoencoder = ModelPart(parts.autoencoder.loader(), device: device, dtype: dtype) {
+            Autoencoder($0, shape.autoencoder)
+        }
+        tokenizer = try Self.tokenizer(files.tokenizer, for: shape.encoder)
+    }
+
+    private static func tokenizer(
+        _ folder: String, for encoder: TextEncoderConfiguration
+    ) throws -> PromptTokenizer {
+        let tokenizer = try Tokenizer(folder: folder)
+        guard tokenizer.vocabularySize <= encoder.vocabularySize else {
+            throw ModelError(
+                path: folder,
+                reason: .mismatch(
+                    "a vocabulary of \(tokenizer.vocabularySize) tokens does not belong to a text "
+                        + "encoder of \(encoder.vocabularySize)"))
+        }
+        let format: PromptFormat =
+            switch encoder.family {
+            case .qwen3: .qwen3
+            case .mistral3: .mistral3(systemMessage: .diffsynth)
+            }
+        return try PromptTokenizer(tokenizer, format: format)
+    }
+}
+
+/// The architectures of a model's components.
+private struct Architecture {
+    let transformer: TransformerConfiguration
+    let encoder: TextEncoderConfiguration
+    let autoencoder: AutoencoderConfiguration
+
+    init(
+        _ transformer: ComponentFile, _ encoder: ComponentFile, _ autoencoder: ComponentFile
+    ) throws {
+        guard case .transformer(let ofTransformer) = transformer.content,
+            case .textEncoder(_, let ofEncoder) = encoder.content,
+            case .autoencoder(let ofAutoencoder) = autoencoder.content
+        else { preconditionFailure("components were opened as what they are") }
+        self.transformer = try transformer.configuration(ofTransformer)
+        self.encoder = try encoder.configuration(ofEncoder)
+        self.autoencoder = try autoencoder.configuration(ofAutoencoder)
+    }
+
+    /// Refuses components of different models, before anything is loaded.
+    func check(_ files: ModelFiles) throws {
+        guard encoder.featureWidth == transformer.textWidth else {
+            throw ModelError(
+                path: files.textEncoder,
+                reason: .mismatch(
+                    "gives text features of width \(encoder.featureWidth), the transformer in "
+                        + "\(files.transformer) takes \(transformer.textWidth)"))
+        }
+        guard autoencoder.patchedChannels == transformer.latentChannels else {
+            throw ModelError(
+                path: files.autoencoder,
+                reason: .mismatch(
+                    "gives latents of \(autoencoder.patchedChannels) channels, the transformer in "
+                        + "\(files.transformer) takes \(transformer.latentChannels)"))
+        }
+        let needed = encoder.family.taps.max() ?? 0
+        guard encoder.layerCount >= needed else {
+            throw ModelError(
+                path: files.textEncoder,
+                reason: .mismatch("has \(encoder.layerCount) layers, \(needed) are needed"))
+        }
+    }
+}

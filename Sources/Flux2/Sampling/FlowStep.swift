@@ -1,0 +1,34 @@
+public import Torch
+
+/// The arithmetic of flow matching, in the type of the latents: in bfloat16 every product and every
+/// sum is rounded, as in DiffSynth-Studio.
+public enum FlowStep {
+    /// One Euler step from a noise level to the next: `x + v · (next − now)`.
+    public static func euler(
+        _ latents: Tensor, velocity: Tensor, from now: Float, to next: Float
+    ) throws -> Tensor {
+        try latents + velocity * Double(next - now)
+    }
+
+    /// The latents at a noise level: `(1 − σ) · clean + σ · noise`.
+    public static func noised(_ clean: Tensor, noise: Tensor, sigma: Float) throws -> Tensor {
+        try clean * Double(1 - sigma) + noise * Double(sigma)
+    }
+
+    /// The velocity that leads from the latents straight to `clean`.
+    public static func velocity(
+        from latents: Tensor, to clean: Tensor, sigma: Float
+    ) throws -> Tensor {
+        try (latents - clean) / Double(sigma)
+    }
+
+    /// What the transformer learns to predict: `noise − clean`.
+    public static func target(clean: Tensor, noise: Tensor) throws -> Tensor { try noise - clean }
+
+    /// Moves away from the negative prompt's velocity: `v⁻ + scale · (v⁺ − v⁻)`.
+    public static func guided(
+        positive: Tensor, negative: Tensor, scale: Double
+    ) throws -> Tensor {
+        try negative + scale * (positive - negative)
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Files
+import Flux2
+import Foundation
+import Torch
+
+struct Doctor: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what this program runs on, and test that it computes right.")
+
+    func run() throws {
+        print("flux2       \(Version.current)")
+        print("engine      libtorch \(Runtime.version) in \(Runtime.libraryFolder ?? "?")")
+        print("kernels     \(Runtime.cpuCapability), \(Runtime.threads) threads")
+        print("processor   \(Self.features().joined(separator: " "))")
+        print("dtype auto  \(Precision.auto.resolved(on: .cpu).0.name) on cpu")
+        print("memory      \(Self.memory(.cpu))")
+        print("disk here   \(Self.disk())")
+        Self.devices().forEach { print($0) }
+        let tests = SelfTest.runAll()
+        for test in tests {
+            print("self-test   \(test.failure.map { "FAILED: " + $0 } ?? "passed"): \(test.name)")
+        }
+        if tests.contains(where: { $0.failure != nil }) { throw ExitCode(1) }
+    }
+
+    /// The processor features that matter for speed.
+    private static func features() -> [String] {
+        let wanted = [
+            "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
+        ]
+        let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""
+        let flags = Set(line.split(separator: " ").map(String.init))
+        let found = wanted.filter(flags.contains)
+        return found.isEmpty ? ["no known vector extensions"] : found
+    }
+
+    private static func memory(_ device: Device) -> String {
+        guard let memory = try? device.memory() else { return "unknown" }
+        return "\(Terminal.bytes(memory.free)) free of \(Terminal.bytes(memory.total))"
+    }
+
+    private static func disk() -> String {
+        let folder = FileManager.default.currentDirectoryPath
+        guard let free = try? DiskSpace.free(at: folder) else { return "unknown" }
+        return "\(Terminal.bytes(free)) free"
+    }
+
+    private static func devices() -> [String] {
+        if let why = Runtime.loadCUDA() { return ["cuda        not used: \(why)"] }
+        return (0..<Runtime.cudaDeviceCount).map {
+            let device = Device(.cuda, index: $0)
+            return "\(device)      \(memory(device))"
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+
+/// The entry: mends spellings, then hands over to the parser.
+@main
+struct Main {
+    static func main() async {
+        await Flux2Command.main(Spelling.dashed(Array(CommandLine.arguments.dropFirst())))
+    }
+}
+
+struct Flux2Command: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flux2",
+        abstract: "Make pictures with FLUX.2 models.",
+        version: Version.current,
+        subcommands: [Generate.self, Inspect.self, Doctor.self])
+}
+
+enum Version {
+    static let current = "0.1.0"
+}
+
+/// Option names as DiffSynth-Studio spells them, with underscores, and as this program does.
+enum Spelling {
+    /// Replaces underscores in the names of long options; values and what follows `--` stay.
+    static func dashed(_ arguments: [String]) -> [String] {
+        let end = arguments.firstIndex(of: "--") ?? arguments.count
+        return arguments.enumerated().map { index, argument in
+            guard index < end, argument.hasPrefix("--"), let first = argument.dropFirst(2).first,
+                first.isLetter
+            else { return argument }
+            let name = argument.prefix { $0 != "=" }
+            return name.replacing("_", with: "-") + argument.dropFirst(name.count)
+        }
+    }
+}

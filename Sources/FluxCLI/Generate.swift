@@ -1,0 +1,37 @@
+import ArgumentParser
+import Flux2
+import Torch
+
+struct Generate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Make a picture from a prompt.")
+
+    @Argument(help: "What the picture shows.")
+    var prompt: String
+
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Picture") var picture: PictureOptions
+    @OptionGroup(title: "Computation") var compute: ComputeOptions
+    @OptionGroup(title: "Output") var output: OutputOptions
+
+    func run() async throws {
+        try output.check()
+        let report = Reporter(quiet: output.quiet)
+        let files = try model.files()
+        let request = try picture.request(prompt, for: files, report)
+        let (dtype, reason) = compute.dtype.resolved(on: compute.device)
+        if let reason { report.notice("computing in \(dtype.name): \(reason)") }
+        let engine = Engine(
+            files, device: compute.device, dtype: dtype, threads: compute.threads)
+        let watch = MemoryWatch()
+        let progress = TerminalProgress(report)
+        let result = try await cancellingOnInterrupt {
+            try await engine.generate(request) { progress.show($0) }
+        }
+        progress.finish()
+        let settings = Settings(
+            request, model: model.model ?? files.transformer, dtype: dtype,
+            device: compute.device)
+        try Deliverer(output, report).deliver(
+            result, settings, peakPrivate: watch.stop(), device: compute.device)
+    }
+}

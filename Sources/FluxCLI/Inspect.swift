@@ -1,0 +1,43 @@
+import ArgumentParser
+import Flux2
+import Foundation
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell what a checkpoint file or a model's folder holds.")
+
+    @Argument(help: "A .safetensors file, an index, or a folder.")
+    var path: String
+
+    @Flag(help: "Print one JSON array.")
+    var json = false
+
+    func run() throws {
+        let parts = try Inspection.of(path)
+        if json {
+            print(try JSON.line(parts))
+        } else {
+            print(parts.map(Self.text).joined(separator: "\n\n"))
+        }
+    }
+
+    private static func text(_ part: Inspection) -> String {
+        let types = part.types.sorted { $0.value > $1.value }.map { "\($0.key) (\($0.value))" }
+        var lines = [
+            part.path,
+            "  component   \(part.component ?? "nothing that FLUX.2 uses")",
+        ]
+        if let model = part.model { lines.append("  model       \(model)") }
+        if let layout = part.layout { lines.append("  layout      \(layout)") }
+        lines += [
+            "  tensors     \(part.tensors) in \(part.files) file\(part.files == 1 ? "" : "s")",
+            "  types       \(types.joined(separator: ", "))",
+            "  parameters  \(part.parameters.formatted(.number.locale(.init(identifier: "en"))))",
+            "  size        \(Terminal.bytes(part.bytes))",
+        ]
+        lines += part.metadata.sorted { $0.key < $1.key }.map { key, value in
+            "  metadata    \(key): \(value.prefix(120))"
+        }
+        return lines.joined(separator: "\n")
+    }
+}

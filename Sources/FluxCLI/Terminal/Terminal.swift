@@ -1,0 +1,42 @@
+import Foundation
+
+/// What the program says besides its results: always on standard error.
+struct Reporter: Sendable {
+    let quiet: Bool
+    /// Whether a person watches, so that a line may be drawn over.
+    let isInteractive = isatty(STDERR_FILENO) == 1
+
+    func notice(_ line: String) {
+        guard !quiet else { return }
+        write(line + "\n")
+    }
+
+    func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}
+
+enum Terminal {
+    /// `0.42 s`, `12.3 s`, `4:05` or `1:02:03`.
+    static func seconds(_ value: Double) -> String {
+        if value < 10 { return String(format: "%.2f s", value) }
+        if value < 100 { return String(format: "%.1f s", value) }
+        let whole = Int(value.rounded())
+        let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+        return hours > 0
+            ? String(format: "%d:%02d:%02d", hours, minutes, rest)
+            : String(format: "%d:%02d", minutes, rest)
+    }
+
+    /// `12.3 GB`, `512 MB`, … in powers of ten.
+    static func bytes(_ count: Int) -> String {
+        var value = Double(count)
+        for unit in ["B", "kB", "MB", "GB"] {
+            if value < 1000 {
+                return String(format: value < 10 && unit != "B" ? "%.1f %@" : "%.0f %@", value, unit)
+            }
+            value /= 1000
+        }
+        return String(format: "%.1f TB", value)
+    }
+}

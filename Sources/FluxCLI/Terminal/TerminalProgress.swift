@@ -1,0 +1,90 @@
+import Flux2
+import Foundation
+import Synchronization
+
+/// Draws a generation's events: a bar with a rate and an estimate for people, lines for logs.
+final class TerminalProgress: Sendable {
+    private struct State {
+        var stage: GenerationEvent.Stage?
+        var begun = ContinuousClock.now
+        var drawn = ContinuousClock.now
+        var lineIsOpen = false
+    }
+
+    private let report: Reporter
+    private let state = Mutex(State())
+
+    init(_ report: Reporter) { self.report = report }
+
+    func show(_ event: GenerationEvent) {
+        guard !report.quiet else { return }
+        switch event {
+        case .loaded(let component, let bytes):
+            line("\(component): \(Terminal.bytes(bytes)) of weights")
+        case .encodedPrompt(let tokens, let limit, let wasTruncated):
+            line(
+                wasTruncated
+                    ? "the prompt is longer than \(limit) tokens; its end was dropped"
+                    : "prompt: \(tokens) of \(limit) tokens")
+        case .working(let stage, let done, let total): bar(stage, done, total)
+        case .denoised(let step, let total):
+            if !report.isInteractive { line("step \(step) of \(total)\(elapsed())") }
+        case .decoded: break
+        }
+    }
+
+    /// Ends the line that is being drawn over.
+    func finish() {
+        state.withLock { close(&$0) }
+    }
+
+    private func line(_ text: String) {
+        state.withLock {
+            close(&$0)
+            report.notice(text)
+        }
+    }
+
+    private func close(_ state: inout State) {
+        if state.lineIsOpen { report.write("\r\u{1B}[K") }
+        state.lineIsOpen = false
+    }
+
+    private func elapsed() -> String {
+        state.withLock { ", \(Terminal.seconds(Self.seconds(since: $0.begun)))" }
+    }
+
+    private static func seconds(since start: ContinuousClock.Instant) -> Double {
+        let parts = (ContinuousClock.now - start).components
+        return Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
+    }
+
+    private func bar(_ stage: GenerationEvent.Stage, _ done: Int, _ total: Int) {
+        state.withLock { state in
+            if state.stage != stage {
+                state.stage = stage
+                state.begun = .now
+            }
+            let due = done == total || ContinuousClock.now - state.drawn > .milliseconds(100)
+            guard report.isInteractive, due else { return }
+            state.drawn = .now
+            state.lineIsOpen = true
+            report.write("\r" + Self.text(stage, done, total, Self.seconds(since: state.begun)))
+        }
+    }
+
+    /// `denoise ██████░░░░ 60 %  12.3 s, 8.20 s left`.
+    private static func text(
+        _ stage: GenerationEvent.Stage, _ done: Int, _ total: Int, _ seconds: Double
+    ) -> String {
+        let width = 24
+        let share = min(1, Double(done) / Double(max(1, total)))
+        let filled = Int((share * Double(width)).rounded())
+        let bar = String(repeating: "█", count: filled)
+            + String(repeating: "░", count: width - filled)
+        let left = seconds * (1 - share) / max(share, 1e-9)
+        let name = stage.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)
+        return "\(name)\(bar) \(Int(share * 100)) %  \(Terminal.seconds(seconds)), "
+            + "\(Terminal.seconds(left)) left\u{1B}[K"
+    }
+}

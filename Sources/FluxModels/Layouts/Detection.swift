@@ -1,0 +1,112 @@
+internal import Torch
+
+/// The parts that a FLUX.2 model is made of.
+public enum Component: String, Hashable, Sendable, CaseIterable {
+    case transformer
+    case textEncoder = "text_encoder"
+    case autoencoder = "vae"
+}
+
+/// What a checkpoint holds, told from the names and shapes of its tensors.
+public struct Detection: Sendable {
+    /// The component, with the architecture that the shapes tell; nil when they do not suffice.
+    public enum Content: Hashable, Sendable {
+        case transformer(TransformerConfiguration?)
+        case autoencoder(AutoencoderConfiguration?)
+        case textEncoder(TextEncoderConfiguration.Family, TextEncoderConfiguration?)
+        case lora
+    }
+
+    public let content: Content
+    public let layout: Layout
+
+    /// Looks at names and shapes.
+    ///
+    /// - Returns: nil when it is nothing that FLUX.2 uses.
+    public init?(_ shapes: TensorShapes) {
+        if shapes.keys.contains(where: Self.isAdapter) {
+            (content, layout) = (.lora, Layout(name: "LoRA", recipe: { .tensor($0) }))
+            return
+        }
+        for prefix in ["", "model.diffusion_model.", "diffusion_model."] {
+            if let found = Self.transformer(shapes, prefix) ?? Self.autoencoder(shapes, prefix) {
+                self = found
+                return
+            }
+        }
+        guard let found = Self.textEncoder(shapes) else { return nil }
+        self = found
+    }
+
+    private init(_ content: Content, _ layout: Layout) {
+        self.content = content
+        self.layout = layout
+    }
+
+    public var component: Component? {
+        switch content {
+        case .transformer: .transformer
+        case .autoencoder: .autoencoder
+        case .textEncoder: .textEncoder
+        case .lora: nil
+        }
+    }
+
+    private static func isAdapter(_ name: String) -> Bool {
+        name.contains(".lora_") || name.hasSuffix(".alpha") || name.contains(".lokr_")
+            || name.contains(".hada_")
+    }
+
+    private static func transformer(_ shapes: TensorShapes, _ prefix: String) -> Detection? {
+        let marks: [(Layout, [String])] = [
+            (
+                .diffusersTransformer,
+                [
+                    "single_transformer_blocks.0.attn.to_qkv_mlp_proj.weight",
+                    "double_stream_modulation_img.linear.weight",
+                ]
+            ),
+            (
+                .bflTransformer,
+                ["single_stream_modulation.lin.weight", "double_blocks.0.img_attn.qkv.weight"]
+            ),
+        ]
+        for (layout, names) in marks where names.allSatisfy({ shapes[prefix + $0] != nil }) {
+            let layout = layout.prefixed(prefix)
+            return Detection(.transformer(TransformerConfiguration(layout, shapes)), layout)
+        }
+        return nil
+    }
+
+    private static func autoencoder(_ shapes: TensorShapes, _ prefix: String) -> Detection? {
+        guard shapes[prefix + "bn.running_mean"] != nil else { return nil }
+        let layout: Layout
+        if shapes[prefix + "decoder.mid_block.attentions.0.to_q.weight"] != nil {
+            layout = .diffusersAutoencoder
+        } else if shapes[prefix + "decoder.mid.attn_1.q.weight"] != nil {
+            let levels = (0..<16).prefix { shapes[prefix + "decoder.up.\($0).block.0.conv1.weight"] != nil }
+            layout = .bflAutoencoder(levels: levels.count)
+        } else {
+            return nil
+        }
+        let named = layout.prefixed(prefix)
+        return Detection(.autoencoder(AutoencoderConfiguration(named, shapes)), named)
+    }
+
+    private static func textEncoder(_ shapes: TensorShapes) -> Detection? {
+        let roots = [
+            ("language_model.model.", "hub"), ("model.language_model.", "DiffSynth"),
+            ("model.", "transformers"),
+        ]
+        for (root, name) in roots
+        where shapes[root + "layers.0.self_attn.q_proj.weight"] != nil {
+            let family: TextEncoderConfiguration.Family =
+                shapes[root + "layers.0.self_attn.q_norm.weight"] != nil ? .qwen3 : .mistral3
+            let depth = family.taps.max() ?? 0
+            let layout = Layout.textEncoder(name: name, root: root, depth: depth)
+            return Detection(
+                .textEncoder(family, TextEncoderConfiguration(family, layout, shapes)), layout)
+        }
+        return nil
+    }
+}

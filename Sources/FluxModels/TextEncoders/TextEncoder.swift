@@ -1,0 +1,62 @@
+public import Torch
+
+/// Text features for the transformer: some hidden states of a language model, side by side.
+///
+/// Layers past the last tap are neither loaded nor run.
+///
+/// - Source: `Flux2TextEncoder` and `ZImageTextEncoder`, DiffSynth-Studio.
+public struct TextEncoder {
+    public let configuration: TextEncoderConfiguration
+    private let taps: [Int]
+    private let embedding: Embedding
+    private let layers: [DecoderLayer]
+    private let norm: RoundedRMSNorm?
+
+    /// Declares the model under `scope`; weights are loaded into its parameters afterwards.
+    ///
+    /// - Parameter taps: the hidden states to give, by how many layers they have passed. As in
+    ///   transformers, the one after all layers of the file is normalised.
+    public init(_ scope: Scope, _ configuration: TextEncoderConfiguration, taps: [Int]? = nil) {
+        let taps = taps ?? configuration.family.taps
+        let depth = taps.max() ?? 0
+        precondition(depth <= configuration.layerCount, "tap \(depth) of a shallower model")
+        self.configuration = configuration
+        self.taps = taps
+        embedding = Embedding(
+            scope["embed_tokens"], count: configuration.vocabularySize, width: configuration.width)
+        layers = (0..<depth).map { DecoderLayer(scope["layers"][$0], configuration) }
+        norm =
+            depth < configuration.layerCount || depth == 0
+            ? nil
+            : RoundedRMSNorm(
+                scope["norm"], width: configuration.width, epsilon: configuration.epsilon)
+    }
+
+    /// Computes the features of one text; rows of padding are computed like all others.
+    ///
+    /// - Parameters:
+    ///   - ids: token ids, padding included.
+    ///   - real: false for padding.
+    ///   - roundsFrequencies: whether rotary frequencies are rounded to `dtype` as DiffSynth does.
+    /// - Shapes: → [1, T, taps · D] of `dtype`.
+    public func callAsFunction(
+        ids: [Int], real: [Bool], dtype: DType, device: Device = .cpu,
+        roundsFrequencies: Bool = true, observe: Observer = ignoreOutputs
+    ) throws -> Tensor {
+        precondition(ids.count == real.count, "\(ids.count) ids with a mask of \(real.count)")
+        let places = try Tensor.from(ids.map(Int64.init), shape: [1, ids.count]).to(device: device)
+        var hidden = try embedding(places, dtype: dtype)
+        let mask = try AttentionMask(real, like: hidden)
+        let rotary = try HalfRotary(
+            count: ids.count, size: configuration.headSize, theta: configuration.rotaryTheta,
+            frequencyType: roundsFrequencies ? dtype : .float32, like: hidden)
+        var states = [0: hidden]
+        for (index, layer) in layers.enumerated() {
+            hidden = try layer(hidden, rotary: rotary, mask: mask)
+            if taps.contains(index + 1) { states[index + 1] = hidden }
+            try observe("layers.\(index)", hidden)
+        }
+        if let norm { states[layers.count] = try norm(hidden) }
+        return try .concatenating(taps.compactMap { states[$0] }, along: -1)
+    }
+}

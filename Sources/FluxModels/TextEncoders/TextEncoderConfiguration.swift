@@ -1,0 +1,91 @@
+/// The architecture of a text encoder, which is the lower part of a language model.
+public struct TextEncoderConfiguration: Hashable, Sendable {
+    /// The families whose hidden states FLUX.2 models were trained with.
+    public enum Family: String, Hashable, Sendable {
+        case qwen3
+        case mistral3
+
+        /// The hidden states that FLUX.2 takes, by how many layers they have passed.
+        public var taps: [Int] {
+            switch self {
+            case .qwen3: [9, 18, 27]
+            case .mistral3: [10, 20, 30]
+            }
+        }
+
+        /// Whether queries and keys are normalised per head.
+        var normalisesHeads: Bool { self == .qwen3 }
+    }
+
+    public var family: Family
+    public var width: Int
+    public var feedForwardWidth: Int
+    /// Layers in the file; those past the last tap are not used.
+    public var layerCount: Int
+    public var headCount: Int
+    public var keyValueHeadCount: Int
+    public var headSize: Int
+    public var vocabularySize: Int
+    public var rotaryTheta: Double
+    public var epsilon: Double
+
+    /// Width of the features that the transformer receives.
+    public var featureWidth: Int { family.taps.count * width }
+}
+
+extension TextEncoderConfiguration: Decodable {
+    enum CodingKeys: String, CodingKey {
+        case modelType = "model_type"
+        case text = "text_config"
+        case width = "hidden_size"
+        case feedForwardWidth = "intermediate_size"
+        case layerCount = "num_hidden_layers"
+        case headCount = "num_attention_heads"
+        case keyValueHeadCount = "num_key_value_heads"
+        case headSize = "head_dim"
+        case vocabularySize = "vocab_size"
+        case rotaryTheta = "rope_theta"
+        case rotaryParameters = "rope_parameters"
+        case epsilon = "rms_norm_eps"
+    }
+
+    private struct RotaryParameters: Decodable {
+        var theta: Double?
+        enum CodingKeys: String, CodingKey { case theta = "rope_theta" }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let outer = try decoder.container(keyedBy: CodingKeys.self)
+        family = try Self.family(outer)
+        let fields =
+            outer.contains(.text)
+            ? try outer.nestedContainer(keyedBy: CodingKeys.self, forKey: .text) : outer
+        width = try fields.decode(Int.self, forKey: .width)
+        feedForwardWidth = try fields.decode(Int.self, forKey: .feedForwardWidth)
+        layerCount = try fields.decode(Int.self, forKey: .layerCount)
+        headCount = try fields.decode(Int.self, forKey: .headCount)
+        keyValueHeadCount = try fields.decode(Int.self, forKey: .keyValueHeadCount)
+        headSize = try fields.decodeIfPresent(Int.self, forKey: .headSize) ?? 128
+        vocabularySize = try fields.decode(Int.self, forKey: .vocabularySize)
+        epsilon = try fields.decode(Double.self, forKey: .epsilon)
+        // Newer versions of the library that writes these files moved the base one level down.
+        let nested = try fields.decodeIfPresent(RotaryParameters.self, forKey: .rotaryParameters)
+        rotaryTheta = try nested?.theta ?? fields.decode(Double.self, forKey: .rotaryTheta)
+        guard headCount > 0, keyValueHeadCount > 0, headCount % keyValueHeadCount == 0 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .keyValueHeadCount, in: fields,
+                debugDescription: "\(headCount) heads cannot share \(keyValueHeadCount)")
+        }
+    }
+
+    private static func family(_ fields: KeyedDecodingContainer<CodingKeys>) throws -> Family {
+        switch try fields.decode(String.self, forKey: .modelType) {
+        case "qwen3": return .qwen3
+        case "mistral3", "mistral": return .mistral3
+        case let other:
+            throw DecodingError.dataCorruptedError(
+                forKey: .modelType, in: fields,
+                debugDescription: "a '\(other)' model; FLUX.2 takes qwen3, mistral3 or mistral")
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import Torch
+
+/// A block in which picture and text have weights of their own and meet in attention.
+///
+/// - Source: `Flux2TransformerBlock`, diffusers.
+struct DoubleStreamBlock {
+    /// The half of the block that one stream passes through.
+    private struct Stream {
+        let q, k, v, out: Linear
+        let norms: HeadNorms
+        let feedForward: FeedForward
+        let epsilon: Double
+
+        /// The names of a stream's parts, which follow no rule in the published layout.
+        struct Names {
+            let q, k, v, out, normQ, normK, feedForward: String
+
+            static let picture = Names(
+                q: "to_q", k: "to_k", v: "to_v", out: "to_out.0", normQ: "norm_q",
+                normK: "norm_k", feedForward: "ff")
+            static let text = Names(
+                q: "add_q_proj", k: "add_k_proj", v: "add_v_proj", out: "to_add_out",
+                normQ: "norm_added_q", normK: "norm_added_k", feedForward: "ff_context")
+        }
+
+        init(_ scope: Scope, _ names: Names, _ configuration: TransformerConfiguration) {
+            let attention = scope["attn"]
+            let width = configuration.width
+            q = Linear(attention[names.q], from: width, to: width)
+            k = Linear(attention[names.k], from: width, to: width)
+            v = Linear(attention[names.v], from: width, to: width)
+            out = Linear(attention[names.out], from: width, to: width)
+            norms = HeadNorms(attention, q: names.normQ, k: names.normK, configuration)
+            feedForward = FeedForward(scope[names.feedForward], configuration)
+            epsilon = configuration.epsilon
+        }
+
+        func projected(_ x: Tensor, _ modulation: Modulation) throws -> Projected {
+            let x = try modulation(x, epsilon: epsilon)
+            return try norms(q: q(x), k: k(x), v: v(x))
+        }
+
+        /// Adds what attention brought, then the feed-forward's part.
+        func finish(_ x: Tensor, attended: Tensor, _ modulations: [Modulation]) throws -> Tensor {
+            let x = try x + modulations[0].gate * out(attended)
+            return try x + modulations[1].gate
+                * feedForward(modulations[1](x, epsilon: epsilon))
+        }
+    }
+
+    private let picture: Stream
+    private let text: Stream
+
+    init(_ scope: Scope, _ configuration: TransformerConfiguration) {
+        picture = Stream(scope, .picture, configuration)
+        text = Stream(scope, .text, configuration)
+    }
+
+    /// - Shapes: `picture` [B, Ti, D], `text` [B, Tt, D] → the same.
+    func callAsFunction(
+        picture x: Tensor, text y: Tensor, modulations: (picture: [Modulation], text: [Modulation]),
+        rotary: RotaryTable, cache: KeyValue?
+    ) throws -> (picture: Tensor, text: Tensor) {
+        let attended = try jointAttention(
+            [text.projected(y, modulations.text[0]), picture.projected(x, modulations.picture[0])],
+            rotary: rotary, cache: cache)
+        let parts = try attended.split([y.size(1), x.size(1)], along: 1)
+        return try (
+            picture.finish(x, attended: parts[1], modulations.picture),
+            bounded(text.finish(y, attended: parts[0], modulations.text))
+        )
+    }
+}

@@ -1,0 +1,139 @@
+public import Torch
+
+/// What the transformer looks at in one evaluation.
+public struct TransformerInput {
+    /// Noisy latents as tokens, [B, Ti, C].
+    public var latents: Tensor
+    /// Clean tokens of reference pictures, [B, Tr, C].
+    public var references: Tensor?
+    /// Text features, padding included, [B, Tt, J].
+    public var text: Tensor
+    /// The noise level in the type that the model computes in, [B].
+    public var sigma: Tensor
+    /// The embedded guidance; models without it ignore the value.
+    public var guidance: Double
+    /// The rotations of text, latents and references, in this order.
+    public var rotary: RotaryTable
+    /// Additional keys and values per block, named `double_0`…, `single_0`….
+    public var caches: [String: KeyValue]
+
+    public init(
+        latents: Tensor, references: Tensor? = nil, text: Tensor, sigma: Tensor,
+        guidance: Double = 4, rotary: RotaryTable, caches: [String: KeyValue] = [:]
+    ) {
+        self.latents = latents
+        self.references = references
+        self.text = text
+        self.sigma = sigma
+        self.guidance = guidance
+        self.rotary = rotary
+        self.caches = caches
+    }
+}
+
+/// The flow transformer: from noisy latents and text to the velocity "noise minus picture".
+///
+/// - Source: `Flux2Transformer2DModel`, diffusers; `flux2_dit.py`, DiffSynth-Studio.
+public struct FluxTransformer {
+    public let configuration: TransformerConfiguration
+    private let latentEmbedder: Linear
+    private let textEmbedder: Linear
+    private let timestepEmbedding: TimestepEmbedding
+    private let pictureModulation: ModulationSource
+    private let textModulation: ModulationSource
+    private let singleModulation: ModulationSource
+    private let doubleBlocks: [DoubleStreamBlock]
+    private let singleBlocks: [SingleStreamBlock]
+    private let outputModulation: Linear
+    private let output: Linear
+
+    /// Declares the model under `scope`; weights are loaded into its parameters afterwards.
+    public init(_ scope: Scope, _ configuration: TransformerConfiguration) {
+        self.configuration = configuration
+        let width = configuration.width
+        latentEmbedder = Linear(
+            scope["x_embedder"], from: configuration.latentChannels, to: width)
+        textEmbedder = Linear(scope["context_embedder"], from: configuration.textWidth, to: width)
+        timestepEmbedding = TimestepEmbedding(scope["time_guidance_embed"], configuration)
+        pictureModulation = ModulationSource(
+            scope, name: "double_stream_modulation_img", width: width, sets: 2)
+        textModulation = ModulationSource(
+            scope, name: "double_stream_modulation_txt", width: width, sets: 2)
+        singleModulation = ModulationSource(
+            scope, name: "single_stream_modulation", width: width, sets: 1)
+        doubleBlocks = (0..<configuration.doubleBlockCount).map {
+            DoubleStreamBlock(scope["transformer_blocks"][$0], configuration)
+        }
+        singleBlocks = (0..<configuration.singleBlockCount).map {
+            SingleStreamBlock(scope["single_transformer_blocks"][$0], configuration)
+        }
+        outputModulation = Linear(scope["norm_out"]["linear"], from: width, to: 2 * width)
+        output = Linear(scope["proj_out"], from: width, to: configuration.latentChannels)
+    }
+
+    /// Computes the velocity of the latents' tokens.
+    ///
+    /// - Shapes: → [B, Ti, C].
+    public func callAsFunction(
+        _ input: TransformerInput, observe: Observer = ignoreOutputs
+    ) throws -> Tensor {
+        let embedding = try timestepEmbedding(input.sigma, guidance: input.guidance)
+        try observe("time_guidance_embed", embedding)
+        let streams = try runDoubleBlocks(input, embedding, observe)
+        let joined = try Tensor.concatenating([streams.text, streams.picture], along: 1)
+        let hidden = try runSingleBlocks(joined, input, embedding, observe)
+        let start = streams.text.size(1)
+        let picture = try hidden.slice(start..<hidden.size(1), along: 1)
+        let velocity = try finish(picture, embedding, observe)
+        return try velocity.slice(0..<input.latents.size(1), along: 1)
+    }
+
+    private func runDoubleBlocks(
+        _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+    ) throws -> (picture: Tensor, text: Tensor) {
+        let modulations = try (
+            picture: pictureModulation(embedding, observe: observe),
+            text: textModulation(embedding, observe: observe)
+        )
+        let tokens = try input.references.map {
+            try Tensor.concatenating([input.latents, $0], along: 1)
+        }
+        var streams = try (
+            picture: latentEmbedder(tokens ?? input.latents), text: textEmbedder(input.text)
+        )
+        try observe("x_embedder", streams.picture)
+        try observe("context_embedder", streams.text)
+        for (index, block) in doubleBlocks.enumerated() {
+            streams = try block(
+                picture: streams.picture, text: streams.text, modulations: modulations,
+                rotary: input.rotary, cache: input.caches["double_\(index)"])
+            try observe("transformer_blocks.\(index).text", streams.text)
+            try observe("transformer_blocks.\(index).image", streams.picture)
+        }
+        return streams
+    }
+
+    private func runSingleBlocks(
+        _ sequence: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+    ) throws -> Tensor {
+        let modulation = try singleModulation(embedding, observe: observe)[0]
+        var hidden = sequence
+        for (index, block) in singleBlocks.enumerated() {
+            hidden = try block(
+                hidden, modulation: modulation, rotary: input.rotary,
+                cache: input.caches["single_\(index)"])
+            try observe("single_transformer_blocks.\(index)", hidden)
+        }
+        return hidden
+    }
+
+    /// The last normalisation, whose matrix gives scale before shift, and the projection.
+    private func finish(
+        _ picture: Tensor, _ embedding: Tensor, _ observe: Observer
+    ) throws -> Tensor {
+        let (scale, shift) = try outputModulation(silu(embedding)).unsqueezed(1).halves(along: -1)
+        let normed = try (1 + scale) * layerNorm(picture, epsilon: configuration.epsilon) + shift
+        try observe("norm_out", normed)
+        return try output(normed)
+    }
+}

@@ -1,0 +1,99 @@
+public import Torch
+
+/// The variational autoencoder between pictures and latents.
+///
+/// Latents are the mean of the encoder's distribution, with 2x2 patches folded into channels and
+/// normalised by running statistics; there is no other scale or shift.
+///
+/// - Source: `AutoencoderKLFlux2`, diffusers; `flux2_vae.py`, DiffSynth-Studio.
+public struct Autoencoder {
+    public let configuration: AutoencoderConfiguration
+    private let encoder: PictureEncoder
+    private let decoder: PictureDecoder
+    private let afterEncoder: Convolution
+    private let beforeDecoder: Convolution
+    private let mean: Parameter
+    private let variance: Parameter
+
+    /// Declares the model under `scope`; weights are loaded into its parameters afterwards.
+    public init(_ scope: Scope, _ configuration: AutoencoderConfiguration) {
+        self.configuration = configuration
+        let channels = configuration.latentChannels
+        encoder = PictureEncoder(scope["encoder"], configuration)
+        decoder = PictureDecoder(scope["decoder"], configuration)
+        afterEncoder = Convolution(
+            scope["quant_conv"], from: 2 * channels, to: 2 * channels, size: 1)
+        beforeDecoder = Convolution(scope["post_quant_conv"], from: channels, to: channels, size: 1)
+        mean = scope["bn"].parameter("running_mean", [configuration.patchedChannels])
+        variance = scope["bn"].parameter("running_var", [configuration.patchedChannels])
+    }
+
+    /// Encodes pictures to normalised latents.
+    ///
+    /// - Shapes: `picture` [B, 3, H, W] from -1 to 1, H and W multiples of 16
+    ///   → [B, 4C, H/16, W/16].
+    public func encode(_ picture: Tensor, observe: Observer = ignoreOutputs) throws -> Tensor {
+        let mean = try moments(of: picture, observe: observe)
+            .slice(0..<configuration.latentChannels, along: 1)
+        return try normalised(Self.patched(mean))
+    }
+
+    /// Decodes normalised latents to pictures, nominally from -1 to 1.
+    ///
+    /// - Shapes: `latents` [B, 4C, H/16, W/16] → [B, 3, H, W].
+    public func decode(_ latents: Tensor, observe: Observer = ignoreOutputs) throws -> Tensor {
+        try decode(unpatched: Self.unpatched(denormalised(latents)), observe: observe)
+    }
+
+    /// The mean, then the log-variance, of the latents of a picture.
+    ///
+    /// - Shapes: `picture` [B, 3, H, W] → [B, 2C, H/8, W/8].
+    public func moments(
+        of picture: Tensor, observe: Observer = ignoreOutputs
+    ) throws -> Tensor {
+        try afterEncoder(encoder(picture, observe: observe))
+    }
+
+    /// Decodes latents that are neither folded nor normalised.
+    ///
+    /// - Shapes: `latents` [B, C, H/8, W/8] → [B, 3, H, W].
+    public func decode(
+        unpatched latents: Tensor, observe: Observer = ignoreOutputs
+    ) throws -> Tensor {
+        try decoder(beforeDecoder(latents), observe: observe)
+    }
+
+    private func normalised(_ z: Tensor) throws -> Tensor {
+        let (mean, deviation) = try statistics(like: z)
+        return try (z - mean) / deviation
+    }
+
+    private func denormalised(_ z: Tensor) throws -> Tensor {
+        let (mean, deviation) = try statistics(like: z)
+        return try z * deviation + mean
+    }
+
+    private func statistics(like z: Tensor) throws -> (mean: Tensor, deviation: Tensor) {
+        let shape = [1, configuration.patchedChannels, 1, 1]
+        let deviation = try (variance.value(like: z) + configuration.latentEpsilon).sqrt()
+        return try (mean.value(like: z).reshaped(shape), deviation.reshaped(shape))
+    }
+
+    /// Folds 2x2 patches into channels, channel first, then row, then column.
+    ///
+    /// - Shapes: `z` [B, C, h, w] → [B, 4C, h/2, w/2].
+    public static func patched(_ z: Tensor) throws -> Tensor {
+        let (b, c, h, w) = (z.size(0), z.size(1), z.size(2), z.size(3))
+        return try z.reshaped([b, c, h / 2, 2, w / 2, 2]).permuted([0, 1, 3, 5, 2, 4])
+            .reshaped([b, 4 * c, h / 2, w / 2])
+    }
+
+    /// Undoes `patched(_:)`.
+    ///
+    /// - Shapes: `z` [B, 4C, h, w] → [B, C, 2h, 2w].
+    public static func unpatched(_ z: Tensor) throws -> Tensor {
+        let (b, c, h, w) = (z.size(0), z.size(1) / 4, z.size(2), z.size(3))
+        return try z.reshaped([b, c, 2, 2, h, w]).permuted([0, 1, 4, 2, 5, 3])
+            .reshaped([b, c, 2 * h, 2 * w])
+    }
+}

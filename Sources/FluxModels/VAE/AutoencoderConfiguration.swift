@@ -1,0 +1,51 @@
+/// The architecture published in a checkpoint's `vae/config.json`.
+public struct AutoencoderConfiguration: Hashable, Sendable {
+    /// Channels per level of the encoder, from full resolution down.
+    public var encoderWidths: [Int]
+    /// Channels per level of the decoder, in the same order; a small decoder has its own.
+    public var decoderWidths: [Int]
+    /// Channels of a latent, before 2x2 patches are folded into them.
+    public var latentChannels = 32
+    /// Residual units per level of the encoder; the decoder has one more.
+    public var unitsPerLevel = 2
+    public var normGroups = 32
+    public var normEpsilon = 1e-6
+    /// Added to the running variance when latents are normalised.
+    public var latentEpsilon = 1e-4
+
+    /// Picture pixels per latent on a side.
+    public var spatialFactor: Int { 1 << (encoderWidths.count - 1) }
+    /// Channels of a latent token.
+    public var patchedChannels: Int { 4 * latentChannels }
+}
+
+extension AutoencoderConfiguration: Decodable {
+    enum CodingKeys: String, CodingKey {
+        case widths = "block_out_channels"
+        case decoderWidths = "decoder_block_out_channels"
+        case latentChannels = "latent_channels"
+        case unitsPerLevel = "layers_per_block"
+        case normGroups = "norm_num_groups"
+        case latentEpsilon = "batch_norm_eps"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        encoderWidths = try fields.decode([Int].self, forKey: .widths)
+        decoderWidths =
+            try fields.decodeIfPresent([Int].self, forKey: .decoderWidths) ?? encoderWidths
+        latentChannels = try fields.decode(Int.self, forKey: .latentChannels)
+        unitsPerLevel = try fields.decode(Int.self, forKey: .unitsPerLevel)
+        normGroups = try fields.decode(Int.self, forKey: .normGroups)
+        latentEpsilon =
+            try fields.decodeIfPresent(Double.self, forKey: .latentEpsilon) ?? latentEpsilon
+        let widths = encoderWidths + decoderWidths
+        guard encoderWidths.count == decoderWidths.count, !encoderWidths.isEmpty, normGroups > 0,
+            widths.allSatisfy({ $0 > 0 && $0 % normGroups == 0 })
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .widths, in: fields,
+                debugDescription: "\(widths) must be multiples of \(normGroups) groups")
+        }
+    }
+}

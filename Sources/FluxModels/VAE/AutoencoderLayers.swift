@@ -1,0 +1,72 @@
+internal import Torch
+
+/// Two normalised convolutions beside a shortcut.
+///
+/// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h, w].
+struct ResidualUnit {
+    private let norm1, norm2: GroupNorm
+    private let conv1, conv2: Convolution
+    private let shortcut: Convolution?
+
+    init(_ scope: Scope, from inputs: Int, to outputs: Int, _ configuration: AutoencoderConfiguration)
+    {
+        norm1 = GroupNorm(scope["norm1"], channels: inputs, configuration)
+        conv1 = Convolution(scope["conv1"], from: inputs, to: outputs, size: 3)
+        norm2 = GroupNorm(scope["norm2"], channels: outputs, configuration)
+        conv2 = Convolution(scope["conv2"], from: outputs, to: outputs, size: 3)
+        shortcut =
+            inputs == outputs
+            ? nil : Convolution(scope["conv_shortcut"], from: inputs, to: outputs, size: 1)
+    }
+
+    func callAsFunction(_ x: Tensor) throws -> Tensor {
+        let hidden = try conv2(silu(norm2(conv1(silu(norm1(x))))))
+        return try (shortcut?(x) ?? x) + hidden
+    }
+}
+
+extension GroupNorm {
+    init(_ scope: Scope, channels: Int, _ configuration: AutoencoderConfiguration) {
+        self.init(
+            scope, channels: channels, groups: configuration.normGroups,
+            epsilon: configuration.normEpsilon)
+    }
+}
+
+/// Attention of every place of the picture to every other, with one head.
+///
+/// - Shapes: `x` [B, C, h, w] → the same.
+struct SpatialAttention {
+    private let norm: GroupNorm
+    private let q, k, v, out: Linear
+
+    init(_ scope: Scope, channels: Int, _ configuration: AutoencoderConfiguration) {
+        norm = GroupNorm(scope["group_norm"], channels: channels, configuration)
+        q = Linear(scope["to_q"], from: channels, to: channels, bias: true)
+        k = Linear(scope["to_k"], from: channels, to: channels, bias: true)
+        v = Linear(scope["to_v"], from: channels, to: channels, bias: true)
+        out = Linear(scope["to_out"][0], from: channels, to: channels, bias: true)
+    }
+
+    func callAsFunction(_ x: Tensor) throws -> Tensor {
+        let shape = x.shape
+        let tokens = try norm(x).reshaped([shape[0], shape[1], -1]).transposed(1, 2)
+        let attended = try attention(
+            q(tokens).unsqueezed(1), k(tokens).unsqueezed(1), v(tokens).unsqueezed(1))
+        return try out(attended.squeezed(1)).transposed(1, 2).reshaped(shape) + x
+    }
+}
+
+/// The innermost part of encoder and decoder.
+struct MiddleBlock {
+    private let first, second: ResidualUnit
+    private let attention: SpatialAttention
+
+    init(_ scope: Scope, channels: Int, _ configuration: AutoencoderConfiguration) {
+        first = ResidualUnit(scope["resnets"][0], from: channels, to: channels, configuration)
+        attention = SpatialAttention(scope["attentions"][0], channels: channels, configuration)
+        second = ResidualUnit(scope["resnets"][1], from: channels, to: channels, configuration)
+    }
+
+    func callAsFunction(_ x: Tensor) throws -> Tensor { try second(attention(first(x))) }
+}

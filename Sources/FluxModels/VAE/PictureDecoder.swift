@@ -1,0 +1,61 @@
+internal import Torch
+
+/// Latents to pictures.
+///
+/// - Source: `Decoder` of `AutoencoderKLFlux2`, diffusers.
+struct PictureDecoder {
+    private struct Level {
+        let units: [ResidualUnit]
+        let upsampler: Convolution?
+    }
+
+    private let input: Convolution
+    private let middle: MiddleBlock
+    private let levels: [Level]
+    private let norm: GroupNorm
+    private let output: Convolution
+
+    init(_ scope: Scope, _ configuration: AutoencoderConfiguration) {
+        let widths = Array(configuration.decoderWidths.reversed())
+        input = Convolution(
+            scope["conv_in"], from: configuration.latentChannels, to: widths[0], size: 3)
+        middle = MiddleBlock(scope["mid_block"], channels: widths[0], configuration)
+        levels = widths.indices.map { level in
+            let place = scope["up_blocks"][level]
+            let units = (0...configuration.unitsPerLevel).map { unit in
+                let inputs = unit == 0 ? widths[max(level - 1, 0)] : widths[level]
+                return ResidualUnit(
+                    place["resnets"][unit], from: inputs, to: widths[level], configuration)
+            }
+            let upsampler =
+                level == widths.count - 1
+                ? nil
+                : Convolution(
+                    place["upsamplers"][0]["conv"], from: widths[level], to: widths[level],
+                    size: 3)
+            return Level(units: units, upsampler: upsampler)
+        }
+        let last = widths[widths.count - 1]
+        norm = GroupNorm(scope["conv_norm_out"], channels: last, configuration)
+        output = Convolution(scope["conv_out"], from: last, to: 3, size: 3)
+    }
+
+    /// - Shapes: `z` [B, C, h, w] → [B, 3, 8h, 8w].
+    func callAsFunction(_ z: Tensor, observe: Observer) throws -> Tensor {
+        var hidden = try input(z)
+        try observe("decoder.conv_in", hidden)
+        hidden = try middle(hidden)
+        try observe("decoder.mid_block", hidden)
+        for (index, level) in levels.enumerated() {
+            for (unit, residual) in level.units.enumerated() {
+                hidden = try residual(hidden)
+                try observe("decoder.up_blocks.\(index).resnets.\(unit)", hidden)
+            }
+            if let upsampler = level.upsampler {
+                hidden = try upsampler(upsampledByRepetition(hidden, factor: 2))
+            }
+            try observe("decoder.up_blocks.\(index)", hidden)
+        }
+        return try output(silu(norm(hidden)))
+    }
+}

@@ -1,0 +1,65 @@
+/// A picture that cannot be read, changed or written.
+public struct ImagingError: Error, Hashable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        case unreadable(String)
+        case empty
+        case unknownFormat
+        case unknownExtension(String)
+        case noPixels
+        case tooLarge(width: Int, height: Int)
+        case damaged(ImageFormat, String)
+        case unsupported(ImageFormat, String)
+        case notEncodable(ImageFormat, String)
+        case badQuality(Int)
+        case badMetadata(key: String, String)
+        case outsideOfThePicture(x: Int, y: Int, width: Int, height: Int, of: [Int])
+        case noPictures
+    }
+
+    public var reason: Reason
+    public var path: String?
+
+    public init(_ reason: Reason, path: String? = nil) {
+        self.reason = reason
+        self.path = path
+    }
+
+    public var description: String {
+        let line = path.map { "\($0): \(text)" } ?? text
+        return String(line.map { $0.isNewline ? " " : $0 })
+    }
+
+    private var text: String {
+        switch reason {
+        case .unreadable(let why): "cannot be read: \(why)"
+        case .empty: "the file is empty; expected a PNG, JPEG or WebP picture"
+        case .unknownFormat: "is not a PNG, JPEG or WebP picture"
+        case .unknownExtension(let name):
+            "unknown picture extension '\(name)'; known are "
+                + ImageFormat.knownExtensions.map { ".\($0)" }.joined(separator: ", ")
+        case .noPixels: "the picture has no pixels: a side is zero"
+        case .tooLarge(let width, let height):
+            "the picture has \(width)x\(height) pixels; at most \(PixelLimit.side) on a side"
+                + " and \(PixelLimit.count) in all are read"
+        case .damaged(let format, let why): "damaged \(format.title) file: \(why)"
+        case .unsupported(let format, let what): "\(what) \(format.title) files are not supported"
+        case .notEncodable(let format, let why): "cannot be written as \(format.title): \(why)"
+        case .badQuality(let quality): "quality must be 1 to 100, not \(quality)"
+        case .badMetadata(let key, let why): "metadata '\(key)': \(why)"
+        case .outsideOfThePicture(let x, let y, let width, let height, let size):
+            "the rectangle of \(width)x\(height) at (\(x), \(y)) does not lie in the picture of "
+                + size.map(String.init).joined(separator: "x")
+        case .noPictures: "a contact sheet needs at least one picture"
+        }
+    }
+
+    /// Runs `body` and names the file in its error.
+    static func naming<Result>(_ path: String?, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch var error as ImagingError {
+            error.path = error.path ?? path
+            throw error
+        }
+    }
+}

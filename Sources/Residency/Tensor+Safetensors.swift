@@ -1,0 +1,48 @@
+public import Safetensors
+public import Torch
+
+extension ElementType {
+    /// The tensor type of the same elements; nil for those libtorch is not asked for.
+    public var dtype: DType? {
+        switch self {
+        case .F64: .float64
+        case .F32: .float32
+        case .F16: .float16
+        case .BF16: .bfloat16
+        case .F8_E4M3: .float8e4m3fn
+        case .F8_E5M2: .float8e5m2
+        case .I64: .int64
+        case .I32: .int32
+        case .I16: .int16
+        case .I8: .int8
+        case .U8: .uint8
+        case .BOOL: .bool
+        default: nil
+        }
+    }
+
+    /// The type that a file gives to a tensor's elements; nil when the format has none.
+    public init?(_ dtype: DType) {
+        guard let found = Self.allCases.first(where: { $0.dtype == dtype }) else { return nil }
+        self = found
+    }
+}
+
+extension Tensor {
+    /// Shows a tensor of a mapped file without copying it; the file stays mapped as long as any
+    /// view lives.
+    ///
+    /// - Throws: `WeightError` for an element type that tensors do not have.
+    public static func mapped(_ info: TensorInfo, of file: SafetensorsFile) throws -> Tensor {
+        guard let dtype = info.type.dtype else {
+            throw WeightError(
+                file: file.path, key: info.name, reason: .unsupportedType(info.type.rawValue))
+        }
+        let bytes = file.bytes(of: info)
+        // The format asks for no alignment; what lies askew is copied.
+        guard let base = bytes.baseAddress, Int(bitPattern: base) % dtype.byteCount == 0 else {
+            return try .from(bytes: bytes, shape: info.shape, dtype: dtype)
+        }
+        return try .view(of: bytes, shape: info.shape, dtype: dtype, owner: file)
+    }
+}

@@ -1,0 +1,42 @@
+/// Tensors of a checkpoint that do not fit the model they are meant for.
+public struct WeightError: Error, Hashable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        /// The model needs it and others, in all `count`.
+        case missing(count: Int)
+        /// The model has no use for it and others, in all `count`.
+        case unused(count: Int)
+        case unexpectedShape(expected: [Int], found: [Int])
+        case unsupportedType(String)
+    }
+
+    /// The file or folder.
+    public var file: String
+    /// The tensor's name in the file.
+    public var key: String
+    public var reason: Reason
+
+    public init(file: String, key: String, reason: Reason) {
+        self.file = file
+        self.key = key
+        self.reason = reason
+    }
+
+    public var description: String {
+        switch reason {
+        case .missing(let count):
+            "\(file): no tensor named '\(key)'\(Self.others(count)); "
+                + "is this the checkpoint of another model?"
+        case .unused(let count):
+            "\(file): the model has no place for '\(key)'\(Self.others(count)); "
+                + "is this the checkpoint of another model?"
+        case .unexpectedShape(let expected, let found):
+            "\(file): '\(key)' has shape \(found), the model needs \(expected)"
+        case .unsupportedType(let type):
+            "\(file): '\(key)' has elements of type \(type), which no tensor can hold"
+        }
+    }
+
+    private static func others(_ count: Int) -> String {
+        count > 1 ? " and \(count - 1) more" : ""
+    }
+}

@@ -1,0 +1,37 @@
+internal import CTorch
+
+/// A source of random numbers, bit for bit PyTorch's generator of the same device and seed.
+public final class Generator {
+    let raw: ct_generator
+    public let device: Device
+
+    /// Makes a generator.
+    ///
+    /// - Throws: `TorchError` when the device is not there.
+    public init(seed: UInt64, device: Device = .cpu) throws {
+        var out: ct_generator?
+        try check(ct_generator_create(device.raw, seed, &out))
+        guard let out else { preconditionFailure("a successful call wrote no generator") }
+        self.raw = out
+        self.device = device
+    }
+
+    deinit {
+        ct_generator_release(raw)
+    }
+
+    /// The state as bytes, to continue the same stream later.
+    public func state() throws -> [UInt8] {
+        try withExtendedLifetime(self) {
+            try Tensor.make { ct_generator_state(raw, $0) }.values()
+        }
+    }
+
+    /// Continues a stream that `state()` has described.
+    public func restore(_ state: [UInt8]) throws {
+        let tensor = try Tensor.from(state)
+        try withExtendedLifetime((self, tensor)) {
+            try check(ct_generator_set_state(raw, tensor.raw))
+        }
+    }
+}

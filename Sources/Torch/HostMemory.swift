@@ -1,0 +1,80 @@
+import Foundation
+import Synchronization
+
+/// The memory of this process and of the machine, in bytes.
+public enum HostMemory {
+    /// Memory of this process.
+    public struct Usage: Hashable, Sendable {
+        /// Pages in memory, mapped files included.
+        public var resident = 0
+        /// Pages that belong to this process alone; mapped weights are not among them.
+        public var `private` = 0
+    }
+
+    /// What this process holds now; zeros where the system does not tell.
+    public static func usage() -> Usage {
+        let fields = kilobyteFields(of: "/proc/self/status")
+        return Usage(
+            resident: fields["VmRSS"] ?? 0,
+            private: (fields["RssAnon"] ?? 0) + (fields["RssShmem"] ?? 0))
+    }
+
+    /// The most pages that were ever in memory, mapped files included.
+    public static func peakResident() -> Int {
+        kilobyteFields(of: "/proc/self/status")["VmHWM"] ?? 0
+    }
+
+    static func figures() throws -> (free: Int, total: Int) {
+        let fields = kilobyteFields(of: "/proc/meminfo")
+        let total = fields["MemTotal"] ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
+        return (fields["MemAvailable"] ?? total, total)
+    }
+
+    /// Reads `Name:   123 kB` lines.
+    private static func kilobyteFields(of path: String) -> [String: Int] {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [:] }
+        var fields: [String: Int] = [:]
+        for line in text.split(separator: "\n") {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
+            guard words.count == 3, words[2] == "kB", let value = Int(words[1]) else { continue }
+            fields[String(words[0].dropLast())] = value * 1024
+        }
+        return fields
+    }
+}
+
+/// Follows the private memory of this process, whose peak the system does not keep.
+public final class MemoryWatch: Sendable {
+    private struct State {
+        var peak = 0
+        var stopped = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Starts looking.
+    ///
+    /// - Parameter interval: seconds between two looks.
+    public init(interval: Double = 0.05) {
+        Thread.detachNewThread { [self] in
+            while !state.withLock({ $0.stopped }) {
+                look()
+                Thread.sleep(forTimeInterval: interval)
+            }
+        }
+    }
+
+    private func look() {
+        let now = HostMemory.usage().private
+        state.withLock { $0.peak = max($0.peak, now) }
+    }
+
+    /// Stops and tells the most private memory that was seen, in bytes.
+    public func stop() -> Int {
+        look()
+        return state.withLock {
+            $0.stopped = true
+            return $0.peak
+        }
+    }
+}

@@ -1,0 +1,113 @@
+internal import CTorch
+
+/// `x Wᵀ + b`, plus the weight's adapters.
+///
+/// - Shapes: `x` [..., in] → [..., out].
+public struct Linear {
+    public let weight: Parameter
+    public let bias: Parameter?
+
+    public init(_ scope: Scope, from inputs: Int, to outputs: Int, bias: Bool = false) {
+        weight = scope.parameter("weight", [outputs, inputs])
+        self.bias = bias ? scope.parameter("bias", [outputs]) : nil
+    }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        var y = try linear(x, weight.value(like: x), bias?.value(like: x))
+        for adapter in weight.adapters { y = try y + adapter(x) }
+        return y
+    }
+}
+
+/// A row of the table for every id.
+///
+/// - Shapes: `ids` [...] of int64 → [..., width].
+public struct Embedding {
+    public let weight: Parameter
+
+    public init(_ scope: Scope, count: Int, width: Int) {
+        weight = scope.parameter("weight", [count, width])
+    }
+
+    /// Picks rows first and converts only those.
+    public func callAsFunction(_ ids: Tensor, dtype: DType) throws -> Tensor {
+        guard case .dense(let table) = weight.storage else {
+            throw ParameterError(key: weight.key, reason: .absent)
+        }
+        let places = try ids.to(device: table.device)
+        let rows = try withExtendedLifetime((table, places)) {
+            try Tensor.make { ct_embedding(table.raw, places.raw, $0) }
+        }
+        return try rows.to(dtype: dtype, device: ids.device)
+    }
+}
+
+/// Scales the last axis to root mean square 1, then by a weight.
+public struct RMSNorm {
+    public let weight: Parameter
+    public let epsilon: Double
+
+    public init(_ scope: Scope, width: Int, epsilon: Double) {
+        weight = scope.parameter("weight", [width])
+        self.epsilon = epsilon
+    }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        try rmsNorm(x, weight: weight.value(like: x), epsilon: epsilon)
+    }
+}
+
+/// Normalises groups of channels over the whole picture.
+///
+/// - Shapes: `x` [B, C, h, w] → the same.
+public struct GroupNorm {
+    public let weight: Parameter
+    public let bias: Parameter
+    public let groups: Int
+    public let epsilon: Double
+
+    public init(_ scope: Scope, channels: Int, groups: Int, epsilon: Double) {
+        weight = scope.parameter("weight", [channels])
+        bias = scope.parameter("bias", [channels])
+        self.groups = groups
+        self.epsilon = epsilon
+    }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
+        return try withExtendedLifetime((x, weight, bias)) {
+            try Tensor.make {
+                ct_group_norm(x.raw, Int64(groups), weight.raw, bias.raw, epsilon, $0)
+            }
+        }
+    }
+}
+
+/// A two-dimensional convolution with bias.
+///
+/// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h', w'].
+public struct Convolution {
+    public let weight: Parameter
+    public let bias: Parameter
+    public let stride: Int
+    public let padding: Int
+
+    public init(
+        _ scope: Scope, from inputs: Int, to outputs: Int, size: Int, stride: Int = 1,
+        padding: Int? = nil
+    ) {
+        weight = scope.parameter("weight", [outputs, inputs, size, size])
+        bias = scope.parameter("bias", [outputs])
+        self.stride = stride
+        self.padding = padding ?? size / 2
+    }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
+        return try withExtendedLifetime((x, weight, bias)) {
+            try Tensor.make {
+                ct_conv2d(x.raw, weight.raw, bias.raw, Int64(stride), Int64(padding), $0)
+            }
+        }
+    }
+}

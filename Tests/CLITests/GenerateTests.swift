@@ -1,0 +1,149 @@
+import Foundation
+import Imaging
+import Residency
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+@Suite("flux2", .serialized)
+struct CommandLineTests {
+    @Suite("flux2 generate", .serialized)
+    struct Generate {
+        @Test func reachesTheReferencesLatentsThroughTheCommandLine() throws {
+            let folder = try TemporaryFolder()
+            var cases = 0
+            for name in try Reference.cases(of: "pipeline")
+            where name.contains("_t2i_") && name.hasSuffix("_f32") {
+                let golden = try Golden("pipeline", name)
+                let latents = folder.file(name + ".safetensors")
+                let outcome = try Program.run(
+                    arguments(golden) + [
+                        "--output", folder.file(name + ".png"), "--save_latents", latents,
+                    ])
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let file = try SafetensorsFile(path: latents)
+                let found = try Tensor.mapped(#require(file["latents"]), of: file)
+                #expect(file["noise"]?.shape == found.shape)
+                let tokens = try found.reshaped([1, found.size(1), -1]).transposed(1, 2)
+                try golden.expect(tokens, "final_latents")
+                cases += 1
+            }
+            print("golden pipeline through the command line: \(cases) cases")
+            #expect(cases > 0)
+        }
+
+        private func arguments(_ golden: Golden) throws -> [String] {
+            let model = try #require(golden.string("model"))
+            var result = [
+                "generate", try #require(golden.string("prompt")), "--dtype", "float32",
+                "--model", Reference.path("models/\(model)"),
+            ]
+            // DiffSynth's own spellings.
+            for key in [
+                "seed", "height", "width", "num_inference_steps", "cfg_scale",
+                "embedded_guidance", "negative_prompt",
+            ] {
+                if let value = golden.parameters[key] { result += ["--\(key)", "\(value)"] }
+            }
+            return result
+        }
+
+        @Test func writesSettingsIntoThePictureAndPrintsThemAsJSON() throws {
+            let folder = try TemporaryFolder()
+            let picture = folder.file("a.png")
+            let outcome = try Program.run(tinyArguments("жук \"x\"", output: picture, ["--json"]))
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let json = try #require(
+                try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+                    as? [String: Any])
+            let settings = try #require(json["settings"] as? [String: Any])
+            #expect(settings["prompt"] as? String == "жук \"x\"")
+            #expect(settings["seed"] as? Int == 7)
+            let seconds = try #require(json["seconds"] as? [String: Any])
+            #expect((seconds["steps"] as? [Double])?.count == 1)
+            let memory = try #require(json["memory"] as? [String: Any])
+            #expect((memory["peak_private_bytes"] as? Int ?? 0) > 1_000_000)
+            let stored = try Image.readMetadata(of: picture)
+            let kept = try #require(
+                try JSONSerialization.jsonObject(with: Data((stored["flux2"] ?? "").utf8))
+                    as? [String: Any])
+            #expect(kept["prompt"] as? String == "жук \"x\"")
+            #expect(kept["seed"] as? Int == 7)
+        }
+
+        @Test func drawsTellsAndStoresASeedWhenNoneIsGiven() throws {
+            let folder = try TemporaryFolder()
+            let pictures = ["a.png", "b.png"].map(folder.file)
+            var seeds: [String] = []
+            for picture in pictures {
+                let arguments = tinyArguments(output: picture)
+                let index = try #require(arguments.firstIndex(of: "--seed"))
+                let outcome = try Program.run(
+                    Array(arguments[..<index] + arguments[(index + 2)...]))
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let line = outcome.errors.split(separator: "\n").first { $0.hasPrefix("seed ") }
+                seeds.append(String(try #require(line).dropFirst("seed ".count)))
+                #expect(
+                    try Image.readMetadata(of: picture)["flux2"]?
+                        .contains("\"seed\":\(try #require(seeds.last))") == true)
+            }
+            #expect(seeds[0] != seeds[1])
+        }
+
+        @Test func theSameSeedGivesTheSameFile() throws {
+            let folder = try TemporaryFolder()
+            let files = try ["a.png", "b.png"].map { name in
+                let outcome = try Program.run(tinyArguments(output: folder.file(name)))
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                return try Data(contentsOf: URL(fileURLWithPath: folder.file(name)))
+            }
+            #expect(files[0] == files[1])
+        }
+
+        @Test func writesEveryFormat() throws {
+            let folder = try TemporaryFolder()
+            for name in ["a.png", "a.jpg", "a.webp"] {
+                let outcome = try Program.run(
+                    tinyArguments(output: folder.file(name), ["--quality", "80", "--quiet"]))
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                #expect(outcome.errors.isEmpty)
+                let image = try Image(contentsOf: folder.file(name))
+                #expect([image.width, image.height] == [64, 64])
+            }
+        }
+
+        @Test func sizesAreRoundedUpWithANotice() throws {
+            let folder = try TemporaryFolder()
+            let outcome = try Program.run(
+                tinyArguments(output: folder.file("a.png"), ["--height", "50", "--width", "81"]))
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.errors.contains("81x50 is rounded up to 96x64"))
+            let image = try Image(contentsOf: folder.file("a.png"))
+            #expect([image.width, image.height] == [96, 64])
+        }
+
+        @Test func anEmptyPromptIsValid() throws {
+            let folder = try TemporaryFolder()
+            let outcome = try Program.run(tinyArguments("", output: folder.file("a.png")))
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+
+        @Test func aPromptOfAHundredThousandCharactersIsCutWithANotice() throws {
+            let folder = try TemporaryFolder()
+            let prompt = String(repeating: "fox ", count: 25_000)
+            let outcome = try Program.run(tinyArguments(prompt, output: folder.file("a.png")))
+            #expect(outcome.status == 0, "\(outcome.errors.prefix(500))")
+            #expect(outcome.errors.contains("longer than 512 tokens"))
+        }
+
+        @Test func everyTypeComputes() throws {
+            let folder = try TemporaryFolder()
+            for dtype in ["auto", "bf16", "float16", "float32"] {
+                let outcome = try Program.run(
+                    tinyArguments(output: folder.file("\(dtype).png"), ["--dtype", dtype]))
+                #expect(outcome.status == 0, "\(dtype): \(outcome.errors)")
+            }
+        }
+    }
+}

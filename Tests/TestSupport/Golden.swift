@@ -1,0 +1,103 @@
+import Foundation
+import Residency
+import Safetensors
+import Testing
+import Torch
+
+/// One case of a golden stage: its settings, its inputs, and the outputs that were expected.
+///
+/// It remembers which outputs were compared, so that none is passed over.
+public final class Golden {
+    public let stage: String
+    public let name: String
+    /// The whole JSON beside the tensors, or a golden that is JSON only.
+    public let json: [String: Any]
+    /// The settings of the case.
+    public let parameters: [String: Any]
+    public let names: [String]
+    private let file: SafetensorsFile?
+    private var compared: Set<String> = []
+
+    public init(_ stage: String, _ name: String) throws {
+        self.stage = stage
+        self.name = name
+        let base = Reference.path("goldens/\(stage)/\(name)")
+        let data = try Data(contentsOf: URL(fileURLWithPath: base + ".json"))
+        json = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        parameters = json["parameters"] as? [String: Any] ?? [:]
+        let tensors = base + ".safetensors"
+        file =
+            FileManager.default.fileExists(atPath: tensors)
+            ? try SafetensorsFile(path: tensors) : nil
+        names = file?.tensors.map(\.name) ?? []
+    }
+
+    public var dtype: DType {
+        let name = parameters["dtype"] as? String ?? (self.name.hasSuffix("_bf16") ? "bf16" : "f32")
+        return name == "bf16" ? .bfloat16 : .float32
+    }
+
+    public func string(_ key: String) -> String? { parameters[key] as? String }
+    public func number(_ key: String) -> Double? { (parameters[key] as? NSNumber)?.doubleValue }
+    public func integer(_ key: String) -> Int? { (parameters[key] as? NSNumber)?.intValue }
+
+    public func input(_ key: String) throws -> Tensor { try tensor("in." + key) }
+    public func has(_ key: String) -> Bool { names.contains(key) }
+
+    /// The names of all expected outputs, without their prefix.
+    public var outputs: [String] {
+        names.filter { $0.hasPrefix("out.") }.map { String($0.dropFirst(4)) }
+    }
+
+    public func tensor(_ key: String) throws -> Tensor {
+        let file = try #require(file, "\(stage)/\(name) has no tensors")
+        let info = try #require(file[key], "\(stage)/\(name) has no '\(key)'")
+        return try .mapped(info, of: file)
+    }
+
+    /// Compares an output with what was expected, within the stage's tolerance.
+    public func expect(
+        _ found: Tensor, _ key: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        compared.insert(key)
+        let expected = try tensor("out." + key)
+        let label = "\(stage)/\(name): \(key)"
+        guard expected.shape == found.shape else {
+            Issue.record(
+                "\(label) has shape \(found.shape), expected \(expected.shape)",
+                sourceLocation: sourceLocation)
+            return
+        }
+        let verdict = try Tolerance(stage: stage, dtype: dtype, output: key)
+            .verdict(on: found, expected)
+        #expect(verdict.passes, "\(label): \(verdict)", sourceLocation: sourceLocation)
+    }
+
+    /// Fails for outputs that no comparison has looked at.
+    ///
+    /// - Returns: how many were compared.
+    public func finish(sourceLocation: SourceLocation = #_sourceLocation) -> Int {
+        for key in outputs where !compared.contains(key) {
+            Issue.record(
+                "\(stage)/\(name): nothing was compared with '\(key)'",
+                sourceLocation: sourceLocation)
+        }
+        return compared.count
+    }
+}
+
+/// Runs every case of a stage and says how many there were; none is a failure.
+public func runGoldens(
+    _ stage: String, where selected: (String) -> Bool = { _ in true },
+    sourceLocation: SourceLocation = #_sourceLocation, _ body: (Golden) throws -> Void
+) throws {
+    let names = try Reference.cases(of: stage).filter(selected)
+    #expect(!names.isEmpty, "no case of golden stage '\(stage)'", sourceLocation: sourceLocation)
+    var outputs = 0
+    for name in names {
+        let golden = try Golden(stage, name)
+        try withoutGradients { try body(golden) }
+        outputs += golden.finish(sourceLocation: sourceLocation)
+    }
+    print("golden \(stage): \(names.count) cases, \(outputs) outputs compared")
+}

@@ -1,0 +1,48 @@
+import FluxModels
+import Foundation
+import Residency
+import Safetensors
+import Testing
+import Torch
+
+/// The reference's tiny models, component by component, as the program would load them.
+public struct TinyModel {
+    public let folder: String
+
+    public init(_ name: String) { folder = Reference.path("models/\(name)") }
+
+    public func transformer() throws -> FluxTransformer {
+        try load("transformer", TransformerConfiguration.self) { FluxTransformer($0, $1) }
+    }
+
+    public func autoencoder() throws -> Autoencoder {
+        try load("vae", AutoencoderConfiguration.self) { Autoencoder($0, $1) }
+    }
+
+    public func textEncoder(taps: [Int]? = nil) throws -> TextEncoder {
+        try load("text_encoder", TextEncoderConfiguration.self) {
+            TextEncoder($0, $1, taps: taps)
+        }
+    }
+
+    public func configuration<C: Decodable>(_ component: String, _ type: C.Type) throws -> C {
+        let file = URL(fileURLWithPath: "\(folder)/\(component)/config.json")
+        return try JSONDecoder().decode(type, from: Data(contentsOf: file))
+    }
+
+    private func load<Model, C: Decodable>(
+        _ component: String, _ type: C.Type, _ build: (Scope, C) -> Model
+    ) throws -> Model {
+        let checkpoint = try Checkpoint(path: "\(folder)/\(component)")
+        var shapes: TensorShapes = [:]
+        for name in checkpoint.names { shapes[name] = checkpoint[name]?.info.shape }
+        let layout = try #require(Detection(shapes)).layout
+        let scope = Scope()
+        let model = build(scope, try configuration(component, type))
+        _ = try WeightLoader(
+            checkpoint, recipe: layout.recipe,
+            isSpare: { layout.isSpare($0) || $0.hasSuffix(".norm.weight") }
+        ).load(scope.parameters)
+        return model
+    }
+}
