@@ -11,6 +11,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let tests: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
 let package = Package(
     name: "flux2",
     platforms: [.macOS(.v14)],
@@ -46,8 +48,10 @@ let package = Package(
 
         // Formats, without the engine
         .target(name: "Files", swiftSettings: strict),
-        .target(name: "Safetensors", dependencies: ["Files"], swiftSettings: strict),
-        .target(name: "Tokenization", swiftSettings: strict),
+        .target(name: "JSONReading", swiftSettings: strict),
+        .target(
+            name: "Safetensors", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
+        .target(name: "Tokenization", dependencies: ["JSONReading"], swiftSettings: strict),
         .target(
             name: "CImageCodecs",
             linkerSettings: [
@@ -69,19 +73,38 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "Flux2", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Flux2", "Files", "Imaging", "Safetensors", "Torch",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
         // Tests
         .target(
             name: "TestSupport", dependencies: ["FluxModels", "Residency", "Safetensors", "Torch"],
-            path: "Tests/TestSupport", swiftSettings: strict),
-        .testTarget(name: "TorchTests", dependencies: ["Torch"], swiftSettings: strict),
+            path: "Tests/TestSupport", swiftSettings: tests),
+        .testTarget(
+            name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
+        .testTarget(
+            name: "SafetensorsTests", dependencies: ["Files", "Safetensors", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "ImagingTests", dependencies: ["Imaging", "TestSupport"], swiftSettings: tests),
+        .testTarget(
+            name: "TorchTests", dependencies: ["TestSupport", "Torch"], swiftSettings: tests),
         .testTarget(
             name: "GoldenTests",
-            dependencies: ["Flux2", "FluxModels", "Imaging", "TestSupport", "Torch"],
-            exclude: [], swiftSettings: strict),
+            dependencies: [
+                "Flux2", "FluxModels", "Imaging", "Residency", "Safetensors", "TestSupport",
+                "Torch",
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["FluxCLI", "Imaging", "Residency", "Safetensors", "TestSupport", "Torch"],
+            swiftSettings: tests),
     ],
     cxxLanguageStandard: .cxx20
 )

@@ -165,9 +165,20 @@ int ci_png_texts(
   return 1;
 }
 
+/// Hands the text entries to libpng, one at a time since it copies them.
+static void set_texts(const png_session *session, const ci_text *texts, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    png_text text = {0};
+    text.compression = texts[i].utf8 ? PNG_ITXT_COMPRESSION_NONE : PNG_TEXT_COMPRESSION_NONE;
+    text.key = (png_charp)texts[i].key;
+    text.text = (png_charp)texts[i].value;
+    png_set_text(session->png, session->info, &text, 1);
+  }
+}
+
 int ci_png_encode(
-    const uint8_t *rgb, uint32_t width, uint32_t height, ci_sink sink, void *context,
-    char *message) {
+    const uint8_t *rgb, uint32_t width, uint32_t height, const ci_text *texts, size_t count,
+    ci_sink sink, void *context, char *message) {
   png_client client = {NULL, 0, sink, context, message};
   png_session session;
   if (!open_session(&session, &client, 1))
@@ -180,6 +191,7 @@ int ci_png_encode(
   png_set_IHDR(
       session.png, session.info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
       PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  set_texts(&session, texts, count);
   png_write_info(session.png, session.info);
   for (size_t y = 0; y < height; y++)
     png_write_row(session.png, rgb + y * 3 * (size_t)width);

@@ -1,4 +1,5 @@
 import Flux2
+import Imaging
 import Safetensors
 import Torch
 

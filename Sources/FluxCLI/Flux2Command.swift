@@ -30,7 +30,7 @@ enum Spelling {
                 first.isLetter
             else { return argument }
             let name = argument.prefix { $0 != "=" }
-            return name.replacing("_", with: "-") + argument.dropFirst(name.count)
+            return String(name.replacing("_", with: "-") + argument.dropFirst(name.count))
         }
     }
 }

@@ -42,7 +42,7 @@ public enum ImageFormat: String, CaseIterable, Hashable, Sendable {
     /// The format to write `path` in.
     ///
     /// - Throws: `ImagingError` that lists the known extensions.
-    static func forWriting(_ path: String) throws -> ImageFormat {
+    public static func forWriting(_ path: String) throws -> ImageFormat {
         guard let format = ImageFormat(path: path) else {
             throw ImagingError(.unknownExtension(fileExtension(of: path)), path: path)
         }

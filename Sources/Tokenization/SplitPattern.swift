@@ -4,13 +4,22 @@
 /// is recognised by its exact text, because a similar one may split differently.
 struct SplitPattern: Hashable, Sendable {
     /// How letters are gathered into words.
-    enum Words: String, CaseIterable, Sendable {
+    enum Words: CaseIterable, Sendable {
         /// Any run of letters.
-        case letters = #"[^\r\n\p{L}\p{N}]?\p{L}+"#
+        case letters
         /// Runs that break before a capital after a small letter; marks count as letters.
-        case caseAware =
-            #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"#
-            + #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"#
+        case caseAware
+
+        var expression: String {
+            switch self {
+            case .letters: #"[^\r\n\p{L}\p{N}]?\p{L}+"#
+            case .caseAware:
+                #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*"#
+                    + #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"#
+                    + #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"#
+                    + #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"#
+            }
+        }
     }
 
     /// How digits are gathered.
@@ -46,7 +55,7 @@ struct SplitPattern: Hashable, Sendable {
     var expression: String {
         let contractions = splitsContractions ? "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" : ""
         let breaks = punctuationTakesSlashes ? #"[\r\n/]*"# : #"[\r\n]*"#
-        return contractions + words.rawValue + "|" + numbers.rawValue
+        return contractions + words.expression + "|" + numbers.rawValue
             + #"| ?[^\s\p{L}\p{N}]+"# + breaks + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
     }
 }

@@ -6,8 +6,8 @@ public struct TokenizationError: Error, Hashable, CustomStringConvertible {
         case missing(expected: String)
         /// The file is there but cannot be read.
         case unreadable(cause: String)
-        /// The text is not JSON; `position` is a byte offset from 0.
-        case malformedJSON(position: Int, expected: String, found: String)
+        /// The text is not JSON.
+        case malformedJSON(String)
         /// A key has a value this module cannot honour.
         case unexpected(key: String, expected: String, found: String)
         /// The pre-tokenizer pattern is not one of those the scanner knows.
@@ -43,8 +43,7 @@ public struct TokenizationError: Error, Hashable, CustomStringConvertible {
             "expected \(expected), found none"
         case .unreadable(let cause):
             "cannot be read (\(cause))"
-        case .malformedJSON(let position, let expected, let found):
-            "not valid JSON at byte \(position): expected \(expected), found \(found)"
+        case .malformedJSON(let why): why
         case .unexpected(let key, let expected, let found):
             "'\(key)': expected \(expected), found \(found)"
         case .unknownPattern(let pattern):

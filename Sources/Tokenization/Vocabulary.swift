@@ -1,3 +1,5 @@
+internal import JSONReading
+
 /// The tokens of a byte-level model: bytes to id and back.
 struct Vocabulary: Sendable {
     /// Larger ids are taken for damage; published vocabularies end below 300,000.

@@ -26,7 +26,14 @@ typedef struct ci_header {
 /// Takes a piece of an encoded picture.
 typedef void (*ci_sink)(void *context, const uint8_t *bytes, size_t size);
 
-/// Takes one text entry; `utf8` tells UTF-8 from Latin-1 values. Keys are Latin-1.
+/// One text entry; `utf8` tells UTF-8 from Latin-1 values. Keys are Latin-1.
+typedef struct ci_text {
+  const char *key;
+  const char *value;
+  int utf8;
+} ci_text;
+
+/// Takes one text entry of `size` bytes.
 typedef void (*ci_text_sink)(
     void *context, const char *key, const char *value, size_t size, int utf8);
 
@@ -36,8 +43,8 @@ int ci_png_decode(
 int ci_png_texts(
     const uint8_t *bytes, size_t size, ci_text_sink sink, void *context, char *message);
 int ci_png_encode(
-    const uint8_t *rgb, uint32_t width, uint32_t height, ci_sink sink, void *context,
-    char *message);
+    const uint8_t *rgb, uint32_t width, uint32_t height, const ci_text *texts, size_t count,
+    ci_sink sink, void *context, char *message);
 
 /// Decodes to RGB, or to CMYK as stored (4 channels) for files of four components.
 int ci_jpeg_decode(

@@ -1,4 +1,4 @@
-internal import Imaging
+public import Imaging
 public import Torch
 
 /// A mask picture at the resolution of latent tokens: 1 is painted anew, 0 is kept.

@@ -1,5 +1,5 @@
 internal import Foundation
-public import Torch
+internal import Torch
 
 /// Small computations whose results are known, to tell a sound engine from a broken one.
 public struct SelfTest: Hashable, Sendable {

@@ -1,5 +1,5 @@
 internal import Foundation
-public import Torch
+internal import Torch
 
 /// The noise levels of a run, from the first evaluation to the last.
 ///

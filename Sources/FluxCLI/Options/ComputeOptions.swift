@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Flux2
-import Torch
+public import Torch
 
 /// On what, in which type and with how many threads to compute.
 struct ComputeOptions: ParsableArguments {

@@ -31,7 +31,7 @@ struct OutputOptions: ParsableArguments {
 
     /// Refuses what cannot be written before any work is done.
     func check() throws {
-        _ = try ImageFormat(forWriting: output)
+        _ = try ImageFormat.forWriting(output)
         for path in [output, saveLatents].compactMap({ $0 }) {
             try AtomicFile.checkWritable(path, overwrite: force)
         }

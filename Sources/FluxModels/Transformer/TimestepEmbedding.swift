@@ -1,5 +1,5 @@
 internal import Foundation
-public import Torch
+internal import Torch
 
 /// Noise level and guidance as one vector that steers every block.
 ///

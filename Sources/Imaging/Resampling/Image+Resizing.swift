@@ -15,7 +15,7 @@ extension Image {
         let size = 3 * newWidth * height
         let result = [UInt8](unsafeUninitializedCapacity: size) { target, count in
             pixels.withUnsafeBufferPointer { source in
-                Resampler(table) { $0.rows(source, width, target, newWidth, height) }
+                Resampler.with(table) { $0.rows(source, width, target, newWidth, height) }
             }
             count = size
         }
@@ -28,7 +28,7 @@ extension Image {
         let size = 3 * width * newHeight
         let result = [UInt8](unsafeUninitializedCapacity: size) { target, count in
             pixels.withUnsafeBufferPointer { source in
-                Resampler(table) { $0.columns(source, target, 3 * width, newHeight) }
+                Resampler.with(table) { $0.columns(source, target, 3 * width, newHeight) }
             }
             count = size
         }
@@ -37,23 +37,80 @@ extension Image {
 }
 
 /// The two inner loops of resizing, on pointers and with `while` so that debug builds keep pace.
+///
+/// Sums are 32-bit integers with 22 fractional bits that start at one half, as in Pillow.
 private struct Resampler {
-    private let starts: UnsafeBufferPointer<Int>
-    private let counts: UnsafeBufferPointer<Int>
-    private let weights: UnsafeBufferPointer<Int32>
-    private let stride: Int
+    private static let half = Int32(1) << (ResamplingTable.fractionBits - 1)
+
+    let starts: UnsafeBufferPointer<Int>
+    let counts: UnsafeBufferPointer<Int>
+    let weights: UnsafeBufferPointer<Int32>
+    let stride: Int
 
     /// Lends a table's memory to `body`.
-    @discardableResult
-    init(_ table: ResamplingTable, _ body: (Resampler) -> Void) {
-        self = table.starts.withUnsafeBufferPointer { starts in
+    static func with(_ table: ResamplingTable, _ body: (Resampler) -> Void) {
+        table.starts.withUnsafeBufferPointer { starts in
             table.counts.withUnsafeBufferPointer { counts in
                 table.weights.withUnsafeBufferPointer { weights in
-                    let resampler = Resampler(starts, counts, weights, table.stride)
-                    body(resampler)
-                    return resampler
+                    body(
+                        Resampler(
+                            starts: starts, counts: counts, weights: weights,
+                            stride: table.stride))
                 }
             }
         }
+    }
+
+    /// Makes every row `newWidth` pixels wide.
+    func rows(
+        _ source: UnsafeBufferPointer<UInt8>, _ width: Int,
+        _ target: UnsafeMutableBufferPointer<UInt8>, _ newWidth: Int, _ height: Int
+    ) {
+        var (y, out) = (0, 0)
+        while y < height {
+            var x = 0
+            while x < newWidth {
+                let first = 3 * (y * width + starts[x])
+                var channel = 0
+                while channel < 3 {
+                    target[out] = weighted(source, from: first + channel, by: 3, at: x)
+                    out += 1
+                    channel += 1
+                }
+                x += 1
+            }
+            y += 1
+        }
+    }
+
+    /// Makes every column `newHeight` pixels high; `row` is the bytes of a row.
+    func columns(
+        _ source: UnsafeBufferPointer<UInt8>, _ target: UnsafeMutableBufferPointer<UInt8>,
+        _ row: Int, _ newHeight: Int
+    ) {
+        var (y, out) = (0, 0)
+        while y < newHeight {
+            let first = starts[y] * row
+            var x = 0
+            while x < row {
+                target[out] = weighted(source, from: first + x, by: row, at: y)
+                out += 1
+                x += 1
+            }
+            y += 1
+        }
+    }
+
+    private func weighted(
+        _ source: UnsafeBufferPointer<UInt8>, from first: Int, by step: Int, at place: Int
+    ) -> UInt8 {
+        var (sum, at, tap) = (Self.half, first, place * stride)
+        let end = tap + counts[place]
+        while tap < end {
+            sum &+= Int32(source[at]) &* weights[tap]
+            at += step
+            tap += 1
+        }
+        return UInt8(clamping: sum >> ResamplingTable.fractionBits)
     }
 }

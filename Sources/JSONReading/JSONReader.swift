@@ -1,31 +1,31 @@
 /// Reads JSON from bytes, value by value, without building a tree.
 ///
-/// A vocabulary file holds half a million short strings; going through a general decoder costs
-/// more than everything else the tokenizer does. Positions are byte offsets, so a value can be
-/// skipped first and read later.
-struct JSONReader {
-    /// Deeper nesting than any tokenizer file has; protects the stack from hostile files.
+/// A vocabulary file holds half a million short strings, and going through a general decoder would
+/// cost more than everything else the tokenizer does; a tensor file's header must be read strictly,
+/// repeated keys included. Positions are byte offsets, so a value can be skipped first and read
+/// later.
+package struct JSONReader {
+    /// Deeper nesting than any of our files has; protects the stack from hostile ones.
     private static let deepestNesting = 64
 
     let bytes: [UInt8]
-    let file: String
-    var position = 0
+    /// Bytes before the next one to be read.
+    package var position = 0
     private var depth = 0
 
-    init(_ bytes: [UInt8], file: String) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        self.file = file
     }
 
     /// Reads a whole document into a tree.
-    mutating func document() throws -> JSONValue {
+    package mutating func document() throws -> JSONValue {
         let value = try value()
         try expectEnd()
         return value
     }
 
     /// Checks that only blanks follow.
-    mutating func expectEnd() throws {
+    package mutating func expectEnd() throws {
         skipBlanks()
         guard position == bytes.count else { throw malformed("the end of the file") }
     }
@@ -35,7 +35,7 @@ struct JSONReader {
     /// Reads an object; `body` stands before the value of each member and must read it.
     ///
     /// The key is handed over as unescaped UTF-8 bytes.
-    mutating func object(_ body: (inout JSONReader, [UInt8]) throws -> Void) throws {
+    package mutating func object(_ body: (inout JSONReader, [UInt8]) throws -> Void) throws {
         var key: [UInt8] = []
         try elements(from: UInt8(ascii: "{"), to: UInt8(ascii: "}"), named: "an object") { reader in
             try reader.string(into: &key)
@@ -45,13 +45,13 @@ struct JSONReader {
     }
 
     /// Reads an array; `body` stands before each element and must read it.
-    mutating func array(_ body: (inout JSONReader) throws -> Void) throws {
+    package mutating func array(_ body: (inout JSONReader) throws -> Void) throws {
         try elements(
             from: UInt8(ascii: "["), to: UInt8(ascii: "]"), named: "an array", body)
     }
 
     /// The position of each member's value of the object that comes next.
-    mutating func memberPositions() throws -> [String: Int] {
+    package mutating func memberPositions() throws -> [String: Int] {
         var positions: [String: Int] = [:]
         try object { reader, key in
             reader.skipBlanks()
@@ -80,7 +80,7 @@ struct JSONReader {
     // MARK: Scalars
 
     /// Reads an integer; fractions and exponents are refused.
-    mutating func integer() throws -> Int {
+    package mutating func integer() throws -> Int {
         skipBlanks()
         let start = position
         let text = number()
@@ -92,7 +92,7 @@ struct JSONReader {
     }
 
     /// Reads a string.
-    mutating func string() throws -> String {
+    package mutating func string() throws -> String {
         var content: [UInt8] = []
         let start = position
         try string(into: &content)
@@ -100,7 +100,7 @@ struct JSONReader {
     }
 
     /// Reads any value into a tree.
-    mutating func value() throws -> JSONValue {
+    package mutating func value() throws -> JSONValue {
         switch peek() {
         case UInt8(ascii: "{"):
             return .object(try members())
@@ -158,7 +158,7 @@ struct JSONReader {
     // MARK: Skipping
 
     /// Steps over the next value; its content is checked when it is read, not here.
-    mutating func skip() throws {
+    package mutating func skip() throws {
         switch peek() {
         case UInt8(ascii: "{"), UInt8(ascii: "["): try skipContainer()
         case UInt8(ascii: "\""): try skipString()
@@ -194,7 +194,7 @@ struct JSONReader {
     }
 
     /// Steps over blanks.
-    mutating func skipBlanks() {
+    package mutating func skipBlanks() {
         while position < bytes.count {
             switch bytes[position] {
             case 0x20, 0x0A, 0x0D, 0x09: position += 1
@@ -206,32 +206,29 @@ struct JSONReader {
     // MARK: Helpers
 
     /// The next byte that is not blank, without stepping over it.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         skipBlanks()
         return position < bytes.count ? bytes[position] : nil
     }
 
     /// Steps over one expected byte and the blanks before it.
-    mutating func expect(_ byte: UInt8, _ name: String) throws {
+    package mutating func expect(_ byte: UInt8, _ name: String) throws {
         guard peek() == byte else { throw malformed(name) }
         position += 1
     }
 
     /// An error at the present position.
-    func malformed(_ expected: String) -> TokenizationError {
+    package func malformed(_ expected: String) -> JSONError {
         let found =
             position < bytes.count
             ? "'\(Unicode.Scalar(bytes[position]).escaped(asASCII: true))'" : "the end of the file"
-        return TokenizationError(
-            .malformedJSON(
-                position: min(position, bytes.count), expected: expected, found: found),
-            file: file)
+        return JSONError(
+            position: min(position, bytes.count), expected: expected, found: found)
     }
 
     private func text(of content: [UInt8], at start: Int) throws -> String {
         guard let text = validated(content) else {
-            throw TokenizationError(
-                .malformedJSON(position: start, expected: "UTF-8", found: "other bytes"), file: file)
+            throw JSONError(position: start, expected: "UTF-8", found: "other bytes")
         }
         return text
     }

@@ -1,5 +1,5 @@
 /// A JSON value, for the small parts of tokenizer files.
-enum JSONValue: Hashable, Sendable {
+package enum JSONValue: Hashable, Sendable {
     case null
     case boolean(Bool)
     case number(Double)
@@ -8,38 +8,38 @@ enum JSONValue: Hashable, Sendable {
     case object([String: JSONValue])
 
     /// The member of an object; `.null` when it is absent or this is no object.
-    subscript(_ key: String) -> JSONValue {
+    package subscript(_ key: String) -> JSONValue {
         guard case .object(let members) = self else { return .null }
         return members[key] ?? .null
     }
 
-    var string: String? {
+    package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
-    var boolean: Bool? {
+    package var boolean: Bool? {
         guard case .boolean(let flag) = self else { return nil }
         return flag
     }
 
-    var integer: Int? {
+    package var integer: Int? {
         guard case .number(let number) = self else { return nil }
         return Int(exactly: number)
     }
 
-    var array: [JSONValue]? {
+    package var array: [JSONValue]? {
         guard case .array(let items) = self else { return nil }
         return items
     }
 
-    var object: [String: JSONValue]? {
+    package var object: [String: JSONValue]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
 
     /// The value in a few words, for error messages.
-    var summary: String {
+    package var summary: String {
         switch self {
         case .null: "nothing"
         case .boolean(let flag): "\(flag)"

@@ -1,10 +1,8 @@
-import Foundation
-
 extension JSONReader {
     /// Reads a string as unescaped bytes, replacing what `content` held.
     ///
     /// The bytes are those of the file; that they are UTF-8 is for the caller to check.
-    mutating func string(into content: inout [UInt8]) throws {
+    package mutating func string(into content: inout [UInt8]) throws {
         try expect(UInt8(ascii: "\""), "a string")
         content.removeAll(keepingCapacity: true)
         var start = position
@@ -71,9 +69,4 @@ extension JSONReader {
         position += 4
         return value
     }
-}
-
-/// The text that the bytes spell, nil when they are not UTF-8.
-func validated(_ bytes: [UInt8]) -> String? {
-    String(bytes: bytes, encoding: .utf8)
 }

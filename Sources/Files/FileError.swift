@@ -1,0 +1,45 @@
+import Foundation
+
+/// A file that cannot be read or written.
+public struct FileError: Error, Hashable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        /// The system refused an action with this error number.
+        case failed(action: String, code: Int32)
+        /// The file is there and must not be replaced.
+        case exists
+        /// The file ended before everything asked for was read.
+        case shrank(expected: Int, found: Int)
+    }
+
+    /// The file as its user named it.
+    public var path: String
+    public var reason: Reason
+
+    public init(path: String, reason: Reason) {
+        self.path = path
+        self.reason = reason
+    }
+
+    /// An error with the system's present error number.
+    static func failed(_ action: String, _ path: String) -> FileError {
+        FileError(path: path, reason: .failed(action: action, code: errno))
+    }
+
+    public var description: String {
+        switch reason {
+        case .failed(let action, let code): "\(path): cannot \(action): \(Self.cause(code))"
+        case .exists: "\(path): exists already and shall not be overwritten"
+        case .shrank(let expected, let found):
+            "\(path): expected \(expected) bytes, found \(found); did it change while being read?"
+        }
+    }
+
+    private static func cause(_ code: Int32) -> String {
+        switch code {
+        case ENOSPC: "no space left on the disk"
+        case ENOENT: "no such file or folder"
+        case EACCES, EPERM, EROFS: "permission denied"
+        default: String(cString: strerror(code)).lowercased()
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/// The type of a tensor's elements, as files spell it.
+public enum ElementType: String, CaseIterable, Hashable, Sendable {
+    case F64, F32, F16, BF16
+    case F8_E4M3, F8_E5M2
+    case I64, I32, I16, I8
+    case U64, U32, U16, U8
+    case BOOL
+
+    /// Bytes of one element.
+    public var byteCount: Int {
+        switch self {
+        case .F64, .I64, .U64: 8
+        case .F32, .I32, .U32: 4
+        case .F16, .BF16, .I16, .U16: 2
+        case .F8_E4M3, .F8_E5M2, .I8, .U8, .BOOL: 1
+        }
+    }
+
+    /// The bytes that a tensor of this shape takes up; nil where they are past counting.
+    func byteCount(of shape: [Int]) -> Int? {
+        var total = byteCount
+        for length in shape {
+            let (product, overflows) = total.multipliedReportingOverflow(by: length)
+            guard length >= 0, !overflows else { return nil }
+            total = product
+        }
+        return total
+    }
+}
