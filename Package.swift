@@ -91,7 +91,8 @@ let package = Package(
             name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"],
             swiftSettings: tests),
         .testTarget(
-            name: "ImagingTests", dependencies: ["Imaging", "TestSupport"], swiftSettings: tests),
+            name: "ImagingTests", dependencies: ["Files", "Imaging", "Safetensors", "TestSupport"],
+            exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: tests),
         .testTarget(
             name: "TorchTests", dependencies: ["TestSupport", "Torch"], swiftSettings: tests),
         .testTarget(

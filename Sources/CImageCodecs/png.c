@@ -142,6 +142,16 @@ int ci_png_decode(
   return 1;
 }
 
+/// Steps over all rows. Call it under setjmp.
+static void skip_rows(const png_session *session) {
+  int passes = png_set_interlace_handling(session->png);
+  png_start_read_image(session->png);
+  size_t height = png_get_image_height(session->png, session->info);
+  for (int pass = 0; pass < passes; pass++)
+    for (size_t y = 0; y < height; y++)
+      png_read_row(session->png, NULL, NULL);
+}
+
 int ci_png_texts(
     const uint8_t *bytes, size_t size, ci_text_sink sink, void *context, char *message) {
   png_client client = {bytes, size, NULL, NULL, message};
@@ -153,7 +163,8 @@ int ci_png_texts(
     return 0;
   }
   start_reading(&session, &client);
-  png_read_end(session.png, session.info); // skips the pixels
+  skip_rows(&session); // texts may also lie behind the pixels
+  png_read_end(session.png, session.info);
   png_textp texts = NULL;
   int count = png_get_text(session.png, session.info, &texts, NULL);
   for (int i = 0; i < count; i++) {

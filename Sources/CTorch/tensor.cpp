@@ -56,7 +56,7 @@ ct_status ct::record_exception() noexcept {
   } catch (const c10::Error &e) {
     set_error(e.what_without_backtrace());
     // The CPU allocator reports a failed allocation as an ordinary error.
-    return last_error.find("not enough memory") != std::string::npos ? CT_OUT_OF_MEMORY : CT_ERROR;
+    return last_error.find("DefaultCPUAllocator") != std::string::npos ? CT_OUT_OF_MEMORY : CT_ERROR;
   } catch (const std::bad_alloc &e) {
     set_error(e.what());
     return CT_OUT_OF_MEMORY;

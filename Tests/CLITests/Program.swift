@@ -32,7 +32,7 @@ enum Program {
             process.arguments = arguments
             // Files instead of pipes, which would block a process that writes much.
             for name in ["out", "err"] {
-                FileManager.default.createFile(atPath: folder.file(name), contents: nil)
+                _ = FileManager.default.createFile(atPath: folder.file(name), contents: nil)
             }
             process.standardOutput = try FileHandle(
                 forWritingTo: URL(fileURLWithPath: folder.file("out")))
@@ -52,31 +52,6 @@ enum Program {
                 output: try String(contentsOfFile: folder.file("out"), encoding: .utf8),
                 errors: errors, seconds: Date().timeIntervalSince(begun))
         }
-    }
-}
-
-/// A folder that disappears with its owner.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "flux2-test-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { path + "/" + name }
-
-    var contents: [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
-    }
-
-    /// A copy of a tiny model that a test may damage.
-    func model(_ name: String = "tiny-klein") throws -> String {
-        let copy = file(name)
-        try FileManager.default.copyItem(atPath: Reference.path("models/\(name)"), toPath: copy)
-        return copy
     }
 }
 
