@@ -1,8 +1,9 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// libtorch is unpacked into the package by `make setup`; LIBTORCH names another copy.
-let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.libtorch"
+// libtorch is unpacked into the package by `make setup`; LIBTORCH names another copy, such as the
+// folder `torch` of a Python environment's site-packages.
+let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.libtorch/torch"
 
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -36,9 +37,11 @@ let package = Package(
                 ])
             ],
             linkerSettings: [
-                .unsafeFlags([
-                    "-L" + libtorch + "/lib", "-Xlinker", "-rpath", "-Xlinker", libtorch + "/lib",
-                ]),
+                .unsafeFlags(
+                    ["-L" + libtorch + "/lib"]
+                        + ["$ORIGIN/../lib/flux2/torch/lib", libtorch + "/lib"].flatMap {
+                            ["-Xlinker", "-rpath", "-Xlinker", $0]
+                        }),
                 .linkedLibrary("torch_cpu"),
                 .linkedLibrary("c10"),
                 .linkedLibrary("m", .when(platforms: [.linux])),

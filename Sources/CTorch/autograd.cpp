@@ -1,5 +1,7 @@
 #include "guard.hpp"
 
+#ifdef CT_HAS_LIBTORCH
+
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/ones_like.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -39,3 +41,5 @@ ct_status ct_zero_grad(ct_tensor t) {
 }
 
 }  // extern "C"
+
+#endif

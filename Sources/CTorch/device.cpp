@@ -1,5 +1,7 @@
 #include "guard.hpp"
 
+#ifdef CT_HAS_LIBTORCH
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
@@ -10,6 +12,11 @@
 #include <ATen/ops/randn.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <climits>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <dlfcn.h>
@@ -114,6 +121,15 @@ ct_status ct_empty_cache(ct_device where) {
   });
 }
 
+void ct_keep_freed_memory(void) {
+#ifdef __GLIBC__
+  // One arena, since only the first can grow without a limit.
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
+
 ct_status ct_device_memory(ct_device where, uint64_t *free_bytes, uint64_t *total_bytes) {
   return guarded([&] {
     c10::Device d = device(where);
@@ -164,3 +180,5 @@ const char *ct_library_folder(void) {
 }
 
 }  // extern "C"
+
+#endif

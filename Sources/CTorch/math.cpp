@@ -1,5 +1,7 @@
 #include "guard.hpp"
 
+#ifdef CT_HAS_LIBTORCH
+
 #include <ATen/ops/abs.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/all.h>
@@ -132,3 +134,5 @@ ct_status ct_equal(ct_tensor a, ct_tensor b, bool *out) {
 }
 
 }  // extern "C"
+
+#endif

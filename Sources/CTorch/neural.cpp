@@ -1,5 +1,7 @@
 #include "guard.hpp"
 
+#ifdef CT_HAS_LIBTORCH
+
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/group_norm.h>
@@ -65,3 +67,5 @@ ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v,
 }
 
 }  // extern "C"
+
+#endif

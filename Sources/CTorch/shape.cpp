@@ -1,5 +1,7 @@
 #include "guard.hpp"
 
+#ifdef CT_HAS_LIBTORCH
+
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/expand.h>
@@ -94,3 +96,5 @@ ct_status ct_where(ct_tensor condition, ct_tensor a, ct_tensor b, ct_tensor *out
 }
 
 }  // extern "C"
+
+#endif

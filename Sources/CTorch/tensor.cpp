@@ -1,5 +1,9 @@
 #include "guard.hpp"
 
+#ifndef CT_HAS_LIBTORCH
+#error "libtorch not found: run 'make setup', or set LIBTORCH to a folder with include/ and lib/"
+#else
+
 #include <ATen/Context.h>
 #include <ATen/ops/_local_scalar_dense.h>
 #include <ATen/ops/arange.h>
@@ -153,3 +157,5 @@ ct_status ct_item(ct_tensor t, double *out) {
 }
 
 }  // extern "C"
+
+#endif

@@ -14,6 +14,7 @@ struct Generate: AsyncParsableCommand {
     @OptionGroup(title: "Output") var output: OutputOptions
 
     func run() async throws {
+        HostMemory.keepFreed()
         try output.check()
         let report = Reporter(quiet: output.quiet)
         let files = try model.files()

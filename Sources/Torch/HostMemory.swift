@@ -1,3 +1,4 @@
+internal import CTorch
 import Foundation
 import Synchronization
 
@@ -22,6 +23,14 @@ public enum HostMemory {
     /// The most pages that were ever in memory, mapped files included.
     public static func peakResident() -> Int {
         kilobyteFields(of: "/proc/self/status")["VmHWM"] ?? 0
+    }
+
+    /// Makes the allocator keep what is freed for what is asked next, for the rest of the process.
+    ///
+    /// By default every large tensor is fetched from the system and given back, and the system
+    /// clears its pages each time: a fifth of the time that a decoder takes.
+    public static func keepFreed() {
+        ct_keep_freed_memory()
     }
 
     static func figures() throws -> (free: Int, total: Int) {

@@ -63,7 +63,9 @@ func jointAttention(
         k = try .concatenating([k, cache.keys.to(dtype: k.dtype)], along: 1)
         v = try .concatenating([v, cache.values.to(dtype: v.dtype)], along: 1)
     }
+    // Heads that lie apart cost attention more than bringing them together does.
     let heads = try attention(
-        q.transposed(1, 2), k.transposed(1, 2), v.transposed(1, 2))
+        q.transposed(1, 2).contiguous(), k.transposed(1, 2).contiguous(),
+        v.transposed(1, 2).contiguous())
     return try heads.transposed(1, 2).reshaped([q.size(0), q.size(1), -1])
 }

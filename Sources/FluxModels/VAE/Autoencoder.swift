@@ -10,8 +10,8 @@ public struct Autoencoder {
     public let configuration: AutoencoderConfiguration
     private let encoder: PictureEncoder
     private let decoder: PictureDecoder
-    private let afterEncoder: Convolution
-    private let beforeDecoder: Convolution
+    private let afterEncoder: Convolution?
+    private let beforeDecoder: Convolution?
     private let mean: Parameter
     private let variance: Parameter
 
@@ -21,9 +21,13 @@ public struct Autoencoder {
         let channels = configuration.latentChannels
         encoder = PictureEncoder(scope["encoder"], configuration)
         decoder = PictureDecoder(scope["decoder"], configuration)
-        afterEncoder = Convolution(
-            scope["quant_conv"], from: 2 * channels, to: 2 * channels, size: 1)
-        beforeDecoder = Convolution(scope["post_quant_conv"], from: channels, to: channels, size: 1)
+        func convolution(_ name: String, _ channels: Int) -> Convolution {
+            Convolution(scope[name], from: channels, to: channels, size: 1)
+        }
+        afterEncoder =
+            configuration.hasQuantConvolution ? convolution("quant_conv", 2 * channels) : nil
+        beforeDecoder =
+            configuration.hasPostQuantConvolution ? convolution("post_quant_conv", channels) : nil
         mean = scope["bn"].parameter("running_mean", [configuration.patchedChannels])
         variance = scope["bn"].parameter("running_var", [configuration.patchedChannels])
     }
@@ -51,7 +55,8 @@ public struct Autoencoder {
     public func moments(
         of picture: Tensor, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
-        try afterEncoder(encoder(picture, observe: observe))
+        let moments = try encoder(picture, observe: observe)
+        return try afterEncoder?(moments) ?? moments
     }
 
     /// Decodes latents that are neither folded nor normalised.
@@ -60,7 +65,7 @@ public struct Autoencoder {
     public func decode(
         unpatched latents: Tensor, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
-        try decoder(beforeDecoder(latents), observe: observe)
+        try decoder(beforeDecoder?(latents) ?? latents, observe: observe)
     }
 
     private func normalised(_ z: Tensor) throws -> Tensor {

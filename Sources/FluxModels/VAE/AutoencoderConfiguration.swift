@@ -9,6 +9,10 @@ public struct AutoencoderConfiguration: Hashable, Sendable {
     /// Residual units per level of the encoder; the decoder has one more.
     public var unitsPerLevel = 2
     public var normGroups = 32
+    /// Whether a 1x1 convolution follows the encoder.
+    public var hasQuantConvolution = true
+    /// Whether a 1x1 convolution precedes the decoder.
+    public var hasPostQuantConvolution = true
     public var normEpsilon = 1e-6
     /// Added to the running variance when latents are normalised.
     public var latentEpsilon = 1e-4
@@ -27,6 +31,8 @@ extension AutoencoderConfiguration: Decodable {
         case unitsPerLevel = "layers_per_block"
         case normGroups = "norm_num_groups"
         case latentEpsilon = "batch_norm_eps"
+        case hasQuantConvolution = "use_quant_conv"
+        case hasPostQuantConvolution = "use_post_quant_conv"
     }
 
     public init(from decoder: any Decoder) throws {
@@ -39,6 +45,10 @@ extension AutoencoderConfiguration: Decodable {
         normGroups = try fields.decode(Int.self, forKey: .normGroups)
         latentEpsilon =
             try fields.decodeIfPresent(Double.self, forKey: .latentEpsilon) ?? latentEpsilon
+        hasQuantConvolution =
+            try fields.decodeIfPresent(Bool.self, forKey: .hasQuantConvolution) ?? true
+        hasPostQuantConvolution =
+            try fields.decodeIfPresent(Bool.self, forKey: .hasPostQuantConvolution) ?? true
         let widths = encoderWidths + decoderWidths
         guard encoderWidths.count == decoderWidths.count, !encoderWidths.isEmpty, normGroups > 0,
             widths.allSatisfy({ $0 > 0 && $0 % normGroups == 0 })

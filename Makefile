@@ -1,0 +1,59 @@
+# make demo     set up, build, and make a first picture
+# make test     set up and run all tests
+# make install  put flux2 and the libraries it needs under PREFIX (/usr/local)
+# CUDA=1        with any of them: take libtorch for NVIDIA GPUs
+
+PREFIX ?= /usr/local
+STAGE := $(DESTDIR)$(PREFIX)
+FLUX2 := .build/release/flux2
+SOURCES := Package.swift Sources Tests
+
+.PHONY: setup build demo test check format install uninstall clean
+
+setup:
+	@Scripts/setup_packages.sh
+	@$(if $(LIBTORCH),test -d "$(LIBTORCH)/include",Scripts/setup_libtorch.py $(if $(CUDA),--cuda))
+
+build: setup
+	swift build -c release --product flux2
+
+demo: build
+	$(FLUX2) generate "a red fox in the snow" --model Tests/Reference/models/tiny-klein \
+	  --height 256 --width 256 --seed 1 --force --output demo.png
+	@echo "demo.png is the work of a tiny model with random weights: a texture, not a fox."
+
+test: setup
+	swift test
+
+# Formatting and lint, as in CI.
+check:
+	swift format lint --strict --recursive --parallel $(SOURCES)
+
+format:
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+# The binary looks for its libraries in ../lib/flux2 before anywhere else.
+install: setup
+	swift build -c release --product flux2 --static-swift-stdlib --scratch-path .build/install
+	install -D -m 755 .build/install/release/flux2 $(STAGE)/bin/flux2
+	mkdir -p $(STAGE)/lib/flux2
+	cp -R -L $(or $(LIBTORCH),.libtorch/torch)/lib $(STAGE)/lib/flux2/torch-lib.new
+	rm -rf $(STAGE)/lib/flux2/torch && mkdir $(STAGE)/lib/flux2/torch
+	mv $(STAGE)/lib/flux2/torch-lib.new $(STAGE)/lib/flux2/torch/lib
+	@if [ -d .libtorch/nvidia ]; then rm -rf $(STAGE)/lib/flux2/nvidia && \
+	  cp -R .libtorch/nvidia $(STAGE)/lib/flux2/; fi
+	mkdir -p $(STAGE)/share/bash-completion/completions $(STAGE)/share/zsh/site-functions \
+	  $(STAGE)/share/fish/vendor_completions.d
+	$(STAGE)/bin/flux2 --generate-completion-script bash \
+	  > $(STAGE)/share/bash-completion/completions/flux2
+	$(STAGE)/bin/flux2 --generate-completion-script zsh > $(STAGE)/share/zsh/site-functions/_flux2
+	$(STAGE)/bin/flux2 --generate-completion-script fish \
+	  > $(STAGE)/share/fish/vendor_completions.d/flux2.fish
+
+uninstall:
+	rm -rf $(STAGE)/bin/flux2 $(STAGE)/lib/flux2 $(STAGE)/share/zsh/site-functions/_flux2 \
+	  $(STAGE)/share/bash-completion/completions/flux2 \
+	  $(STAGE)/share/fish/vendor_completions.d/flux2.fish
+
+clean:
+	rm -rf .build demo.png

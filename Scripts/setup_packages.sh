@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing, or prints the line that does.
+set -euo pipefail
+
+missing=()
+need() { # header, package
+  echo "#include <$1>" | clang -x c -fsyntax-only - 2> /dev/null || missing+=("$2")
+}
+need png.h libpng-dev
+need turbojpeg.h libturbojpeg0-dev
+need webp/encode.h libwebp-dev
+python3 -m pip --version > /dev/null 2>&1 || missing+=(python3-pip)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+install="apt-get install -y --no-install-recommends ${missing[*]}"
+if ! command -v apt-get > /dev/null; then
+  echo "missing: install your system's counterparts of ${missing[*]}" >&2
+  exit 1
+elif [ "$(id -u)" -eq 0 ]; then
+  # A failed update matters only if the packages are not found then.
+  apt-get update -qq || true
+  DEBIAN_FRONTEND=noninteractive $install -qq
+elif sudo -n true 2> /dev/null; then
+  sudo apt-get update -qq || true
+  sudo DEBIAN_FRONTEND=noninteractive $install -qq
+else
+  echo "missing packages; run: sudo $install" >&2
+  exit 1
+fi
