@@ -106,8 +106,14 @@ let package = Package(
             ],
             swiftSettings: tests),
         .testTarget(
+            name: "Flux2Tests",
+            dependencies: ["Flux2", "FluxModels", "Residency", "Safetensors", "TestSupport", "Torch"],
+            swiftSettings: tests),
+        .testTarget(
             name: "CLITests",
-            dependencies: ["FluxCLI", "Imaging", "Residency", "Safetensors", "TestSupport", "Torch"],
+            dependencies: [
+                "FluxCLI", "Imaging", "Residency", "Safetensors", "TestSupport", "Torch",
+            ],
             swiftSettings: tests),
     ],
     cxxLanguageStandard: .cxx20

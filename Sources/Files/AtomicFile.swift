@@ -90,7 +90,8 @@ public enum AtomicFile {
         var template = Array("\(folder(of: path))/.\(name.prefix(80)).XXXXXX".utf8CString)
         let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw FileError.failed("write", path) }
-        let draft = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let draft = String(
+            decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         drafts.withLock { _ = $0.insert(draft) }
         // mkstemp makes files for their owner alone; take what the user's mask allows instead.
         let mask = umask(0)

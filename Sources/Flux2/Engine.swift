@@ -35,6 +35,7 @@ public actor Engine {
         if let pipeline { return pipeline }
         try device.prepare()
         let pipeline = try Pipeline(files, device: device, dtype: dtype)
+        pipeline.readAhead()
         self.pipeline = pipeline
         return pipeline
     }

@@ -1,4 +1,5 @@
 internal import FluxModels
+internal import Residency
 internal import Tokenization
 internal import Torch
 
@@ -36,6 +37,11 @@ final class Pipeline {
             Autoencoder($0, shape.autoencoder)
         }
         tokenizer = try Self.tokenizer(files.tokenizer, for: shape.encoder)
+    }
+
+    /// Has the disk read while the processor computes, in the order in which parts are used.
+    func readAhead() {
+        ReadAhead.begin(textEncoder.pieces + transformer.pieces + autoencoder.pieces)
     }
 
     private static func tokenizer(

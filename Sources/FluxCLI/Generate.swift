@@ -19,10 +19,8 @@ struct Generate: AsyncParsableCommand {
         let report = Reporter(quiet: output.quiet)
         let files = try model.files()
         let request = try picture.request(prompt, for: files, report)
-        let (dtype, reason) = compute.dtype.resolved(on: compute.device)
-        if let reason { report.notice("computing in \(dtype.name): \(reason)") }
-        let engine = Engine(
-            files, device: compute.device, dtype: dtype, threads: compute.threads)
+        let (device, dtype) = compute.resolved(report)
+        let engine = Engine(files, device: device, dtype: dtype, threads: compute.threads)
         let watch = MemoryWatch()
         let progress = TerminalProgress(report)
         let result = try await cancellingOnInterrupt {
@@ -30,9 +28,8 @@ struct Generate: AsyncParsableCommand {
         }
         progress.finish()
         let settings = Settings(
-            request, model: model.model ?? files.transformer, dtype: dtype,
-            device: compute.device)
+            request, model: model.model ?? files.transformer, dtype: dtype, device: device)
         try Deliverer(output, report).deliver(
-            result, settings, peakPrivate: watch.stop(), device: compute.device)
+            result, settings, peakPrivate: watch.stop(), device: device)
     }
 }

@@ -63,7 +63,8 @@ extension JSONReader {
 
     private mutating func hexadecimal() throws -> UInt32 {
         let digits = bytes[position...].prefix(4)
-        guard digits.count == 4, digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
+        guard digits.count == 4,
+            digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
             let value = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
         else { throw malformed("four hexadecimal digits") }
         position += 4

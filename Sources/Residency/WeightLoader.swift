@@ -42,6 +42,15 @@ public struct WeightLoader {
         return found.reduce(0) { $0 + $1.0.shape.reduce($1.1.info.type.byteCount, *) }
     }
 
+    /// What the parameters will read, in the order of the files.
+    public func pieces(for parameters: [Parameter]) -> [ReadAhead.Piece] {
+        parameters.compactMap { checkpoint[recipe($0.key).source] }
+            .sorted {
+                ($0.file.path, $0.info.range.lowerBound) < ($1.file.path, $1.info.range.lowerBound)
+            }
+            .map { ReadAhead.Piece(file: $0.file, info: $0.info) }
+    }
+
     private typealias Source = (file: SafetensorsFile, info: TensorInfo)
 
     private func source(of parameter: Parameter, among all: [Parameter]) throws -> Source {

@@ -22,8 +22,10 @@ struct Header {
         }
         for tensor in tensors { try check(tensor, dataSize: dataSize) }
         // Empty tensors share their start with the next one and come before it.
-        tensors.sort { ($0.range.lowerBound, $0.range.upperBound, $0.name)
-            < ($1.range.lowerBound, $1.range.upperBound, $1.name) }
+        tensors.sort {
+            ($0.range.lowerBound, $0.range.upperBound, $0.name)
+                < ($1.range.lowerBound, $1.range.upperBound, $1.name)
+        }
         try checkCoverage(dataSize)
     }
 

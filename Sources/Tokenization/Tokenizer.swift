@@ -64,7 +64,9 @@ public struct Tokenizer: Sendable {
         var bytes: [UInt8] = []
         for id in ids {
             if let added = addedTokens[id] {
-                if !(skipsSpecial && added.isSpecial) { bytes.append(contentsOf: added.content.utf8) }
+                if !(skipsSpecial && added.isSpecial) {
+                    bytes.append(contentsOf: added.content.utf8)
+                }
             } else {
                 bytes.append(contentsOf: encoder.vocabulary.bytes(of: id) ?? [])
             }

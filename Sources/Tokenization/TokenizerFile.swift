@@ -37,7 +37,8 @@ struct TokenizerFile {
         }
     }
 
-    private func unexpected(_ key: String, _ expected: String, _ found: String) -> TokenizationError {
+    private func unexpected(_ key: String, _ expected: String, _ found: String) -> TokenizationError
+    {
         TokenizationError(.unexpected(key: key, expected: expected, found: found), file: path)
     }
 }
@@ -110,38 +111,38 @@ extension TokenizerFile {
     }
 
     private mutating func readModel(_ reader: inout JSONReader) throws {
-        let start = reader.position
         let positions = try reader.memberPositions()
-        func value(_ key: String) throws -> JSONValue {
-            guard let position = positions[key] else { return .null }
+        var settings: [String: JSONValue] = [:]
+        for (key, position) in positions where key != "vocab" && key != "merges" {
             reader.position = position
-            return try reader.value()
+            settings[key] = try reader.value()
         }
-        let type = try value("type")
-        guard type == .null || type.string == "BPE" else {
-            throw unexpected("model.type", "BPE", type.summary)
-        }
-        for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-            let affix = try value(key)
-            guard affix == .null || affix.string == "" else {
-                throw unexpected("model.\(key)", "nothing", affix.summary)
-            }
-        }
-        for key in ["dropout", "byte_fallback"] {
-            let option = try value(key)
-            guard [.null, .boolean(false), .number(0)].contains(option) else {
-                throw unexpected("model.\(key)", "nothing", option.summary)
-            }
-        }
-        ignoresMerges = try value("ignore_merges").boolean ?? false
+        try checkModel(settings)
+        ignoresMerges = settings["ignore_merges"]?.boolean ?? false
         guard let vocabulary = positions["vocab"], let merges = positions["merges"] else {
-            reader.position = start
             throw unexpected("model", "a vocab and merges", "neither or one")
         }
         reader.position = vocabulary
         try readVocabulary(&reader)
         reader.position = merges
         try readMerges(&reader)
+    }
+
+    /// Refuses models that are no plain byte-pair encoding.
+    private func checkModel(_ settings: [String: JSONValue]) throws {
+        let plain: [(String, [JSONValue])] = [
+            ("type", [.null, .string("BPE")]), ("dropout", [.null, .number(0)]),
+            ("byte_fallback", [.null, .boolean(false)]),
+            ("continuing_subword_prefix", [.null, .string("")]),
+            ("end_of_word_suffix", [.null, .string("")]),
+        ]
+        for (key, allowed) in plain {
+            let value = settings[key] ?? .null
+            guard allowed.contains(value) else {
+                throw unexpected(
+                    "model.\(key)", allowed.last?.summary ?? "nothing", value.summary)
+            }
+        }
     }
 
     private mutating func readVocabulary(_ reader: inout JSONReader) throws {

@@ -34,12 +34,17 @@ public enum Runtime {
         if ct_has_cuda() { return nil }
         guard let folder = libraryFolder else { return "the folder of libtorch is unknown" }
         let library = folder + "/libtorch_cuda.so"
-        guard access(library, R_OK) == 0 else {
+        guard canLoadCUDA else {
             return "this libtorch has no CUDA (no libtorch_cuda.so in \(folder)); "
                 + "`make setup CUDA=1` fetches one that has"
         }
         guard ct_load_cuda(library) == CT_OK else { return String(cString: ct_last_error()) }
         return ct_has_cuda() ? nil : "no CUDA device answers; is the NVIDIA driver loaded?"
+    }
+
+    /// Whether this libtorch comes with CUDA, which says nothing about devices.
+    public static var canLoadCUDA: Bool {
+        libraryFolder.map { access($0 + "/libtorch_cuda.so", R_OK) == 0 } ?? false
     }
 
     /// The number of CUDA devices, once `loadCUDA()` has succeeded.

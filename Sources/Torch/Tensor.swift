@@ -52,7 +52,8 @@ public final class Tensor {
     public var dtype: DType {
         withExtendedLifetime(self) {
             guard let dtype = DType(rawValue: ct_tensor_dtype(raw)) else {
-                preconditionFailure("libtorch made a tensor of a type that this package never asks for")
+                preconditionFailure(
+                    "libtorch made a tensor of a type that this package never asks for")
             }
             return dtype
         }

@@ -41,7 +41,9 @@ enum Program {
             try process.run()
         }
 
-        var errors: String { (try? String(contentsOfFile: folder.file("err"), encoding: .utf8)) ?? "" }
+        var errors: String {
+            (try? String(contentsOfFile: folder.file("err"), encoding: .utf8)) ?? ""
+        }
 
         func interrupt() { process.interrupt() }
 

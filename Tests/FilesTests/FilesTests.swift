@@ -76,8 +76,9 @@ struct FilesTests {
             let error = try #require(throws: FileError.self) {
                 try AtomicFile.checkWritable(folder.file("none/a.txt"))
             }
-            #expect(error.description == "\(folder.file("none")): cannot write into: "
-                + "no such file or folder")
+            #expect(
+                error.description == "\(folder.file("none")): cannot write into: "
+                    + "no such file or folder")
             #expect(throws: FileError.self) { try AtomicFile.checkWritable(folder.path) }
         }
 
@@ -107,8 +108,9 @@ struct FilesTests {
         let missing = try #require(throws: FileError.self) {
             try MappedFile(path: folder.file("none"))
         }
-        #expect(missing.description
-            == "\(folder.file("none")): cannot open: no such file or folder")
+        #expect(
+            missing.description
+                == "\(folder.file("none")): cannot open: no such file or folder")
         let aFolder = try #require(throws: FileError.self) { try MappedFile(path: folder.path) }
         #expect(aFolder.description.contains("is a directory"))
     }

@@ -87,10 +87,12 @@ struct ReadingTests {
 
     /// A header of a few bytes must not make the program ask for gigabytes.
     @Test func orRefusedForTheirSizeBeforeMemoryIsAskedFor() throws {
-        var bytes = try Array(Data(contentsOf: URL(fileURLWithPath: Fixture.path("half-chroma.jpg"))))
-        let frame = try #require(bytes.indices.dropLast().first {
-            bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0
-        })
+        var bytes = try Array(
+            Data(contentsOf: URL(fileURLWithPath: Fixture.path("half-chroma.jpg"))))
+        let frame = try #require(
+            bytes.indices.dropLast().first {
+                bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0
+            })
         for offset in 5...8 { bytes[frame + offset] = 0xFF }
         let error = try #require(throws: ImagingError.self) { try Image(decoding: bytes) }
         #expect(error.reason == .tooLarge(width: 65535, height: 65535))
@@ -102,7 +104,10 @@ struct ReadingTests {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(state >> 33) % limit
         }
-        for name in ["rgba.png", "palette.png", "progressive.jpg", "turned-6.jpg", "lossy.webp", "turned.webp"] {
+        for name in [
+            "rgba.png", "palette.png", "progressive.jpg", "turned-6.jpg", "lossy.webp",
+            "turned.webp",
+        ] {
             let sound = try Array(Data(contentsOf: URL(fileURLWithPath: Fixture.path(name))))
             for _ in 0..<300 {
                 var bytes = sound

@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 
 /// A tensor file from a header's text and some bytes of data.
-private func file(_ header: String, data: Int = 0, length: UInt64? = nil) throws -> SafetensorsFile {
+private func file(_ header: String, data: Int = 0, length: UInt64? = nil) throws -> SafetensorsFile
+{
     let folder = try TemporaryFolder()
     let size = length ?? UInt64(header.utf8.count)
     var bytes = withUnsafeBytes(of: size.littleEndian) { Array($0) }

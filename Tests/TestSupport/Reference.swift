@@ -7,8 +7,11 @@ import Testing
 /// `Tests/Reference`.
 public enum Reference {
     public static let folder: String =
-        ProcessInfo.processInfo.environment["FLUX2_REFERENCE"]
-        ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        ProcessInfo.processInfo.environment["FLUX2_REFERENCE"] ?? own
+
+    /// The copy in this repository, for what other sets do not have.
+    public static let own: String =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("Reference").path
 
     public static func path(_ relative: String) -> String { folder + "/" + relative }

@@ -9,7 +9,9 @@ import Torch
 public struct TinyModel {
     public let folder: String
 
-    public init(_ name: String) { folder = Reference.path("models/\(name)") }
+    public init(_ name: String) { self.init(path: Reference.path("models/\(name)")) }
+
+    public init(path: String) { folder = path }
 
     public func transformer() throws -> FluxTransformer {
         try load("transformer", TransformerConfiguration.self) { FluxTransformer($0, $1) }

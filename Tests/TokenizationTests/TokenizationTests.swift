@@ -104,8 +104,9 @@ struct TokenizerTests {
         let tokenizer = try Self.qwen.get()
         for text in try TokenGoldenTests.strings() {
             let composed = text.precomposedStringWithCanonicalMapping
-            #expect(tokenizer.decode(tokenizer.encode(text)).unicodeScalars
-                .elementsEqual(composed.unicodeScalars))
+            #expect(
+                tokenizer.decode(tokenizer.encode(text)).unicodeScalars
+                    .elementsEqual(composed.unicodeScalars))
         }
         let ids = tokenizer.encode("a<|im_end|>b")
         #expect(tokenizer.decode(ids, skipsSpecial: true) == "ab")
@@ -207,17 +208,20 @@ struct TokenizerTests {
                             [
                                 "type": "Split", "pattern": ["Regex": "\\w+"],
                                 "behavior": "Isolated", "invert": false,
-                            ], ["type": "ByteLevel", "add_prefix_space": false, "use_regex": false],
+                            ],
+                            ["type": "ByteLevel", "add_prefix_space": false, "use_regex": false],
                         ],
                     ]
                 }.contains("no scanner for the pattern \\w+"))
         }
 
         @Test func withAnotherNormalizerOrModel() throws {
-            #expect(try complaint { $0["normalizer"] = ["type": "Lowercase"] }
-                .contains("'normalizer': expected NFC or null"))
-            #expect(try complaint { $0["model"] = ["type": "Unigram"] }
-                .contains("'model.type': expected BPE, found 'Unigram'"))
+            #expect(
+                try complaint { $0["normalizer"] = ["type": "Lowercase"] }
+                    .contains("'normalizer': expected NFC or null"))
+            #expect(
+                try complaint { $0["model"] = ["type": "Unigram"] }
+                    .contains("'model.type': expected 'BPE', found 'Unigram'"))
         }
 
         @Test func withAMergeOfUnknownTokens() throws {

@@ -38,7 +38,8 @@ struct ComponentFile {
     /// The architecture: from `config.json` beside the weights, else from their shapes.
     func configuration<T: Decodable>(_ derived: T?) throws -> T {
         let path = checkpoint.location
-        let folder = path.hasSuffix(".safetensors") || path.hasSuffix(".json")
+        let folder =
+            path.hasSuffix(".safetensors") || path.hasSuffix(".json")
             ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path
         let file = folder + "/config.json"
         if FileManager.default.fileExists(atPath: file) {

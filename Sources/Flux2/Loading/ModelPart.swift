@@ -30,6 +30,9 @@ final class ModelPart<Model> {
         return model
     }
 
+    /// What is still to be read from the disk.
+    var pieces: [ReadAhead.Piece] { byteCount == nil ? loader.pieces(for: parameters) : [] }
+
     /// Frees a device's memory for the next component; mapped weights cost nothing and stay.
     func release() throws {
         guard device.kind != .cpu else { return }

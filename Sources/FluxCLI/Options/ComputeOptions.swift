@@ -4,8 +4,8 @@ public import Torch
 
 /// On what, in which type and with how many threads to compute.
 struct ComputeOptions: ParsableArguments {
-    @Option(help: "cpu, cuda, cuda:1, … or mps.")
-    var device = Device.cpu
+    @Option(help: "auto, cpu, cuda, cuda:1, … or mps; auto takes cuda where it answers.")
+    var device = Placement.auto
 
     @Option(help: "auto, bfloat16, float16 or float32; auto takes bfloat16 where it is native.")
     var dtype = Precision.auto
@@ -20,8 +20,51 @@ struct ComputeOptions: ParsableArguments {
     }
 }
 
+extension ComputeOptions {
+    /// What is computed on and in; says what was chosen without being asked for.
+    func resolved(_ report: Reporter) -> (Device, DType) {
+        let (device, obstacle) = device.resolved()
+        if let obstacle { report.notice("computing on \(device): \(obstacle)") }
+        let (dtype, reason) = dtype.resolved(on: device)
+        if let reason { report.notice("computing in \(dtype.name): \(reason)") }
+        return (device, dtype)
+    }
+}
+
 extension Device: ExpressibleByArgument {
     public init?(argument: String) { self.init(name: argument) }
+}
+
+/// Where everything is computed.
+enum Placement: ExpressibleByArgument {
+    case auto
+    case fixed(Device)
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+        } else if let device = Device(name: argument) {
+            self = .fixed(device)
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String {
+        switch self {
+        case .auto: "auto"
+        case .fixed(let device): device.description
+        }
+    }
+
+    /// The device to use, and why if that may surprise.
+    func resolved() -> (Device, reason: String?) {
+        if case .fixed(let device) = self { return (device, nil) }
+        // Without the library there is nothing to wonder about; with it, there is.
+        guard Runtime.canLoadCUDA else { return (.cpu, nil) }
+        guard let why = Runtime.loadCUDA() else { return (Device(.cuda), nil) }
+        return (.cpu, why)
+    }
 }
 
 /// The type that everything is computed in.

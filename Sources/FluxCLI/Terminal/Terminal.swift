@@ -33,7 +33,8 @@ enum Terminal {
         var value = Double(count)
         for unit in ["B", "kB", "MB", "GB"] {
             if value < 1000 {
-                return String(format: value < 10 && unit != "B" ? "%.1f %@" : "%.0f %@", value, unit)
+                return String(
+                    format: value < 10 && unit != "B" ? "%.1f %@" : "%.0f %@", value, unit)
             }
             value /= 1000
         }

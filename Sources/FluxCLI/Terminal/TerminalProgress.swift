@@ -80,7 +80,8 @@ final class TerminalProgress: Sendable {
         let width = 24
         let share = min(1, Double(done) / Double(max(1, total)))
         let filled = Int((share * Double(width)).rounded())
-        let bar = String(repeating: "█", count: filled)
+        let bar =
+            String(repeating: "█", count: filled)
             + String(repeating: "░", count: width - filled)
         let left = seconds * (1 - share) / max(share, 1e-9)
         let name = stage.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)

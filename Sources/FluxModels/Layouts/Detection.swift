@@ -84,7 +84,9 @@ public struct Detection: Sendable {
         if shapes[prefix + "decoder.mid_block.attentions.0.to_q.weight"] != nil {
             layout = .diffusersAutoencoder
         } else if shapes[prefix + "decoder.mid.attn_1.q.weight"] != nil {
-            let levels = (0..<16).prefix { shapes[prefix + "decoder.up.\($0).block.0.conv1.weight"] != nil }
+            let levels = (0..<16).prefix {
+                shapes[prefix + "decoder.up.\($0).block.0.conv1.weight"] != nil
+            }
             layout = .bflAutoencoder(levels: levels.count)
         } else {
             return nil

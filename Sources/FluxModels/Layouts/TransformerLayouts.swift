@@ -27,7 +27,8 @@ private enum BFLTransformerNames {
         "x_embedder.weight": .tensor("img_in.weight"),
         "context_embedder.weight": .tensor("txt_in.weight"),
         "time_guidance_embed.timestep_embedder.linear_1.weight": .tensor("time_in.in_layer.weight"),
-        "time_guidance_embed.timestep_embedder.linear_2.weight": .tensor("time_in.out_layer.weight"),
+        "time_guidance_embed.timestep_embedder.linear_2.weight": .tensor(
+            "time_in.out_layer.weight"),
         "time_guidance_embed.guidance_embedder.linear_1.weight":
             .tensor("guidance_in.in_layer.weight"),
         "time_guidance_embed.guidance_embedder.linear_2.weight":
@@ -90,7 +91,9 @@ extension TransformerConfiguration {
                 "time_guidance_embed.timestep_embedder.linear_1.weight", 1),
             headSize > 0, headSize % 8 == 0, width > 0, width % headSize == 0, mixed > width
         else { return nil }
-        doubleBlockCount = layout.count(in: shapes) { "transformer_blocks.\($0).attn.norm_q.weight" }
+        doubleBlockCount = layout.count(in: shapes) {
+            "transformer_blocks.\($0).attn.norm_q.weight"
+        }
         singleBlockCount = layout.count(in: shapes) { "\(single).\($0).attn.norm_q.weight" }
         headCount = width / headSize
         self.headSize = headSize

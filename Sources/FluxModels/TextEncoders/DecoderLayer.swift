@@ -90,7 +90,9 @@ struct DecoderLayer {
         _ x: Tensor, _ rotary: HalfRotary, _ mask: AttentionMask
     ) throws -> Tensor {
         func heads(_ linear: Linear, _ count: Int, _ norm: RoundedRMSNorm?) throws -> Tensor {
-            let split = try linear(x).reshaped([x.size(0), x.size(1), count, configuration.headSize])
+            let split = try linear(x).reshaped([
+                x.size(0), x.size(1), count, configuration.headSize,
+            ])
             return try (norm?(split) ?? split).transposed(1, 2)
         }
         let result = try mask.attention(

@@ -8,8 +8,9 @@ struct ResidualUnit {
     private let conv1, conv2: Convolution
     private let shortcut: Convolution?
 
-    init(_ scope: Scope, from inputs: Int, to outputs: Int, _ configuration: AutoencoderConfiguration)
-    {
+    init(
+        _ scope: Scope, from inputs: Int, to outputs: Int, _ configuration: AutoencoderConfiguration
+    ) {
         norm1 = GroupNorm(scope["norm1"], channels: inputs, configuration)
         conv1 = Convolution(scope["conv1"], from: inputs, to: outputs, size: 3)
         norm2 = GroupNorm(scope["norm2"], channels: outputs, configuration)

@@ -42,7 +42,8 @@ enum Codec {
                 body(
                     { context, bytes, size in
                         let place = context?.assumingMemoryBound(to: [UInt8].self)
-                        place?.pointee.append(contentsOf: UnsafeBufferPointer(start: bytes, count: size))
+                        place?.pointee.append(
+                            contentsOf: UnsafeBufferPointer(start: bytes, count: size))
                     }, UnsafeMutableRawPointer(place), message)
             }
         }

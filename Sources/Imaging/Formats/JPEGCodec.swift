@@ -38,7 +38,9 @@ struct JPEGCodec: PictureCodec {
     func exif(in bytes: [UInt8]) -> Exif {
         for segment in JPEGSegments(bytes) where segment.marker == 0xE1 {
             let reader = ByteReader(segment.content)
-            if reader.starts(with: "Exif\0\0", at: 0) { return Exif(tiff: segment.content.dropFirst(6)) }
+            if reader.starts(with: "Exif\0\0", at: 0) {
+                return Exif(tiff: segment.content.dropFirst(6))
+            }
         }
         return Exif()
     }

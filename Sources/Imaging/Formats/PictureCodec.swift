@@ -21,7 +21,8 @@ extension ImageFormat {
 enum MetadataRule {
     static func check(_ metadata: [String: String]) throws {
         for (key, value) in metadata {
-            guard 1...79 ~= key.unicodeScalars.count, key.unicodeScalars.allSatisfy(isPrintable) else {
+            guard 1...79 ~= key.unicodeScalars.count, key.unicodeScalars.allSatisfy(isPrintable)
+            else {
                 throw ImagingError(
                     .badMetadata(key: key, "a key has 1 to 79 printable Latin-1 characters"))
             }

@@ -54,7 +54,8 @@ struct WebPCodec: PictureCodec {
     private func extended(_ simple: [UInt8], _ image: Image, _ note: [UInt8]) -> [UInt8] {
         let hasNote: UInt8 = 0x08
         let features: [UInt8] =
-            [hasNote, 0, 0, 0] + littleEndian(image.width - 1, 3) + littleEndian(image.height - 1, 3)
+            [hasNote, 0, 0, 0] + littleEndian(image.width - 1, 3)
+            + littleEndian(image.height - 1, 3)
         let body =
             Array("WEBP".utf8) + chunk("VP8X", features) + simple[12...] + chunk("EXIF", note)
         return Array("RIFF".utf8) + littleEndian(body.count, 4) + body

@@ -18,8 +18,9 @@ public struct RotaryTable {
     public init(positions: Tensor, axes: [Int], theta: Double) throws {
         let coordinates = try positions.to(dtype: .float32, device: .cpu).to(dtype: .float64)
         let angles = try axes.enumerated().map { axis, channels in
-            let exponents = try Tensor.arange(
-                0, to: Double(channels), by: 2, dtype: .float64) / Double(channels)
+            let exponents =
+                try Tensor.arange(
+                    0, to: Double(channels), by: 2, dtype: .float64) / Double(channels)
             let frequencies = try Tensor.power(theta, exponents).power(-1)
             return try coordinates.slice(axis..<axis + 1, along: 1) * frequencies
         }

@@ -1,0 +1,108 @@
+@testable import Flux2
+@testable import FluxModels
+import Foundation
+import Residency
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+/// Writes components as Black Forest Labs name them, from the hub's naming.
+private struct SingleFileWriter {
+    let source: Checkpoint
+
+    init(_ folder: String) throws { source = try Checkpoint(path: folder) }
+
+    func write(_ layout: Layout, to path: String) throws {
+        var parts: [String: [Int: Tensor]] = [:]
+        for name in source.names {
+            let entry = try #require(source[name])
+            let values = try Tensor.mapped(entry.info, of: entry.file)
+            switch layout.recipe(name) {
+            case .tensor(let other): parts[other] = [0: values]
+            case .rows(let other, let part, _): parts[other, default: [:]][part] = values
+            case .swappedHalves(let other):
+                let (first, second) = try values.halves(along: 0)
+                parts[other] = [0: try .concatenating([second, first], along: 0)]
+            }
+        }
+        try SafetensorsWriter.write(
+            to: path,
+            tensors: parts.map { name, pieces in
+                let ordered = pieces.sorted { $0.key < $1.key }.map(\.value)
+                let whole = try ordered.count == 1 ? ordered[0] : .concatenating(ordered, along: 0)
+                return try TensorToWrite(
+                    name: name, type: #require(ElementType(whole.dtype)), shape: whole.shape,
+                    bytes: whole.contiguous().withBytes { Array($0) })
+            })
+    }
+}
+
+@Suite("Single files in Black Forest Labs' naming")
+struct SingleFileTests {
+    private let folder: TemporaryFolder
+    private let original = Reference.path("models/tiny-klein")
+
+    init() throws {
+        folder = try TemporaryFolder()
+        let transformer = try SingleFileWriter(original + "/transformer")
+        try transformer.write(.bflTransformer, to: folder.file("flux-2-tiny.safetensors"))
+        let autoencoder = try SingleFileWriter(original + "/vae")
+        let shape = try TinyModel("tiny-klein").configuration(
+            "vae", AutoencoderConfiguration.self)
+        try autoencoder.write(
+            .bflAutoencoder(levels: shape.encoderWidths.count), to: folder.file("ae.safetensors"))
+        for part in ["text_encoder", "tokenizer"] {
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.file(part), withDestinationPath: "\(original)/\(part)")
+        }
+    }
+
+    @Test func areRecognised() throws {
+        let transformer = try ComponentFile(
+            folder.file("flux-2-tiny.safetensors"), expected: .transformer)
+        #expect(transformer.layout.name == "BFL")
+        guard case .transformer(let found) = transformer.content else { return }
+        let expected = try TinyModel("tiny-klein").configuration(
+            "transformer", TransformerConfiguration.self)
+        #expect(found == expected)
+    }
+
+    /// The tiny autoencoder has another number of groups than all published ones, which shapes do
+    /// not tell; the configuration has to be beside the file.
+    @Test func giveTheSamePictureBitForBit() throws {
+        try FileManager.default.copyItem(
+            atPath: original + "/vae/config.json", toPath: folder.file("vae.json"))
+        let picture = try generate(ModelFiles(model: original))
+        var files = try ModelFiles(model: original)
+        files.transformer = folder.file("flux-2-tiny.safetensors")
+        #expect(try generate(files).latents == picture.latents)
+        let vae = folder.file("autoencoder")
+        try FileManager.default.createDirectory(
+            atPath: vae, withIntermediateDirectories: false)
+        try FileManager.default.moveItem(
+            atPath: folder.file("ae.safetensors"), toPath: vae + "/ae.safetensors")
+        try FileManager.default.moveItem(
+            atPath: folder.file("vae.json"), toPath: vae + "/config.json")
+        files.autoencoder = vae + "/ae.safetensors"
+        #expect(try generate(files).image == picture.image)
+    }
+
+    @Test func areFoundInAFolderByWhatTheyHold() throws {
+        let files = try ModelFiles(model: folder.path)
+        #expect(files.transformer == folder.file("flux-2-tiny.safetensors"))
+        #expect(files.autoencoder == folder.file("ae.safetensors"))
+    }
+
+    private func generate(_ files: ModelFiles) throws -> (latents: TensorRecord, image: [UInt8]) {
+        try withoutGradients {
+            let pipeline = try Pipeline(files, device: .cpu, dtype: .float32)
+            var request = GenerationRequest(prompt: "a red fox", seed: 3)
+            (request.height, request.width, request.steps) = (64, 96, 2)
+            var run = try GenerationRun(pipeline, request)
+            let conditioning = try run.encode { _ in }
+            let latents = try run.denoise(run.drawNoise(), given: conditioning) { _ in }
+            return try (TensorRecord(latents), run.decode(latents) { _ in }.pixels)
+        }
+    }
+}
