@@ -107,7 +107,9 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "Flux2Tests",
-            dependencies: ["Flux2", "FluxModels", "Residency", "Safetensors", "TestSupport", "Torch"],
+            dependencies: [
+                "Flux2", "FluxModels", "Residency", "Safetensors", "TestSupport", "Torch",
+            ],
             swiftSettings: tests),
         .testTarget(
             name: "CLITests",

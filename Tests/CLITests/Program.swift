@@ -59,7 +59,7 @@ enum Program {
 
 /// A generation with the tiny model that takes a fraction of a second.
 func tinyArguments(
-    _ prompt: String = "a red fox", model: String = Reference.path("models/tiny-klein"),
+    _ prompt: String = "a red fox", model: String = Reference.ownModel("tiny-klein"),
     output: String, _ more: [String] = []
 ) -> [String] {
     [

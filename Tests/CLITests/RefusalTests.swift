@@ -45,7 +45,7 @@ extension CommandLineTests {
             try expectRefusal(
                 tinyArguments(
                     output: folder.file("a.png"),
-                    ["--transformer", Reference.path("models/tiny-dev/transformer")]),
+                    ["--transformer", Reference.ownModel("tiny-dev/transformer")]),
                 saying: "width 96", "takes 120", in: folder)
         }
 
@@ -54,7 +54,7 @@ extension CommandLineTests {
             try expectRefusal(
                 tinyArguments(
                     output: folder.file("a.png"),
-                    ["--transformer", Reference.path("models/tiny-klein/vae")]),
+                    ["--transformer", Reference.ownModel("tiny-klein/vae")]),
                 saying: "tiny-klein/vae", "expected a FLUX.2 transformer", "found a vae",
                 in: folder)
         }
@@ -105,7 +105,7 @@ extension CommandLineTests {
             try expectRefusal(
                 tinyArguments(
                     output: folder.file("a.png"),
-                    ["--tokenizer", Reference.path("models/tiny-dev/tokenizer")]),
+                    ["--tokenizer", Reference.ownModel("tiny-dev/tokenizer")]),
                 saying: "tiny-dev/tokenizer", in: folder)
         }
 

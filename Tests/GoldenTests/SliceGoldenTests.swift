@@ -30,7 +30,7 @@ extension GoldenTests {
 
         /// Two Euler steps with guidance 4, decoded to [0, 1].
         private func picture(text: Tensor, noise: Tensor, sigmas: Tensor) throws -> Tensor {
-            let model = TinyModel(path: Reference.own + "/models/diffusers-klein-test")
+            let model = TinyModel(path: Reference.ownModel("diffusers-klein-test"))
             let transformer = try model.transformer()
             let levels: [Float] = try sigmas.values()
             let positions = try Tensor.concatenating(

@@ -14,6 +14,9 @@ public enum Reference {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("Reference").path
 
+    /// A model of this repository's copy, for tests that know its sizes.
+    public static func ownModel(_ name: String) -> String { "\(own)/models/\(name)" }
+
     public static func path(_ relative: String) -> String { folder + "/" + relative }
 
     /// The names of a stage's cases, without extensions.

@@ -20,7 +20,7 @@ public final class TemporaryFolder {
     /// A copy of a tiny model that a test may damage.
     public func model(_ name: String = "tiny-klein") throws -> String {
         let copy = file(name)
-        try FileManager.default.copyItem(atPath: Reference.path("models/\(name)"), toPath: copy)
+        try FileManager.default.copyItem(atPath: Reference.ownModel(name), toPath: copy)
         return copy
     }
 }
