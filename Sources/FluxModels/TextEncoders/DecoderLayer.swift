@@ -9,12 +9,13 @@ struct HalfRotary {
     /// - Parameter frequencyType: the type that the frequencies are rounded to before use. DiffSynth
     ///   rounds them to the model's; transformers keeps 32 bits.
     init(
-        count: Int, size: Int, theta: Double, frequencyType: DType, like sample: Tensor
+        places: Range<Int>, size: Int, theta: Double, frequencyType: DType, like sample: Tensor
     ) throws {
         let exponents = try Tensor.arange(to: Double(size), by: 2) / Double(size)
         let frequencies = try Tensor.power(theta, exponents).power(-1)
             .to(dtype: frequencyType).to(dtype: .float32)
-        let angles = try Tensor.arange(to: Double(count)).unsqueezed(1) * frequencies
+        let angles = try Tensor.arange(Double(places.lowerBound), to: Double(places.upperBound))
+            .unsqueezed(1) * frequencies
         let both = try Tensor.concatenating([angles, angles], along: -1)
         cosines = try both.cos().to(dtype: sample.dtype, device: sample.device)
         sines = try both.sin().to(dtype: sample.dtype, device: sample.device)
@@ -80,14 +81,14 @@ struct DecoderLayer {
     }
 
     /// - Shapes: `x` [B, T, D] → the same.
-    func callAsFunction(_ x: Tensor, rotary: HalfRotary, mask: AttentionMask) throws -> Tensor {
-        let x = try x + attended(beforeAttention(x), rotary, mask)
+    func callAsFunction(_ x: Tensor, rotary: HalfRotary, text: PaddedText) throws -> Tensor {
+        let x = try x + attended(beforeAttention(x), rotary, text)
         let normed = try beforeFeedForward(x)
         return try x + down(silu(gate(normed)) * up(normed))
     }
 
     private func attended(
-        _ x: Tensor, _ rotary: HalfRotary, _ mask: AttentionMask
+        _ x: Tensor, _ rotary: HalfRotary, _ text: PaddedText
     ) throws -> Tensor {
         func heads(_ linear: Linear, _ count: Int, _ norm: RoundedRMSNorm?) throws -> Tensor {
             let split = try linear(x).reshaped([
@@ -95,7 +96,7 @@ struct DecoderLayer {
             ])
             return try (norm?(split) ?? split).transposed(1, 2)
         }
-        let result = try mask.attention(
+        let result = try text.attention(
             rotary(heads(q, configuration.headCount, normQ)),
             rotary(heads(k, configuration.keyValueHeadCount, normK)),
             heads(v, configuration.keyValueHeadCount, nil))

@@ -32,7 +32,7 @@ public struct TextEncoder {
                 scope["norm"], width: configuration.width, epsilon: configuration.epsilon)
     }
 
-    /// Computes the features of one text; rows of padding are computed like all others.
+    /// Computes the features of one text, rows of padding included.
     ///
     /// - Parameters:
     ///   - ids: token ids, padding included.
@@ -44,19 +44,21 @@ public struct TextEncoder {
         roundsFrequencies: Bool = true, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         precondition(ids.count == real.count, "\(ids.count) ids with a mask of \(real.count)")
-        let places = try Tensor.from(ids.map(Int64.init), shape: [1, ids.count]).to(device: device)
+        let text = PaddedText(real)
+        let places = try Tensor.from(
+            ids[text.computed].map(Int64.init), shape: [1, text.computed.count]
+        ).to(device: device)
         var hidden = try embedding(places, dtype: dtype)
-        let mask = try AttentionMask(real, like: hidden)
         let rotary = try HalfRotary(
-            count: ids.count, size: configuration.headSize, theta: configuration.rotaryTheta,
+            places: text.computed, size: configuration.headSize, theta: configuration.rotaryTheta,
             frequencyType: roundsFrequencies ? dtype : .float32, like: hidden)
         var states = [0: hidden]
         for (index, layer) in layers.enumerated() {
-            hidden = try layer(hidden, rotary: rotary, mask: mask)
+            hidden = try layer(hidden, rotary: rotary, text: text)
             if taps.contains(index + 1) { states[index + 1] = hidden }
             try observe("layers.\(index)", hidden)
         }
         if let norm { states[layers.count] = try norm(hidden) }
-        return try .concatenating(taps.compactMap { states[$0] }, along: -1)
+        return try text.completed(.concatenating(taps.compactMap { states[$0] }, along: -1))
     }
 }
