@@ -53,9 +53,10 @@ public actor Engine {
             let opening = Clock()
             var run = try GenerationRun(opened(), request)
             run.timings.load = opening.seconds
-            let conditioning = try run.encode(onEvent)
+            let features = try run.encode(onEvent)
             let noise = try run.drawNoise()
-            let latents = try run.denoise(noise, given: conditioning, onEvent)
+            let canvas = try run.prepare(noise, onEvent)
+            let latents = try run.denoise(canvas, given: features, onEvent)
             let image = try run.decode(latents, onEvent)
             return try GenerationResult(
                 image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),

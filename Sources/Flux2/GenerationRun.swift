@@ -17,63 +17,83 @@ struct GenerationRun {
         self.pipeline = pipeline
         self.request = request
         (height, width) = request.roundedSize
-        // The shift follows the size as asked for, before it is rounded up.
+        // DiffSynth's shift follows the size as asked for, before it is rounded up.
+        let counted =
+            request.parity.countsRealTokens ? (height, width) : (request.height, request.width)
         schedule = try Schedule(
-            steps: request.steps,
-            tokens: Schedule.tokens(height: request.height, width: request.width))
+            steps: request.steps, strength: request.denoisingStrength,
+            tokens: Schedule.tokens(height: counted.0, width: counted.1))
     }
 
-    /// Text features for one or both branches, and the rotations of all tokens.
-    mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> Conditioning {
+    /// Text features for one or both branches.
+    mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> PromptFeatures {
         let clock = Clock()
         let part = pipeline.textEncoder
-        let encoder = try part.load()
-        onEvent(.loaded(component: "text encoder", bytes: part.byteCount ?? 0))
         let stage = PromptStage(
-            tokenizer: pipeline.tokenizer, encoder: encoder, dtype: pipeline.dtype,
-            device: pipeline.device, length: pipeline.textLength)
+            tokenizer: try pipeline.promptTokenizer(request.parity), encoder: try part.load(),
+            dtype: pipeline.dtype, device: pipeline.device, length: pipeline.textLength)
+        onEvent(.loaded(component: "text encoder", bytes: part.byteCount ?? 0))
         let positive = try stage(request.prompt, onEvent: onEvent)
         let negative =
             request.cfgScale == 1 ? nil : try stage(request.negativePrompt, onEvent: onEvent)
         try part.release()
-        let rotary = try rotations(textTokens: positive.size(1))
         timings.encode = clock.seconds
-        return Conditioning(
-            positive: positive, negative: negative, cfgScale: request.cfgScale,
-            embeddedGuidance: request.embeddedGuidance, rotary: rotary)
-    }
-
-    private func rotations(textTokens: Int) throws -> RotaryTable {
-        let configuration = pipeline.transformer.model.configuration
-        let positions = try Tensor.concatenating(
-            [
-                Positions.text(textTokens),
-                Positions.grid(rows: height / 16, columns: width / 16),
-            ], along: 0)
-        return try RotaryTable(
-            positions: positions.to(device: pipeline.device), axes: configuration.rotaryAxes,
-            theta: configuration.rotaryTheta)
+        return PromptFeatures(positive: positive, negative: negative)
     }
 
     /// - Shapes: → [1, C, h, w].
     func drawNoise() throws -> Tensor {
+        let channels = pipeline.transformer.model.configuration.latentChannels
+        if let given = request.initialNoise {
+            let noise = try given.tensor(for: "initial-noise")
+            let shape = [1, channels, height / 16, width / 16]
+            guard noise.shape == shape else {
+                throw RequestError(
+                    setting: "initial-noise", expected: "\(shape)", found: "\(noise.shape)")
+            }
+            return try noise.to(dtype: pipeline.dtype, device: pipeline.device)
+        }
         try request.randomDevice.prepare()
         var stage = NoiseStage(dtype: pipeline.dtype, randomDevice: request.randomDevice)
-        stage.channels = pipeline.transformer.model.configuration.latentChannels
+        stage.channels = channels
         return try stage(seed: request.seed, height: height, width: width)
             .to(device: pipeline.device)
     }
 
-    /// - Shapes: `noise` [1, C, h, w] → the same.
+    /// Encodes input and reference pictures and mixes the first of them with noise.
+    ///
+    /// - Shapes: `noise` [1, C, h, w].
+    mutating func prepare(
+        _ noise: Tensor, _ onEvent: (GenerationEvent) -> Void
+    ) throws -> Canvas {
+        let clock = Clock()
+        let encode = EncodeStage(
+            autoencoder: try pipeline.autoencoder.load(), dtype: pipeline.dtype,
+            device: pipeline.device, tiling: request.tiling, parity: request.parity)
+        let canvas = try Canvas(request, noise: noise, sigma: schedule.sigmas[0]) {
+            try encode($0)
+        }
+        if let references = canvas.references {
+            onEvent(
+                .encodedReferences(
+                    count: request.editImages.count, tokens: references.tokens.size(1),
+                    besides: canvas.start.size(1)))
+        }
+        timings.pictures = clock.seconds
+        return canvas
+    }
+
+    /// - Shapes: → [1, C, h, w].
     mutating func denoise(
-        _ noise: Tensor, given conditioning: Conditioning, _ onEvent: (GenerationEvent) -> Void
+        _ canvas: Canvas, given features: PromptFeatures, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
         let part = pipeline.transformer
-        let stage = DenoiseStage(transformer: try part.load(), schedule: schedule)
+        let stage = DenoiseStage(
+            transformer: try part.load(), schedule: schedule, parity: request.parity)
         onEvent(.loaded(component: "transformer", bytes: part.byteCount ?? 0))
         var seconds: [Double] = []
         let tokens = try stage(
-            LatentTokens.pack(noise), given: conditioning,
+            canvas.start, given: conditioning(features, canvas), keeping: canvas.kept,
             onStep: { step in
                 seconds.append(step.seconds)
                 try onStep(step)
@@ -82,12 +102,43 @@ struct GenerationRun {
         return try LatentTokens.unpack(tokens, height: height / 16, width: width / 16)
     }
 
+    private func conditioning(
+        _ features: PromptFeatures, _ canvas: Canvas
+    ) throws -> Conditioning {
+        func branch(_ text: Tensor, _ extras: GenerationRequest.Extras) throws -> Branch {
+            let text = try extras.extending(text)
+            let configuration = pipeline.transformer.model.configuration
+            return try Branch(
+                text: text, rotary: rotations(textTokens: text.size(1), canvas),
+                caches: extras.keyValues(configuration, like: text))
+        }
+        return try Conditioning(
+            positive: branch(features.positive, request.extras),
+            negative: features.negative.map { try branch($0, request.negativeExtras) },
+            references: canvas.references?.tokens, cfgScale: request.cfgScale,
+            embeddedGuidance: request.embeddedGuidance)
+    }
+
+    private func rotations(textTokens: Int, _ canvas: Canvas) throws -> RotaryTable {
+        let configuration = pipeline.transformer.model.configuration
+        var positions = [
+            try Positions.text(textTokens),
+            try Positions.grid(rows: height / 16, columns: width / 16),
+        ]
+        if let references = canvas.references { positions.append(references.positions) }
+        return try RotaryTable(
+            positions: .concatenating(positions, along: 0).to(device: pipeline.device),
+            axes: configuration.rotaryAxes, theta: configuration.rotaryTheta)
+    }
+
     /// - Shapes: `latents` [1, C, h, w].
     mutating func decode(
         _ latents: Tensor, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Image {
         let clock = Clock()
-        let stage = DecodeStage(autoencoder: try pipeline.autoencoder.load())
+        let stage = DecodeStage(
+            autoencoder: try pipeline.autoencoder.load(), tiling: request.tiling,
+            parity: request.parity)
         let image = try stage(latents, onEvent: onEvent)
         timings.decode = clock.seconds
         return image

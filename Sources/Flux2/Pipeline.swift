@@ -8,7 +8,8 @@ final class Pipeline {
     let transformer: ModelPart<FluxTransformer>
     let textEncoder: ModelPart<TextEncoder>
     let autoencoder: ModelPart<Autoencoder>
-    let tokenizer: PromptTokenizer
+    private let tokenizer: Tokenizer
+    private let encoderFamily: TextEncoderConfiguration.Family
     let device: Device
     let dtype: DType
     let textLength: Int
@@ -36,7 +37,20 @@ final class Pipeline {
         autoencoder = ModelPart(parts.autoencoder.loader(), device: device, dtype: dtype) {
             Autoencoder($0, shape.autoencoder)
         }
+        encoderFamily = shape.encoder.family
         tokenizer = try Self.tokenizer(files.tokenizer, for: shape.encoder)
+        // A tokenizer of another model is refused now, not when there is a prompt.
+        _ = try promptTokenizer(.diffsynth)
+    }
+
+    /// The tokenizer with the words that are put around a prompt.
+    func promptTokenizer(_ parity: Parity) throws -> PromptTokenizer {
+        let format: PromptFormat =
+            switch encoderFamily {
+            case .qwen3: .qwen3
+            case .mistral3: .mistral3(systemMessage: parity.systemMessage)
+            }
+        return try PromptTokenizer(tokenizer, format: format)
     }
 
     /// Has the disk read while the processor computes, in the order in which parts are used.
@@ -46,7 +60,7 @@ final class Pipeline {
 
     private static func tokenizer(
         _ folder: String, for encoder: TextEncoderConfiguration
-    ) throws -> PromptTokenizer {
+    ) throws -> Tokenizer {
         let tokenizer = try Tokenizer(folder: folder)
         guard tokenizer.vocabularySize <= encoder.vocabularySize else {
             throw ModelError(
@@ -55,12 +69,7 @@ final class Pipeline {
                     "a vocabulary of \(tokenizer.vocabularySize) tokens does not belong to a text "
                         + "encoder of \(encoder.vocabularySize)"))
         }
-        let format: PromptFormat =
-            switch encoder.family {
-            case .qwen3: .qwen3
-            case .mistral3: .mistral3(systemMessage: .diffsynth)
-            }
-        return try PromptTokenizer(tokenizer, format: format)
+        return tokenizer
     }
 }
 

@@ -10,6 +10,8 @@ struct Generate: AsyncParsableCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Picture") var picture: PictureOptions
+    @OptionGroup(title: "Inputs") var inputs: InputOptions
+    @OptionGroup(title: "Tiling") var tiling: TilingOptions
     @OptionGroup(title: "Computation") var compute: ComputeOptions
     @OptionGroup(title: "Output") var output: OutputOptions
 
@@ -18,7 +20,7 @@ struct Generate: AsyncParsableCommand {
         try output.check()
         let report = Reporter(quiet: output.quiet)
         let files = try model.files()
-        let request = try picture.request(prompt, for: files, report)
+        let request = try request(for: files, report)
         let (device, dtype) = compute.resolved(report)
         let engine = Engine(files, device: device, dtype: dtype, threads: compute.threads)
         let watch = MemoryWatch()
@@ -31,5 +33,14 @@ struct Generate: AsyncParsableCommand {
             request, model: model.model ?? files.transformer, dtype: dtype, device: device)
         try Deliverer(output, report).deliver(
             result, settings, peakPrivate: watch.stop(), device: device)
+    }
+
+    private func request(
+        for files: ModelFiles, _ report: Reporter
+    ) throws -> GenerationRequest {
+        var request = try picture.request(prompt, for: files, report)
+        request.tiling = tiling.resolved()
+        try inputs.complete(&request, report)
+        return request
     }
 }

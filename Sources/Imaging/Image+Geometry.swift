@@ -29,7 +29,7 @@ extension Image {
     }
 
     /// Cuts a rectangle that is known to lie in the picture.
-    private func rectangle(x: Int, y: Int, width: Int, height: Int) -> Image {
+    func rectangle(x: Int, y: Int, width: Int, height: Int) -> Image {
         if width == self.width, height == self.height { return self }
         var part: [UInt8] = []
         part.reserveCapacity(3 * width * height)

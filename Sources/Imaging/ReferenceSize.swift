@@ -23,3 +23,28 @@ public enum ReferenceSize {
         max(Rounding.halfToEven(length / Double(unit)), 1) * unit
     }
 }
+
+extension Image {
+    /// The picture scaled down to an area if it has more, then cut around the centre to sides that
+    /// are multiples of a number.
+    ///
+    /// Sides are rounded down; one that would vanish becomes the multiple itself.
+    ///
+    /// - Source: `Flux2ImageProcessor`, diffusers.
+    public func shrunkAndCropped(area: Int, multiple: Int) -> Image {
+        let scale = (Double(area) / Double(width * height)).squareRoot()
+        let small =
+            scale >= 1
+            ? self
+            : resized(
+                width: max(Int(Double(width) * scale), 1),
+                height: max(Int(Double(height) * scale), 1), filter: .lanczos)
+        let wide = max(small.width / multiple, 1) * multiple
+        let high = max(small.height / multiple, 1) * multiple
+        if wide > small.width || high > small.height {
+            return small.resizedToCover(width: wide, height: high, filter: .lanczos)
+        }
+        return small.rectangle(
+            x: (small.width - wide) / 2, y: (small.height - high) / 2, width: wide, height: high)
+    }
+}

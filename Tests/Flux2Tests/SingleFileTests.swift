@@ -100,8 +100,9 @@ struct SingleFileTests {
             var request = GenerationRequest(prompt: "a red fox", seed: 3)
             (request.height, request.width, request.steps) = (64, 96, 2)
             var run = try GenerationRun(pipeline, request)
-            let conditioning = try run.encode { _ in }
-            let latents = try run.denoise(run.drawNoise(), given: conditioning) { _ in }
+            let features = try run.encode { _ in }
+            let canvas = try run.prepare(run.drawNoise()) { _ in }
+            let latents = try run.denoise(canvas, given: features) { _ in }
             return try (TensorRecord(latents), run.decode(latents) { _ in }.pixels)
         }
     }

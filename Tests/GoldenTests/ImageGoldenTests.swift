@@ -1,4 +1,4 @@
-import Flux2
+@testable import Flux2
 import Foundation
 import Imaging
 import TestSupport

@@ -1,4 +1,5 @@
 @testable import Flux2
+import Imaging
 import TestSupport
 import Testing
 import Torch
@@ -7,19 +8,21 @@ extension GoldenTests {
     @Suite("Whole generations reproduce the reference")
     struct PipelineGoldens {
         @Test func everyCaseAgrees() throws {
-            try runGoldens("pipeline", where: { $0.contains("_t2i_") }) { golden in
+            try runGoldens("pipeline") { golden in
                 let folder = Reference.path("models/\(try #require(golden.string("model")))")
                 let pipeline = try Pipeline(
                     ModelFiles(model: folder), device: .cpu, dtype: golden.dtype)
                 let request = try Self.request(golden)
                 var run = try GenerationRun(pipeline, request)
                 run.onStep = { try Self.compare(golden, $0) }
-                let conditioning = try run.encode { _ in }
+                let features = try run.encode { _ in }
                 let noise = try run.drawNoise()
                 if golden.outputs.contains("initial_noise") {
                     try golden.expect(LatentTokens.pack(noise), "initial_noise")
                 }
-                let latents = try run.denoise(noise, given: conditioning) { _ in }
+                let canvas = try run.prepare(noise) { _ in }
+                try Self.compare(golden, canvas)
+                let latents = try run.denoise(canvas, given: features) { _ in }
                 try golden.expect(LatentTokens.pack(latents), "final_latents")
                 try compareDecoded(golden, pipeline, latents)
                 let image = try run.decode(latents) { _ in }
@@ -38,7 +41,49 @@ extension GoldenTests {
             request.height = try #require(golden.integer("height"))
             request.width = try #require(golden.integer("width"))
             request.steps = try #require(golden.integer("num_inference_steps"))
+            request.denoisingStrength = golden.number("denoising_strength") ?? 1
+            request.inputImage = try golden.string("input_image").map(picture)
+            if let names = golden.parameters["edit_image"] as? [String] {
+                request.editImages = try names.map(picture)
+                request.resizesEditImages =
+                    try #require(golden.parameters["edit_image_auto_resize"] as? Bool)
+            }
+            if let mask = try golden.string("inpaint_mask").map(picture) {
+                request.inpainting = .init(mask: mask)
+                if let size = golden.integer("inpaint_blur_size"),
+                    let sigma = golden.number("inpaint_blur_sigma")
+                {
+                    request.inpainting?.blur = .init(size: size, sigma: sigma)
+                }
+            }
             return request
+        }
+
+        private static func picture(_ path: String) throws -> Image {
+            try Image(contentsOf: Reference.path(path))
+        }
+
+        /// What was encoded, or every 173rd token of it.
+        private static func compare(_ golden: Golden, _ canvas: Canvas) throws {
+            func expect(_ name: String, _ value: () throws -> Tensor) throws {
+                if golden.outputs.contains(name) { try golden.expect(value(), name) }
+            }
+            func every173rd(_ x: Tensor, along axis: Int) throws -> Tensor {
+                try x.slice(0..<x.size(axis), along: axis, by: 173)
+            }
+            try expect("input_latents") { try #require(canvas.clean) }
+            try expect("inpaint_mask") { try #require(canvas.kept?.mask) }
+            try expect("edit_latents") { try #require(canvas.references?.tokens) }
+            try expect("edit_latents_every_173rd") {
+                try every173rd(#require(canvas.references?.tokens), along: 1)
+            }
+            try expect("edit_image_ids_every_173rd") {
+                try every173rd(#require(canvas.references?.positions), along: 0)
+                    .to(dtype: .int32).unsqueezed(0)
+            }
+            try expect("edit_token_count") {
+                try .from([Int64(#require(canvas.references?.tokens.size(1)))], shape: [])
+            }
         }
 
         private static func compare(_ golden: Golden, _ step: DenoisedStep) throws {

@@ -18,14 +18,22 @@ extension Tensor {
         return try scaled.permuted([2, 0, 1]).unsqueezed(0)
     }
 
-    /// A picture from numbers nominally from -1 to 1: scaled in the tensor's type, clipped, and
-    /// truncated to 8 bits.
+    /// A picture from numbers nominally from -1 to 1.
     ///
     /// - Shapes: [1, 3, H, W].
-    /// - Source: `vae_output_to_image`, DiffSynth-Studio.
-    public func picture() throws -> Image {
-        let levels = try ((squeezed(0) + 1) * 127.5).clamped(to: 0...255)
-        let rows = try levels.permuted([1, 2, 0]).to(device: .cpu).to(dtype: .uint8)
+    /// - Source: `vae_output_to_image`, DiffSynth-Studio; `VaeImageProcessor`, diffusers.
+    func picture(_ rounding: Parity.PixelRounding = .truncate) throws -> Image {
+        let levels =
+            switch rounding {
+            case .truncate: try (squeezed(0) + 1) * 127.5
+            case .truncate32:
+                try (squeezed(0).clamped(to: -1...1).to(dtype: .float32) + 1) * 127.5
+            case .nearest:
+                try ((squeezed(0) * 0.5 + 0.5).clamped(to: 0...1).to(dtype: .float32) * 255)
+                    .round()
+            }
+        let rows = try levels.clamped(to: 0...255).permuted([1, 2, 0]).to(device: .cpu)
+            .to(dtype: .uint8)
         return Image(width: rows.size(1), height: rows.size(0), pixels: try rows.values())
     }
 }

@@ -4,10 +4,15 @@ public import Torch
 /// sum is rounded, as in DiffSynth-Studio.
 public enum FlowStep {
     /// One Euler step from a noise level to the next: `x + v · (next − now)`.
+    ///
+    /// - Parameter in32Bits: round once at the end, as diffusers does.
     public static func euler(
-        _ latents: Tensor, velocity: Tensor, from now: Float, to next: Float
+        _ latents: Tensor, velocity: Tensor, from now: Float, to next: Float,
+        in32Bits: Bool = false
     ) throws -> Tensor {
-        try latents + velocity * Double(next - now)
+        guard in32Bits else { return try latents + velocity * Double(next - now) }
+        let exact = try latents.to(dtype: .float32) + velocity * Double(next - now)
+        return try exact.to(dtype: latents.dtype)
     }
 
     /// The latents at a noise level: `(1 − σ) · clean + σ · noise`.

@@ -1,18 +1,6 @@
 internal import FluxModels
 internal import Torch
 
-/// What the transformer is told besides the latents and their noise level.
-struct Conditioning {
-    /// Text features of the prompt, [1, T, J].
-    var positive: Tensor
-    /// Text features of the negative prompt, when classifier-free guidance is on.
-    var negative: Tensor?
-    var cfgScale: Double
-    var embeddedGuidance: Double
-    /// Rotations of text and picture tokens.
-    var rotary: RotaryTable
-}
-
 /// What one step of denoising has brought.
 struct DenoisedStep {
     /// Counts from 0.
@@ -24,25 +12,45 @@ struct DenoisedStep {
     let seconds: Double
 }
 
+/// A picture that is kept in places while others are painted anew.
+struct KeptPicture {
+    /// Its clean tokens, [1, T, C].
+    var clean: Tensor
+    /// 1 where it is painted anew, [1, T, 1].
+    var mask: Tensor
+
+    /// Bends a velocity so that kept places end where they were.
+    ///
+    /// - Source: `Flux2ImagePipeline`, DiffSynth-Studio.
+    func corrected(_ velocity: Tensor, of latents: Tensor, sigma: Float) throws -> Tensor {
+        let straight = try FlowStep.velocity(from: latents, to: clean, sigma: sigma)
+        return try straight * (1 - mask) + velocity * mask
+    }
+}
+
 /// Carries noise to clean latents along the flow, one Euler step per noise level.
 struct DenoiseStage {
     let transformer: FluxTransformer
     let schedule: Schedule
+    var parity = Parity.diffsynth
+    /// Called before each evaluation, with the branch that comes.
+    var beforeBranch: (GuidanceBranch) throws -> Void = { _ in }
 
-    /// - Shapes: `noise` [1, T, C] → the same.
+    /// - Shapes: `start` [1, T, C] → the same.
     /// - Throws: `CancellationError` between blocks.
     func callAsFunction(
-        _ noise: Tensor, given conditioning: Conditioning,
+        _ start: Tensor, given conditioning: Conditioning, keeping kept: KeptPicture? = nil,
         onStep: (DenoisedStep) throws -> Void,
         onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
-        var latents = noise
-        for step in schedule.sigmas.indices {
+        var latents = start
+        for (step, sigma) in schedule.sigmas.enumerated() {
             let clock = Clock()
             let velocity = try velocity(of: latents, at: step, given: conditioning, onEvent)
+            let bent = try kept?.corrected(velocity, of: latents, sigma: sigma)
             latents = try FlowStep.euler(
-                latents, velocity: velocity, from: schedule.sigmas[step],
-                to: schedule.sigma(after: step))
+                latents, velocity: bent ?? velocity, from: sigma, to: schedule.sigma(after: step),
+                in32Bits: parity.stepsIn32Bits)
             try Runtime.synchronize(latents.device)
             try onStep(
                 DenoisedStep(
@@ -57,28 +65,38 @@ struct DenoiseStage {
         _ onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
         let progress = Progress(self, step: step, passes: conditioning.negative == nil ? 1 : 2)
-        func evaluate(_ text: Tensor, pass: Int) throws -> Tensor {
-            try transformer(input(latents, text, step, conditioning)) { module, _ in
+        func evaluate(_ branch: Branch, _ side: GuidanceBranch) throws -> Tensor {
+            try beforeBranch(side)
+            let input = try input(latents, branch, step, conditioning)
+            return try transformer(input) { module, _ in
                 try Task.checkCancellation()
+                let pass = side == .positive ? 0 : 1
                 if let event = progress.event(after: module, pass: pass) { onEvent(event) }
             }
         }
-        let positive = try evaluate(conditioning.positive, pass: 0)
-        guard let text = conditioning.negative else { return positive }
-        let negative = try evaluate(text, pass: 1)
+        let positive = try evaluate(conditioning.positive, .positive)
+        guard let branch = conditioning.negative else { return positive }
         return try FlowStep.guided(
-            positive: positive, negative: negative, scale: conditioning.cfgScale)
+            positive: positive, negative: evaluate(branch, .negative),
+            scale: conditioning.cfgScale)
     }
 
-    /// The noise level is rounded as 1000 σ first, then divided again, as in the reference.
     private func input(
-        _ latents: Tensor, _ text: Tensor, _ step: Int, _ conditioning: Conditioning
+        _ latents: Tensor, _ branch: Branch, _ step: Int, _ conditioning: Conditioning
     ) throws -> TransformerInput {
-        let timestep = try Tensor.from([schedule.timesteps[step]])
-            .to(dtype: latents.dtype, device: latents.device)
-        return try TransformerInput(
-            latents: latents, text: text, sigma: timestep / 1000,
-            guidance: conditioning.embeddedGuidance, rotary: conditioning.rotary)
+        try TransformerInput(
+            latents: latents, references: conditioning.references, text: branch.text,
+            sigma: sigma(step, like: latents), guidance: conditioning.embeddedGuidance,
+            rotary: branch.rotary, caches: branch.caches)
+    }
+
+    /// DiffSynth and diffusers round 1000 σ and divide it again; Black Forest Labs round σ itself.
+    private func sigma(_ step: Int, like latents: Tensor) throws -> Tensor {
+        func rounded(_ value: Float) throws -> Tensor {
+            try .from([value]).to(dtype: latents.dtype, device: latents.device)
+        }
+        return parity.roundsSigma
+            ? try rounded(schedule.sigmas[step]) : try rounded(schedule.timesteps[step]) / 1000
     }
 
     /// Counts the blocks of all steps and passes.

@@ -1,5 +1,5 @@
-import ArgumentParser
-import Flux2
+public import ArgumentParser
+public import Flux2
 import Torch
 
 /// What the picture is made with; names and defaults are DiffSynth-Studio's.
@@ -30,6 +30,13 @@ struct PictureOptions: ParsableArguments {
         help: "Denoising steps; the model's preset when absent, else 30.")
     var steps: Int?
 
+    @Option(
+        help: """
+            Whose habits to follow where the references differ: diffsynth, diffusers or bfl \
+            (words around the prompt, fitting of references, rounding).
+            """)
+    var parity = Parity.diffsynth
+
     /// Completes what was asked for with the model's preset and a seed.
     func request(
         _ prompt: String, for files: ModelFiles, _ report: Reporter
@@ -44,6 +51,8 @@ struct PictureOptions: ParsableArguments {
         let preset = files.preset
         request.steps = steps ?? preset?.steps ?? request.steps
         request.cfgScale = cfgScale ?? preset?.cfgScale ?? request.cfgScale
+        request.parity = parity
+        // Before pictures are read, so that their sizes can be compared with a sound one.
         try request.validate()
         tell(request, files, report)
         return request
@@ -67,3 +76,5 @@ struct PictureOptions: ParsableArguments {
         if seed == nil { report.notice("seed \(request.seed)") }
     }
 }
+
+extension Parity: ExpressibleByArgument {}

@@ -26,6 +26,8 @@ final class TerminalProgress: Sendable {
                 wasTruncated
                     ? "the prompt is longer than \(limit) tokens; its end was dropped"
                     : "prompt: \(tokens) of \(limit) tokens")
+        case .encodedReferences(let count, let tokens, let besides):
+            line("references: \(count), \(tokens) tokens beside the picture's \(besides)")
         case .working(let stage, let done, let total): bar(stage, done, total)
         case .denoised(let step, let total):
             if !report.isInteractive { line("step \(step) of \(total)\(elapsed())") }

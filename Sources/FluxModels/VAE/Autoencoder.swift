@@ -37,16 +37,14 @@ public struct Autoencoder {
     /// - Shapes: `picture` [B, 3, H, W] from -1 to 1, H and W multiples of 16
     ///   → [B, 4C, H/16, W/16].
     public func encode(_ picture: Tensor, observe: Observer = ignoreOutputs) throws -> Tensor {
-        let mean = try moments(of: picture, observe: observe)
-            .slice(0..<configuration.latentChannels, along: 1)
-        return try normalised(Self.patched(mean))
+        try latents(ofMoments: moments(of: picture, observe: observe))
     }
 
     /// Decodes normalised latents to pictures, nominally from -1 to 1.
     ///
     /// - Shapes: `latents` [B, 4C, H/16, W/16] → [B, 3, H, W].
     public func decode(_ latents: Tensor, observe: Observer = ignoreOutputs) throws -> Tensor {
-        try decode(unpatched: Self.unpatched(denormalised(latents)), observe: observe)
+        try decode(unpatched: unfolded(latents), observe: observe)
     }
 
     /// The mean, then the log-variance, of the latents of a picture.
@@ -66,6 +64,34 @@ public struct Autoencoder {
         unpatched latents: Tensor, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         try decoder(beforeDecoder?(latents) ?? latents, observe: observe)
+    }
+
+    /// ``moments(of:observe:)`` strip by strip.
+    func moments(of picture: Tensor, by strips: Strips, observe: Observer) throws -> Tensor {
+        let moments = try encoder(picture, by: strips, observe: observe)
+        return try afterEncoder?(moments) ?? moments
+    }
+
+    /// ``decode(unpatched:observe:)`` strip by strip.
+    func decode(
+        unpatched latents: Tensor, by strips: Strips, observe: Observer
+    ) throws -> Tensor {
+        try decoder(beforeDecoder?(latents) ?? latents, by: strips, observe: observe)
+    }
+
+    /// Latents of a picture from the encoder's moments: their mean, folded and normalised.
+    ///
+    /// - Shapes: `moments` [B, 2C, H/8, W/8] → [B, 4C, H/16, W/16].
+    public func latents(ofMoments moments: Tensor) throws -> Tensor {
+        let mean = try moments.slice(0..<configuration.latentChannels, along: 1)
+        return try normalised(Self.patched(mean))
+    }
+
+    /// Undoes the normalisation and folding of latents.
+    ///
+    /// - Shapes: `latents` [B, 4C, H/16, W/16] → [B, C, H/8, W/8].
+    public func unfolded(_ latents: Tensor) throws -> Tensor {
+        try Self.unpatched(denormalised(latents))
     }
 
     private func normalised(_ z: Tensor) throws -> Tensor {

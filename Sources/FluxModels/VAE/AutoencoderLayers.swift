@@ -4,9 +4,9 @@ internal import Torch
 ///
 /// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h, w].
 struct ResidualUnit {
-    private let norm1, norm2: GroupNorm
-    private let conv1, conv2: Convolution
-    private let shortcut: Convolution?
+    let norm1, norm2: GroupNorm
+    let conv1, conv2: Convolution
+    let shortcut: Convolution?
 
     init(
         _ scope: Scope, from inputs: Int, to outputs: Int, _ configuration: AutoencoderConfiguration

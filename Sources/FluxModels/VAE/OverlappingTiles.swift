@@ -47,6 +47,13 @@ public struct OverlappingTiles: Hashable, Sendable {
         }
     }
 
+    /// How many tiles decoding takes.
+    public func count(latentHeight: Int, latentWidth: Int) -> Int {
+        guard max(latentHeight, latentWidth) > latentTile else { return 1 }
+        let stride = Int(Double(latentTile) * (1 - overlap))
+        return ((latentHeight + stride - 1) / stride) * ((latentWidth + stride - 1) / stride)
+    }
+
     /// - Parameters:
     ///   - from, to: sides of a tile before and after the model.
     private func run(

@@ -58,4 +58,23 @@ struct PictureDecoder {
         }
         return try output(silu(norm(hidden)))
     }
+
+    /// The same strip by strip; see ``Strips``.
+    func callAsFunction(_ z: Tensor, by strips: Strips, observe: Observer) throws -> Tensor {
+        let inner = try middle(input(z))
+        try observe("decoder.mid_block", inner)
+        var hidden = RowMap(inner)
+        for (index, level) in levels.enumerated() {
+            for (unit, residual) in level.units.enumerated() {
+                let output = try residual(hidden, strips)
+                try observe("decoder.up_blocks.\(index).resnets.\(unit)", output)
+                hidden = RowMap(output)
+            }
+            if let upsampler = level.upsampler {
+                hidden = try hidden.upsampled().convolved(upsampler)
+                    .stored(upTo: strips.heldBytes)
+            }
+        }
+        return try hidden.activated(norm).convolved(output).stored()
+    }
 }

@@ -1,7 +1,5 @@
 public import Imaging
-internal import Residency
-public import Safetensors
-internal import Torch
+internal import Safetensors
 
 /// A finished picture with what is worth knowing about its making.
 public struct GenerationResult: Sendable {
@@ -17,25 +15,10 @@ public struct GenerationResult: Sendable {
 public struct Timings: Hashable, Sendable, Codable {
     public var load = 0.0
     public var encode = 0.0
+    /// Encoding input and reference pictures.
+    public var pictures = 0.0
     public var steps: [Double] = []
     public var decode = 0.0
-}
-
-/// The values of a tensor, free of the engine.
-public struct TensorRecord: Hashable, Sendable {
-    public var type: ElementType
-    public var shape: [Int]
-    public var bytes: [UInt8]
-
-    init(_ tensor: Tensor) throws {
-        let host = try tensor.to(device: .cpu).contiguous()
-        guard let type = ElementType(host.dtype) else {
-            preconditionFailure("\(host) has no place in a file")
-        }
-        self.type = type
-        shape = host.shape
-        bytes = try host.withBytes { Array($0) }
-    }
 }
 
 extension GenerationResult {

@@ -1,0 +1,42 @@
+internal import FluxModels
+internal import Imaging
+internal import Torch
+
+/// Reference pictures as the transformer reads them: tokens, each picture on a grid of its own.
+struct References {
+    /// Clean tokens of all pictures, [1, T, C].
+    var tokens: Tensor
+    /// Where the tokens are, [T, 4].
+    var positions: Tensor
+
+    /// - Parameter encode: a picture to latents [1, C, h, w].
+    init?(_ images: [Image], encode: (Image) throws -> Tensor) throws {
+        guard !images.isEmpty else { return nil }
+        let grids = try images.map(encode)
+        tokens = try .concatenating(grids.map(LatentTokens.pack), along: 1)
+        positions = try .concatenating(
+            grids.enumerated().map { index, grid in
+                try Positions.grid(
+                    rows: grid.size(2), columns: grid.size(3),
+                    time: Positions.time(ofReference: index))
+            }, along: 0)
+    }
+}
+
+extension Parity {
+    /// The picture in the size in which it is encoded.
+    ///
+    /// - Parameter count: how many references there are; Black Forest Labs give one alone more room.
+    func fitted(_ image: Image, among count: Int) -> Image {
+        switch self {
+        case .diffsynth:
+            let size = ReferenceSize.diffSynth(width: image.width, height: image.height)
+            return image.resizedToCover(
+                width: size.width, height: size.height, filter: .bilinear)
+        case .diffusers: return image.shrunkAndCropped(area: 1024 * 1024, multiple: 16)
+        case .bfl:
+            let side = count == 1 ? 2024 : 1024
+            return image.shrunkAndCropped(area: side * side, multiple: 16)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import FluxModels
+internal import Imaging
+
+extension GenerationRequest {
+    /// Checks what can be checked before anything is loaded.
+    ///
+    /// - Throws: `RequestError` naming the first setting that is out of range.
+    public func validate() throws {
+        for (name, value) in [("height", height), ("width", width)] {
+            try require(
+                (1...Self.largestSide).contains(value), name, "1 to \(Self.largestSide) pixels",
+                "\(value)")
+        }
+        try require((1...10_000).contains(steps), "steps", "1 to 10000", "\(steps)")
+        try require(cfgScale.isFinite, "cfg-scale", "a finite number", "\(cfgScale)")
+        try require(
+            embeddedGuidance.isFinite, "embedded-guidance", "a finite number",
+            "\(embeddedGuidance)")
+        try require(
+            (0...1).contains(denoisingStrength), "denoising-strength", "0 to 1",
+            "\(denoisingStrength)")
+        try validatePictures()
+        try validateTiling()
+    }
+
+    private func validatePictures() throws {
+        let size = roundedSize
+        let rounded = "\(size.width)x\(size.height)"
+        if let image = inputImage {
+            try require(
+                image.width == size.width && image.height == size.height, "input-image",
+                "\(rounded) pixels as the picture, or fitted with --fit-input-image",
+                "\(image.width)x\(image.height)")
+        }
+        try require(
+            inputImage != nil || denoisingStrength == 1, "denoising-strength",
+            "1 without --input-image", "\(denoisingStrength)")
+        if !resizesEditImages {
+            for (index, image) in editImages.enumerated() {
+                try require(
+                    image.width % 16 == 0 && image.height % 16 == 0, "edit-image \(index + 1)",
+                    "of sides that are multiples of 16 when it is not resized",
+                    "\(image.width)x\(image.height)")
+            }
+        }
+        try validateInpainting()
+    }
+
+    private func validateInpainting() throws {
+        guard let inpainting else { return }
+        let (size, mask) = (roundedSize, inpainting.mask)
+        try require(
+            inputImage != nil, "inpaint-mask", "given with --input-image", "without")
+        try require(
+            mask.width * size.height == mask.height * size.width, "inpaint-mask",
+            "of the picture's proportions, \(size.width)x\(size.height)",
+            "\(mask.width)x\(mask.height)")
+        guard let blur = inpainting.blur else { return }
+        let limit = min(size.height, size.width) / 16
+        try require(
+            (0..<limit).contains(blur.size), "inpaint-blur-size",
+            "0 to \(limit - 1) tokens for \(size.width)x\(size.height) pixels", "\(blur.size)")
+        try require(
+            blur.sigma > 0 && blur.sigma.isFinite, "inpaint-blur-sigma", "above 0",
+            "\(blur.sigma)")
+    }
+
+    private func validateTiling() throws {
+        guard case .feathered(let tiles) = tiling else { return }
+        try require(tiles.size >= 8, "tile-size", "8 latents or more", "\(tiles.size)")
+        try require(
+            (1...tiles.size).contains(tiles.stride), "tile-stride", "1 to \(tiles.size)",
+            "\(tiles.stride)")
+    }
+
+    private func require(
+        _ holds: Bool, _ setting: String, _ expected: String, _ found: String
+    ) throws {
+        guard holds else {
+            throw RequestError(setting: setting, expected: expected, found: found)
+        }
+    }
+}
+
+/// A setting that no picture can be made with.
+public struct RequestError: Error, Hashable, CustomStringConvertible {
+    public var setting: String
+    public var expected: String
+    public var found: String
+
+    public init(setting: String, expected: String, found: String) {
+        self.setting = setting
+        self.expected = expected
+        self.found = found
+    }
+
+    public var description: String { "\(setting) must be \(expected), not \(found)" }
+}

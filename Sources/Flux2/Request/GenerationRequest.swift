@@ -1,0 +1,101 @@
+public import Imaging
+public import Torch
+
+/// What to make a picture of, and how; names and defaults are DiffSynth-Studio's.
+public struct GenerationRequest: Hashable, Sendable {
+    public var prompt: String
+    /// Encoded and used only when `cfgScale` is not 1.
+    public var negativePrompt = ""
+    /// Classifier-free guidance; 1 does without, at half the cost.
+    public var cfgScale = 1.0
+    /// Guidance as an input of the model; models without that input ignore it.
+    public var embeddedGuidance = 4.0
+    /// Pixels; rounded up to a multiple of 16.
+    public var height = 1024
+    /// Pixels; rounded up to a multiple of 16.
+    public var width = 1024
+    public var seed: UInt64
+    /// Where noise is drawn; the same seed gives another picture on another kind of device.
+    public var randomDevice = Device.cpu
+    public var steps = 30
+
+    /// A picture to start from or to paint over, of the rounded size.
+    public var inputImage: Image?
+    /// How far the start is from `inputImage`: 1 is noise alone. The number of steps stays.
+    public var denoisingStrength = 1.0
+    /// Pictures that the prompt refers to, of any sizes.
+    public var editImages: [Image] = []
+    /// Whether `editImages` are brought to about a megapixel; else their sides have to be multiples
+    /// of 16.
+    public var resizesEditImages = true
+    /// What of `inputImage` is painted anew.
+    public var inpainting: Inpainting?
+    /// Noise to start from instead of drawing it, [1, C, h, w].
+    public var initialNoise: TensorRecord?
+    /// What the prompts' branches are given besides.
+    public var extras = Extras()
+    public var negativeExtras = Extras()
+
+    /// Whether and how pictures pass the autoencoder in pieces.
+    public var tiling = Tiling.automatic
+    /// Whose habits are followed where the references differ.
+    public var parity = Parity.diffsynth
+
+    /// White places of a mask are painted anew, black ones are kept.
+    public struct Inpainting: Hashable, Sendable {
+        /// Of any size with the picture's aspect ratio.
+        public var mask: Image
+        /// Softens the mask; in tokens of 16 pixels.
+        public var blur: Blur?
+
+        public struct Blur: Hashable, Sendable {
+            /// The reach of the kernel, which is 2·size + 1 wide.
+            public var size: Int
+            public var sigma: Double
+
+            public init(size: Int, sigma: Double) {
+                self.size = size
+                self.sigma = sigma
+            }
+        }
+
+        public init(mask: Image, blur: Blur? = nil) {
+            self.mask = mask
+            self.blur = blur
+        }
+    }
+
+    /// Inputs of one branch of guidance that bypass the text encoder.
+    public struct Extras: Hashable, Sendable {
+        /// Features that follow those of the prompt, [1, T, J].
+        public var textEmbedding: TensorRecord?
+        /// Keys and values that blocks look at besides their own, by `double_0`…, `single_0`….
+        public var caches: [String: CacheRecord] = [:]
+
+        public init() {}
+    }
+
+    /// Keys and values for one block, [1, T, H, d] each.
+    public struct CacheRecord: Hashable, Sendable {
+        public var keys: TensorRecord
+        public var values: TensorRecord
+
+        public init(keys: TensorRecord, values: TensorRecord) {
+            self.keys = keys
+            self.values = values
+        }
+    }
+
+    public init(prompt: String, seed: UInt64) {
+        self.prompt = prompt
+        self.seed = seed
+    }
+
+    /// The longest side that is accepted, in pixels.
+    public static let largestSide = 16384
+
+    /// The size of the picture that will come out, in pixels.
+    public var roundedSize: (height: Int, width: Int) {
+        ((height + 15) / 16 * 16, (width + 15) / 16 * 16)
+    }
+}

@@ -1,0 +1,161 @@
+import ArgumentParser
+import Flux2
+import Imaging
+import Safetensors
+
+/// Pictures and tensors that a generation starts from or refers to.
+struct InputOptions: ParsableArguments {
+    @Option(help: "Picture to start from, of the size that is made.")
+    var inputImage: String?
+
+    @Flag(help: "Scale and cut --input-image and --inpaint-mask to the size that is made.")
+    var fitInputImage = false
+
+    @Option(help: "How far the start is from --input-image, 0 to 1; 1 is noise alone.")
+    var denoisingStrength: Double?
+
+    @Option(help: "Picture that the prompt refers to; may be repeated.")
+    var editImage: [String] = []
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Bring --edit-image to about a megapixel; else its sides are multiples of 16.")
+    var editImageAutoResize = true
+
+    @Option(help: "Picture whose white places are painted anew in --input-image.")
+    var inpaintMask: String?
+
+    @Option(help: "Reach of the mask's blur in tokens of 16 pixels; goes with the next.")
+    var inpaintBlurSize: Int?
+
+    @Option(help: "Width of the mask's blur in tokens; goes with the former.")
+    var inpaintBlurSigma: Double?
+
+    @Option(help: "Noise to start from: a .safetensors file with [1,128,h,w], named `noise`.")
+    var initialNoise: String?
+
+    @Option(help: "Features that follow the prompt's: a .safetensors file with one [1,T,J].")
+    var extraTextEmbedding: String?
+
+    @Option(help: "The same for the negative prompt.")
+    var negativeExtraTextEmbedding: String?
+
+    @Option(help: "Keys and values for blocks: a .safetensors file of `double_0.k`, `double_0.v`, ….")
+    var kvCache: String?
+
+    @Option(help: "The same for the negative prompt.")
+    var negativeKvCache: String?
+
+    @Flag(help: "Take pictures as stored, whatever their EXIF orientation says.")
+    var ignoreExif = false
+
+    @Flag(help: "Drop transparency instead of putting pictures on white.")
+    var dropAlpha = false
+
+    func validate() throws {
+        func require(_ holds: Bool, _ message: String) throws {
+            if !holds { throw ValidationError(message) }
+        }
+        try require(
+            (inpaintBlurSize == nil) == (inpaintBlurSigma == nil),
+            "--inpaint-blur-size and --inpaint-blur-sigma go together")
+        try require(
+            inpaintMask != nil || inpaintBlurSize == nil,
+            "--inpaint-blur-size needs --inpaint-mask")
+        for (given, name) in [
+            (fitInputImage, "--fit-input-image"), (denoisingStrength != nil, "--denoising-strength"),
+            (inpaintMask != nil, "--inpaint-mask"),
+        ] {
+            try require(!given || inputImage != nil, "\(name) needs --input-image")
+        }
+        try require(
+            editImageAutoResize || !editImage.isEmpty,
+            "--no-edit-image-auto-resize needs --edit-image")
+        let reads = inputImage != nil || !editImage.isEmpty || inpaintMask != nil
+        try require(!ignoreExif || reads, "--ignore-exif needs a picture")
+        try require(!dropAlpha || reads, "--drop-alpha needs a picture")
+    }
+}
+
+extension InputOptions {
+    /// Reads what is named and puts it into the request.
+    func complete(_ request: inout GenerationRequest, _ report: Reporter) throws {
+        let size = request.roundedSize
+        request.inputImage = try inputImage.map { fitted(try read($0), to: size) }
+        request.denoisingStrength = denoisingStrength ?? 1
+        request.editImages = try editImage.map(read)
+        request.resizesEditImages = editImageAutoResize
+        request.inpainting = try inpaintMask.map { path in
+            let mask = fitted(try read(path), to: size)
+            if (mask.height, mask.width) != size {
+                report.notice("the mask's \(mask.width)x\(mask.height) pixels are resized")
+            }
+            return .init(mask: mask, blur: blur)
+        }
+        request.initialNoise = try initialNoise.map { try tensor($0, preferring: "noise") }
+        request.extras = try extras(extraTextEmbedding, kvCache)
+        request.negativeExtras = try extras(negativeExtraTextEmbedding, negativeKvCache)
+        if request.cfgScale == 1, request.negativeExtras != .init() {
+            throw ValidationError(
+                "inputs for the negative prompt have no effect while --cfg-scale is 1")
+        }
+    }
+
+    private var blur: GenerationRequest.Inpainting.Blur? {
+        guard let size = inpaintBlurSize, let sigma = inpaintBlurSigma else { return nil }
+        return .init(size: size, sigma: sigma)
+    }
+
+    private func read(_ path: String) throws -> Image {
+        try Image(
+            contentsOf: path,
+            options: ReadOptions(
+                orientation: ignoreExif ? .ignore : .apply,
+                alpha: dropAlpha ? .drop : .compositeOnWhite))
+    }
+
+    private func fitted(_ image: Image, to size: (height: Int, width: Int)) -> Image {
+        fitInputImage
+            ? image.resizedToCover(width: size.width, height: size.height, filter: .lanczos)
+            : image
+    }
+
+    private func extras(
+        _ embedding: String?, _ caches: String?
+    ) throws -> GenerationRequest.Extras {
+        var extras = GenerationRequest.Extras()
+        extras.textEmbedding = try embedding.map { try tensor($0, preferring: "text_embedding") }
+        if let caches { extras.caches = try keyValues(caches) }
+        return extras
+    }
+
+    /// The tensor of a name, or the only one of a file.
+    private func tensor(_ path: String, preferring name: String) throws -> TensorRecord {
+        let file = try SafetensorsFile(path: path)
+        guard let info = file[name] ?? (file.tensors.count == 1 ? file.tensors[0] : nil) else {
+            throw ValidationError(
+                "\(path): expected a tensor '\(name)' or a single one, "
+                    + "found \(file.tensors.count) others")
+        }
+        return TensorRecord(info, of: file)
+    }
+
+    private func keyValues(_ path: String) throws -> [String: GenerationRequest.CacheRecord] {
+        let file = try SafetensorsFile(path: path)
+        var caches: [String: GenerationRequest.CacheRecord] = [:]
+        for info in file.tensors where info.name.hasSuffix(".k") {
+            let block = String(info.name.dropLast(2))
+            guard let values = file[block + ".v"] else {
+                throw ValidationError("\(path): '\(info.name)' has no '\(block).v' beside it")
+            }
+            caches[block] = .init(
+                keys: TensorRecord(info, of: file), values: TensorRecord(values, of: file))
+        }
+        guard !caches.isEmpty, 2 * caches.count == file.tensors.count else {
+            throw ValidationError(
+                "\(path): expected pairs such as 'double_0.k' and 'double_0.v', found "
+                    + "\(file.tensors.count) tensors with \(caches.count) pairs")
+        }
+        return caches
+    }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Flux2
+import FluxModels
+
+/// In how many pieces pictures pass the autoencoder.
+struct TilingOptions: ParsableArguments {
+    @Flag(help: "Encode and decode in tiles that fade into each other; less memory, other colours.")
+    var tiled = false
+
+    @Option(help: "Side of a tile, in latents of 8 pixels.")
+    var tileSize: Int?
+
+    @Option(help: "From one tile to the next, in latents of 8 pixels.")
+    var tileStride: Int?
+
+    @Option(
+        help: """
+            auto, off, strips, feathered or overlapping. Strips give the result of the whole in \
+            little memory; feathered is --tiled; overlapping is diffusers' way.
+            """)
+    var tiling: Scheme?
+
+    enum Scheme: String, ExpressibleByArgument, CaseIterable {
+        case auto, off, strips, feathered, overlapping
+    }
+
+    private var scheme: Scheme { tiling ?? (tiled ? .feathered : .auto) }
+
+    func validate() throws {
+        if tiled, let tiling, tiling != .feathered, tiling != .overlapping {
+            throw ValidationError("--tiled contradicts --tiling \(tiling)")
+        }
+        if tileSize != nil || tileStride != nil, scheme != .feathered, scheme != .overlapping {
+            throw ValidationError("--tile-size and --tile-stride need --tiled")
+        }
+        guard size >= 8, (1...size).contains(stride) else {
+            throw ValidationError(
+                "--tile-size must be 8 or more and --tile-stride 1 to the size, "
+                    + "not \(size) and \(stride)")
+        }
+    }
+
+    /// The way that is asked for.
+    func resolved() -> Tiling {
+        switch scheme {
+        case .auto: .automatic
+        case .off: .off
+        case .strips: .strips
+        case .feathered:
+            .feathered(FeatheredTiles(size: size, stride: stride))
+        case .overlapping: .overlapping(overlapping)
+        }
+    }
+
+    private var overlapping: OverlappingTiles {
+        let stride = tileStride ?? size * 3 / 4
+        return OverlappingTiles(
+            pictureTile: 8 * size, latentTile: size, overlap: 1 - Double(stride) / Double(size))
+    }
+
+    private var size: Int { tileSize ?? 128 }
+    private var stride: Int { tileStride ?? min(64, size) }
+}
