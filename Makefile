@@ -18,9 +18,10 @@ build: setup
 	swift build -c release --product flux2
 
 demo: build
+	@mkdir -p demo
 	$(FLUX2) generate "a red fox in the snow" --model Tests/Reference/models/tiny-klein \
-	  --height 256 --width 256 --seed 1 --force --output demo.png
-	@echo "demo.png is the work of a tiny model with random weights: a texture, not a fox."
+	  --height 256 --width 256 --seed 1 --count 6 --grid --force --output demo/demo.png
+	@echo "demo/demo-grid.png shows textures: the tiny model has random weights."
 
 test: setup
 	swift test
@@ -56,4 +57,4 @@ uninstall:
 	  $(STAGE)/share/fish/vendor_completions.d/flux2.fish
 
 clean:
-	rm -rf .build demo.png
+	rm -rf .build demo

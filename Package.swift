@@ -67,9 +67,12 @@ let package = Package(
             name: "Residency", dependencies: ["Torch", "Safetensors"], swiftSettings: strict),
         .target(name: "FluxModels", dependencies: ["Torch"], swiftSettings: strict),
         .target(
+            name: "LoRA", dependencies: ["FluxModels", "Residency", "Safetensors", "Torch"],
+            swiftSettings: strict),
+        .target(
             name: "Flux2",
             dependencies: [
-                "FluxModels", "Residency", "Torch", "Safetensors", "Tokenization", "Imaging",
+                "FluxModels", "LoRA", "Residency", "Torch", "Safetensors", "Tokenization", "Imaging",
                 "Files",
             ],
             swiftSettings: strict),
@@ -101,14 +104,14 @@ let package = Package(
         .testTarget(
             name: "GoldenTests",
             dependencies: [
-                "Flux2", "FluxModels", "Imaging", "Residency", "Safetensors", "TestSupport",
-                "Torch",
+                "Flux2", "FluxModels", "Imaging", "LoRA", "Residency", "Safetensors",
+                "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
             name: "Flux2Tests",
             dependencies: [
-                "Flux2", "FluxModels", "Residency", "Safetensors", "TestSupport", "Torch",
+                "Flux2", "FluxModels", "LoRA", "Residency", "Safetensors", "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(

@@ -53,6 +53,7 @@ public actor Engine {
             let opening = Clock()
             var run = try GenerationRun(opened(), request)
             run.timings.load = opening.seconds
+            try run.readLoRAs(onEvent)
             let features = try run.encode(onEvent)
             let noise = try run.drawNoise()
             let canvas = try run.prepare(noise, onEvent)

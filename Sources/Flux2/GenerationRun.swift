@@ -25,6 +25,11 @@ struct GenerationRun {
             tokens: Schedule.tokens(height: counted.0, width: counted.1))
     }
 
+    /// Reads LoRAs, before anything large is loaded.
+    func readLoRAs(_ onEvent: (GenerationEvent) -> Void) throws {
+        try pipeline.loras.read(request.loras, onEvent)
+    }
+
     /// Text features for one or both branches.
     mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> PromptFeatures {
         let clock = Clock()
@@ -88,9 +93,14 @@ struct GenerationRun {
         _ canvas: Canvas, given features: PromptFeatures, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
         let part = pipeline.transformer
-        let stage = DenoiseStage(
+        var stage = DenoiseStage(
             transformer: try part.load(), schedule: schedule, parity: request.parity)
         onEvent(.loaded(component: "transformer", bytes: part.byteCount ?? 0))
+        try pipeline.loras.fuse(request.loras, mode: request.loraMode)
+        defer { pipeline.loras.deactivate() }
+        stage.beforeBranch = { [loras = pipeline.loras, request] branch in
+            loras.activate(request.loras, mode: request.loraMode, for: branch)
+        }
         var seconds: [Double] = []
         let tokens = try stage(
             canvas.start, given: conditioning(features, canvas), keeping: canvas.kept,

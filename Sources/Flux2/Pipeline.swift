@@ -8,6 +8,7 @@ final class Pipeline {
     let transformer: ModelPart<FluxTransformer>
     let textEncoder: ModelPart<TextEncoder>
     let autoencoder: ModelPart<Autoencoder>
+    let loras: LoRABank
     private let tokenizer: Tokenizer
     private let encoderFamily: TextEncoderConfiguration.Family
     let device: Device
@@ -37,6 +38,7 @@ final class Pipeline {
         autoencoder = ModelPart(parts.autoencoder.loader(), device: device, dtype: dtype) {
             Autoencoder($0, shape.autoencoder)
         }
+        loras = LoRABank(transformer.parameters, dtype: dtype, device: device)
         encoderFamily = shape.encoder.family
         tokenizer = try Self.tokenizer(files.tokenizer, for: shape.encoder)
         // A tokenizer of another model is refused now, not when there is a prompt.

@@ -17,6 +17,8 @@ public final class Golden {
     public let names: [String]
     private let file: SafetensorsFile?
     private var compared: Set<String> = []
+    /// How many comparisons found every bit the same.
+    public private(set) var identical = 0
 
     public init(_ stage: String, _ name: String) throws {
         self.stage = stage
@@ -56,8 +58,11 @@ public final class Golden {
     }
 
     /// Compares an output with what was expected, within the stage's tolerance.
+    ///
+    /// - Parameter slack: what the expected values themselves are off, relative.
     public func expect(
-        _ found: Tensor, _ key: String, sourceLocation: SourceLocation = #_sourceLocation
+        _ found: Tensor, _ key: String, slack: Double = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         compared.insert(key)
         let expected = try tensor("out." + key)
@@ -68,8 +73,10 @@ public final class Golden {
                 sourceLocation: sourceLocation)
             return
         }
-        let verdict = try Tolerance(stage: stage, dtype: dtype, output: key)
-            .verdict(on: found, expected)
+        var tolerance = Tolerance(stage: stage, dtype: dtype, output: key)
+        tolerance.relative += slack
+        let verdict = try tolerance.verdict(on: found, expected)
+        if try expected.isIdentical(to: found) { identical += 1 }
         #expect(verdict.passes, "\(label): \(verdict)", sourceLocation: sourceLocation)
     }
 
@@ -93,11 +100,22 @@ public func runGoldens(
 ) throws {
     let names = try Reference.cases(of: stage).filter(selected)
     #expect(!names.isEmpty, "no case of golden stage '\(stage)'", sourceLocation: sourceLocation)
-    var outputs = 0
+    var (outputs, identical) = (0, 0)
     for name in names {
         let golden = try Golden(stage, name)
         try withoutGradients { try body(golden) }
         outputs += golden.finish(sourceLocation: sourceLocation)
+        identical += golden.identical
     }
-    print("golden \(stage): \(names.count) cases, \(outputs) outputs compared")
+    print(
+        "golden \(stage): \(names.count) cases, \(outputs) outputs compared, "
+            + "\(identical) bit for bit")
+}
+
+extension Tensor {
+    fileprivate func isIdentical(to other: Tensor) throws -> Bool {
+        guard dtype == other.dtype else { return false }
+        let (mine, theirs) = try (contiguous(), other.contiguous())
+        return try mine.withBytes { a in try theirs.withBytes { a.elementsEqual($0) } }
+    }
 }

@@ -13,8 +13,12 @@ public struct TinyModel {
 
     public init(path: String) { folder = path }
 
-    public func transformer() throws -> FluxTransformer {
-        try load("transformer", TransformerConfiguration.self) { FluxTransformer($0, $1) }
+    public func transformer() throws -> FluxTransformer { try transformerWithParameters().0 }
+
+    public func transformerWithParameters() throws -> (FluxTransformer, [Parameter]) {
+        try loadWithParameters("transformer", TransformerConfiguration.self) {
+            FluxTransformer($0, $1)
+        }
     }
 
     public func autoencoder() throws -> Autoencoder {
@@ -35,6 +39,12 @@ public struct TinyModel {
     private func load<Model, C: Decodable>(
         _ component: String, _ type: C.Type, _ build: (Scope, C) -> Model
     ) throws -> Model {
+        try loadWithParameters(component, type, build).0
+    }
+
+    private func loadWithParameters<Model, C: Decodable>(
+        _ component: String, _ type: C.Type, _ build: (Scope, C) -> Model
+    ) throws -> (Model, [Parameter]) {
         let checkpoint = try Checkpoint(path: "\(folder)/\(component)")
         var shapes: TensorShapes = [:]
         for name in checkpoint.names { shapes[name] = checkpoint[name]?.info.shape }
@@ -45,6 +55,6 @@ public struct TinyModel {
             checkpoint, recipe: layout.recipe,
             isSpare: { layout.isSpare($0) || $0.hasSuffix(".norm.weight") }
         ).load(scope.parameters)
-        return model
+        return (model, scope.parameters)
     }
 }

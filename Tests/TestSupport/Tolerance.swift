@@ -16,12 +16,13 @@ public struct Tolerance {
         "rope": (1e-6, 2e-6), "noise": (0, 0), "scheduler": (1e-6, nil), "prompt": (5e-5, nil),
         "transformer": (2e-5, nil), "fp8": (2e-5, nil), "vae": (2e-5, nil),
         "image": (1e-6, 1e-5), "pipeline": (1e-4, nil),
+        "lora": (2e-5, nil),
     ]
 
     private static let bfloat16: [String: (Double, Double?)] = [
         "rope": (4e-3, nil), "noise": (0, 0), "scheduler": (8e-3, nil), "prompt": (3e-2, nil),
         "transformer": (2e-2, nil), "fp8": (2e-2, nil), "vae": (4e-2, nil), "image": (8e-3, nil),
-        "pipeline": (8e-2, nil),
+        "pipeline": (8e-2, nil), "lora": (2e-2, nil),
     ]
 
     public init(stage: String, dtype: DType, output: String = "") {

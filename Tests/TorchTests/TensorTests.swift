@@ -179,9 +179,10 @@ struct TorchTests {
                 .from([Float(1), 2, 3, 4], shape: [2, 2]).to(dtype: .float8e4m3fn),
                 scale: .from([Float(2), 10], shape: [2, 1]))
             layer.weight.adapters = [
-                LowRankAdapter(
-                    a: try .from([Float(1), 1], shape: [1, 2]),
-                    b: try .from([Float(5), 7], shape: [2, 1]), scale: 0.5)
+                Adapter(
+                    .lowRank(
+                        down: try .from([Float(1), 1], shape: [1, 2]),
+                        up: try .from([Float(5), 7], shape: [2, 1])), scale: 0.5)
             ]
             let y = try layer(.from([Float(1), 1], shape: [1, 2]))
             #expect(try y.values(as: Float.self) == [6 + 5, 70 + 7])

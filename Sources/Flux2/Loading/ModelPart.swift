@@ -4,7 +4,7 @@ internal import Torch
 /// One component: its architecture, where its weights are on disk, and whether they are loaded.
 final class ModelPart<Model> {
     let model: Model
-    private let parameters: [Parameter]
+    let parameters: [Parameter]
     private let loader: WeightLoader
     private let device: Device
     private let dtype: DType

@@ -19,6 +19,17 @@ extension GenerationRequest {
         try require(
             (0...1).contains(denoisingStrength), "denoising-strength", "0 to 1",
             "\(denoisingStrength)")
+        for lora in loras {
+            try require(
+                lora.strength.isFinite, "lora \(lora.path)", "of a finite weight",
+                "\(lora.strength)")
+            try require(
+                lora.branch != .negative || cfgScale != 1, "negative-lora",
+                "given with a --cfg-scale other than 1", "without")
+        }
+        try require(
+            Set(loras.map(\.path)).count == loras.count, "lora", "named once each",
+            loras.map(\.path).joined(separator: ", "))
         try validatePictures()
         try validateTiling()
     }

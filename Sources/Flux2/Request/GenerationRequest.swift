@@ -36,6 +36,10 @@ public struct GenerationRequest: Hashable, Sendable {
     public var extras = Extras()
     public var negativeExtras = Extras()
 
+    /// LoRAs, applied in this order.
+    public var loras: [LoRAUse] = []
+    public var loraMode = LoRAUse.Mode.hot
+
     /// Whether and how pictures pass the autoencoder in pieces.
     public var tiling = Tiling.automatic
     /// Whose habits are followed where the references differ.

@@ -3,6 +3,8 @@ public enum GenerationEvent: Hashable, Sendable {
     case loaded(component: String, bytes: Int)
     /// The prompt fills `tokens` of `limit` places; what did not fit was dropped.
     case encodedPrompt(tokens: Int, limit: Int, wasTruncated: Bool)
+    /// A LoRA changes so many weights; names of the file that the model does not have are unmatched.
+    case readLoRA(path: String, changed: Int, unmatched: [String], ofTextEncoder: Int)
     /// Reference pictures make every step longer: their tokens are read along with the picture's.
     case encodedReferences(count: Int, tokens: Int, besides: Int)
     /// A model layer is done: `done` of `of` in this stage, for a smooth progress bar.

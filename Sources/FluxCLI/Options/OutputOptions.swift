@@ -17,6 +17,9 @@ struct OutputOptions: ParsableArguments {
         help: "Also write `latents` and `noise` [1,128,h,w] to this .safetensors file.")
     var saveLatents: String?
 
+    @Flag(help: "Also write a sheet of all pictures, as NAME-grid.")
+    var grid = false
+
     @Flag(help: "Print settings, seconds and memory as one JSON object.")
     var json = false
 
@@ -31,9 +34,12 @@ struct OutputOptions: ParsableArguments {
 
     /// Refuses what cannot be written before any work is done.
     func check() throws {
-        _ = try ImageFormat.forWriting(output)
-        for path in [output, saveLatents].compactMap({ $0 }) {
-            try AtomicFile.checkWritable(path, overwrite: force)
-        }
+        try Self.check(output, overwrite: force)
+        if let saveLatents { try AtomicFile.checkWritable(saveLatents, overwrite: force) }
+    }
+
+    static func check(_ picture: String, overwrite: Bool) throws {
+        _ = try ImageFormat.forWriting(picture)
+        try AtomicFile.checkWritable(picture, overwrite: overwrite)
     }
 }

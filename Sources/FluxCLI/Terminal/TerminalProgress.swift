@@ -26,13 +26,33 @@ final class TerminalProgress: Sendable {
                 wasTruncated
                     ? "the prompt is longer than \(limit) tokens; its end was dropped"
                     : "prompt: \(tokens) of \(limit) tokens")
+        case .readLoRA(let path, let changed, let unmatched, let ofTextEncoder):
+            line("\(path): changes \(changed) weights")
+            if let first = unmatched.first {
+                line(
+                    "warning: \(path): \(unmatched.count) names, such as '\(first)', "
+                        + "are none of this model's and have no effect")
+            }
+            if ofTextEncoder > 0 {
+                line("warning: \(path): \(ofTextEncoder) tensors of text encoders are ignored")
+            }
         case .encodedReferences(let count, let tokens, let besides):
             line("references: \(count), \(tokens) tokens beside the picture's \(besides)")
         case .working(let stage, let done, let total): bar(stage, done, total)
         case .denoised(let step, let total):
-            if !report.isInteractive { line("step \(step) of \(total)\(elapsed())") }
+            if !report.isInteractive { log(step, of: total) }
         case .decoded: break
         }
+    }
+
+    /// A line for logs, at most every two seconds.
+    private func log(_ step: Int, of total: Int) {
+        let due = state.withLock { state in
+            let due = step == total || ContinuousClock.now - state.drawn > .seconds(2)
+            if due { state.drawn = .now }
+            return due
+        }
+        if due { line("step \(step) of \(total)\(elapsed())") }
     }
 
     /// Ends the line that is being drawn over.

@@ -5,7 +5,7 @@ extension Layout {
     static let diffusersTransformer = Layout(name: "diffusers", recipe: { .tensor($0) })
 
     /// The transformer as Black Forest Labs name it in single files.
-    static let bflTransformer = Layout(name: "BFL", recipe: BFLTransformerNames.recipe)
+    public static let bflTransformer = Layout(name: "BFL", recipe: BFLTransformerNames.recipe)
 }
 
 /// Canonical names of the transformer's weights to Black Forest Labs' names.

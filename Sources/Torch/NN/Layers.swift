@@ -13,9 +13,10 @@ public struct Linear {
     }
 
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        var y = try linear(x, weight.value(like: x), bias?.value(like: x))
-        for adapter in weight.adapters { y = try y + adapter(x) }
-        return y
+        let y = try linear(x, weight.value(like: x), bias?.value(like: x))
+        return try weight.adapters.reduce(y) { sum, adapter in
+            try sum + adapter.addition(to: y, of: x) { try weight.value(like: x) }
+        }
     }
 }
 

@@ -15,8 +15,22 @@ public final class Parameter {
     public let key: String
     public let shape: [Int]
     public private(set) var storage = Storage.absent
-    /// Low-rank additions that layers apply beside the weight.
-    public var adapters: [LowRankAdapter] = []
+    private var fusion: Fusion?
+    /// Changes that layers apply beside the weight.
+    public var adapters: [Adapter] = []
+
+    /// Changes that are folded into the values, and the values without them.
+    private struct Fusion {
+        struct Part: Equatable {
+            var adapter: ObjectIdentifier
+            var strength: Double
+        }
+
+        var parts: [Part]
+        /// Kept alive, so that identities stay theirs.
+        var adapters: [Adapter]
+        var base: Storage
+    }
 
     init(key: String, shape: [Int]) {
         self.key = key
@@ -32,9 +46,35 @@ public final class Parameter {
                 key: key, reason: .unexpectedShape(expected: shape, found: values.shape))
         }
         storage = scale.map { .scaled(values, scale: $0) } ?? .dense(values)
+        fusion = nil
     }
 
-    public func unload() { storage = .absent }
+    public func unload() {
+        storage = .absent
+        fusion = nil
+    }
+
+    /// Folds changes into the values; without any, the values are again what they were.
+    ///
+    /// - Parameter dtype: the type that is computed in and that changed values have.
+    public func fuse(_ adapters: [Adapter], dtype: DType) throws {
+        let wanted = adapters.map { Fusion.Part(adapter: ObjectIdentifier($0), strength: $0.strength) }
+        guard wanted != fusion?.parts ?? [] else { return }
+        if let fusion { storage = fusion.base }
+        fusion = nil
+        guard !adapters.isEmpty else { return }
+        let base = storage
+        let weight = try value(like: .empty([0], dtype: dtype, device: device))
+        storage = .dense(try adapters.reduce(weight) { try $1.merged(into: $0) })
+        fusion = Fusion(parts: wanted, adapters: adapters, base: base)
+    }
+
+    private var device: Device {
+        switch storage {
+        case .absent: .cpu
+        case .dense(let values), .scaled(let values, _): values.device
+        }
+    }
 
     /// The values in the type and on the device of `other`, converted on the fly if they are not.
     ///
@@ -47,26 +87,6 @@ public final class Parameter {
             let weight = try values.to(dtype: other.dtype, device: other.device)
             return try weight * scale.to(dtype: other.dtype, device: other.device)
         }
-    }
-}
-
-/// A low-rank addition to a weight: `y += scale · (x Aᵀ) Bᵀ`.
-///
-/// - Shapes: `a` [r, in], `b` [out, r].
-public struct LowRankAdapter {
-    public var a: Tensor
-    public var b: Tensor
-    public var scale: Double
-
-    public init(a: Tensor, b: Tensor, scale: Double) {
-        self.a = a
-        self.b = b
-        self.scale = scale
-    }
-
-    func callAsFunction(_ x: Tensor) throws -> Tensor {
-        let down = try a.to(dtype: x.dtype, device: x.device) * scale
-        return try linear(linear(x, down), b.to(dtype: x.dtype, device: x.device))
     }
 }
 

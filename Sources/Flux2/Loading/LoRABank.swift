@@ -1,0 +1,67 @@
+internal import LoRA
+internal import Torch
+
+/// The LoRAs of a transformer: read once, put on and taken off as generations ask for them.
+final class LoRABank {
+    private let parameters: [Parameter]
+    private let targets: AdapterTargets
+    private let dtype: DType
+    private let device: Device
+    private var known: [String: LoRAChanges] = [:]
+
+    init(_ parameters: [Parameter], dtype: DType, device: Device) {
+        self.parameters = parameters
+        targets = AdapterTargets(
+            Dictionary(parameters.map { ($0.key, $0.shape) }) { first, _ in first })
+        self.dtype = dtype
+        self.device = device
+    }
+
+    /// Reads files that have not been read.
+    ///
+    /// - Throws: `LoRAError`, `SafetensorsError`, `FileError`.
+    func read(_ uses: [LoRAUse], _ onEvent: (GenerationEvent) -> Void) throws {
+        for path in uses.map(\.path) where known[path] == nil {
+            let file = try LoRAFile(path: path)
+            let changes = try file.changes(for: targets)
+            known[path] = try changes.to(dtype: dtype, device: device)
+            onEvent(
+                .readLoRA(
+                    path: path, changed: changes.adapters.count,
+                    unmatched: changes.unmatched + file.foreignTensors,
+                    ofTextEncoder: file.textEncoderTensors.count))
+        }
+    }
+
+    /// Folds LoRAs that work on both branches into the weights, or none.
+    func fuse(_ uses: [LoRAUse], mode: LoRAUse.Mode) throws {
+        let fused = mode == .fused ? uses.filter { $0.branch == nil } : []
+        for parameter in parameters {
+            try parameter.fuse(adapters(of: parameter, fused), dtype: dtype)
+        }
+    }
+
+    /// Puts on what a branch needs beside the weights.
+    func activate(_ uses: [LoRAUse], mode: LoRAUse.Mode, for branch: GuidanceBranch) {
+        let active = uses.filter {
+            $0.branch == branch || ($0.branch == nil && mode == .hot)
+        }
+        for parameter in parameters {
+            parameter.adapters = adapters(of: parameter, active)
+        }
+    }
+
+    func deactivate() {
+        parameters.forEach { $0.adapters = [] }
+    }
+
+    private func adapters(of parameter: Parameter, _ uses: [LoRAUse]) -> [Adapter] {
+        uses.compactMap { use in
+            guard use.strength != 0, let adapter = known[use.path]?.adapters[parameter.key] else {
+                return nil
+            }
+            adapter.strength = use.strength
+            return adapter
+        }
+    }
+}

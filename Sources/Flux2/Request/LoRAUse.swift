@@ -1,0 +1,23 @@
+/// A LoRA in a generation.
+public struct LoRAUse: Hashable, Sendable {
+    /// A `.safetensors` file in any of the common namings.
+    public var path: String
+    /// Multiplies the whole change; 0 is off, negative values turn it around.
+    public var strength: Double
+    /// The side of classifier-free guidance that it works on; nil is both.
+    public var branch: GuidanceBranch?
+
+    public init(path: String, strength: Double = 1, branch: GuidanceBranch? = nil) {
+        self.path = path
+        self.strength = strength
+        self.branch = branch
+    }
+
+    /// How LoRAs work on the weights.
+    public enum Mode: String, Hashable, Sendable, CaseIterable {
+        /// Beside them: nothing is copied, and strengths change at no cost.
+        case hot
+        /// Folded into a copy of them: as fast as without, and DiffSynth-Studio's default.
+        case fused
+    }
+}

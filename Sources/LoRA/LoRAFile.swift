@@ -1,0 +1,135 @@
+internal import Foundation
+internal import Safetensors
+internal import Residency
+internal import Torch
+
+/// A file of weight changes, taken apart into modules.
+public struct LoRAFile: Sendable {
+    public let path: String
+    /// The file's modules by name, behind the prefix, in the order of their names.
+    public let modules: [Module]
+    /// Tensors of text encoders, which nothing here applies.
+    public let textEncoderTensors: [String]
+    /// Tensors whose names are none of a LoRA's.
+    public let foreignTensors: [String]
+    /// What the file says about itself.
+    public let metadata: [String: String]
+    let file: SafetensorsFile
+
+    /// All tensors of one module.
+    public struct Module: Sendable {
+        public var prefix: String
+        public var name: String
+        /// Names as in the file.
+        var tensors: [LoRAKey.Part: TensorInfo]
+        public var adapter: String?
+        /// alpha over rank, where metadata tell it.
+        var scaleOfMetadata: Double?
+    }
+
+    /// - Throws: `FileError`, `SafetensorsError`; `LoRAError` for a file without any change.
+    public init(path: String) throws {
+        file = try SafetensorsFile(path: path)
+        self.path = path
+        metadata = file.metadata
+        var modules: [String: Module] = [:]
+        var (ofTextEncoder, foreign): ([String], [String]) = ([], [])
+        for tensor in file.tensors {
+            guard let key = LoRAKey(tensor.name) else {
+                foreign.append(tensor.name)
+                continue
+            }
+            if key.isOfTextEncoder {
+                ofTextEncoder.append(tensor.name)
+                continue
+            }
+            let whole = key.prefix + key.module
+            modules[
+                whole,
+                default: Module(
+                    prefix: key.prefix, name: key.module, tensors: [:], adapter: key.adapter)
+            ].tensors[key.part] = tensor
+        }
+        guard !modules.isEmpty else {
+            throw LoRAError(path: path, reason: .nothing(tensors: file.tensors.count))
+        }
+        let scales = try LoRAScales(file)
+        self.modules = modules.values.sorted { $0.name < $1.name }.map { module in
+            var module = module
+            module.scaleOfMetadata = scales.scale(of: module.name)
+            return module
+        }
+        textEncoderTensors = ofTextEncoder
+        foreignTensors = foreign
+    }
+}
+
+/// How files tell apart where they come from.
+public enum LoRADialect: String, Sendable, CaseIterable {
+    /// Bare canonical names with an adapter's name: DiffSynth-Studio.
+    case diffsynth
+    /// Canonical names behind `transformer.`: diffusers.
+    case diffusers
+    /// Canonical names behind `base_model.model.`: PEFT.
+    case peft
+    /// Black Forest Labs' names behind `diffusion_model.`: ComfyUI, ai-toolkit.
+    case comfyui
+    /// Black Forest Labs' names with underscores behind `lora_unet_`.
+    case kohya
+}
+
+extension LoRAFile {
+    /// The dialect most of the names are in.
+    public var dialect: LoRADialect {
+        let prefix = modules[0].prefix
+        if prefix.hasPrefix("lora_") || prefix.hasPrefix("lycoris_") { return .kohya }
+        if prefix.hasSuffix("diffusion_model.") { return .comfyui }
+        if prefix.hasPrefix("base_model.") { return .peft }
+        return prefix == "transformer." ? .diffusers : .diffsynth
+    }
+}
+
+/// A LoRA that cannot be used.
+public struct LoRAError: Error, Hashable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        /// No tensor is one of a LoRA.
+        case nothing(tensors: Int)
+        /// No module is one of the model's.
+        case noMatch(modules: Int, first: String)
+        case incomplete(String, missing: String)
+        case unsupported(String)
+        case unexpectedShape(String, expected: [Int], found: [Int])
+        case rankMismatch(String, down: [Int], up: [Int])
+        case notFinite(String)
+        case badMetadata(String)
+    }
+
+    public var path: String
+    public var reason: Reason
+
+    public init(path: String, reason: Reason) {
+        self.path = path
+        self.reason = reason
+    }
+
+    public var description: String { "\(path): \(text)" }
+
+    private var text: String {
+        switch reason {
+        case .nothing(let count):
+            "expected the weights of a LoRA, found none among \(count) tensors"
+        case .noMatch(let count, let first):
+            "none of its \(count) modules, such as '\(first)', is in this model; "
+                + "is it the LoRA of another one?"
+        case .incomplete(let module, let missing): "'\(module)' lacks its \(missing)"
+        case .unsupported(let what): "\(what) is not supported"
+        case .unexpectedShape(let name, let expected, let found):
+            "'\(name)' changes a weight of \(found), the model's is \(expected); "
+                + "is it the LoRA of another model?"
+        case .rankMismatch(let name, let down, let up):
+            "'\(name)' has matrices \(up) and \(down), which cannot be multiplied"
+        case .notFinite(let name): "'\(name)' holds values that are not finite"
+        case .badMetadata(let why): why
+        }
+    }
+}
