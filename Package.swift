@@ -72,7 +72,8 @@ let package = Package(
         .target(
             name: "Flux2",
             dependencies: [
-                "FluxModels", "LoRA", "Residency", "Torch", "Safetensors", "Tokenization", "Imaging",
+                "FluxModels", "LoRA", "Residency", "Torch", "Safetensors", "Tokenization",
+                "Imaging",
                 "Files",
             ],
             swiftSettings: strict),

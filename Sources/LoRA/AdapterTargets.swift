@@ -75,5 +75,7 @@ extension AdapterTarget {
     }
 
     /// How many rows the module has whose part these rows of the parameter are.
-    func moduleRows(_ own: Int) -> Int { if case .part(_, let parts) = rows { own * parts } else { own } }
+    func moduleRows(_ own: Int) -> Int {
+        if case .part(_, let parts) = rows { own * parts } else { own }
+    }
 }

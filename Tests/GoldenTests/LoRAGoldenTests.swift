@@ -28,7 +28,8 @@ extension GoldenTests {
                 }
                 try golden.expect(run(use(), .hot), "expected")
                 try golden.expect(run(use(), .fused), "expected")
-                let name = String(golden.name.split(separator: "_").dropLast().joined(separator: "_"))
+                let name = String(
+                    golden.name.split(separator: "_").dropLast().joined(separator: "_"))
                 let slack = errors[name] ?? 0
                 for (output, uses, mode) in [
                     ("without_lora", [], .hot), ("fused", use(), .fused),

@@ -16,8 +16,14 @@ public enum FlowStep {
     }
 
     /// The latents at a noise level: `(1 − σ) · clean + σ · noise`.
+    ///
+    /// Both factors are rounded to the type of the latents first: where a scalar tensor stands on
+    /// the left of a product, PyTorch does that.
     public static func noised(_ clean: Tensor, noise: Tensor, sigma: Float) throws -> Tensor {
-        try clean * Double(1 - sigma) + noise * Double(sigma)
+        func factor(_ value: Float) throws -> Tensor {
+            try .from([value]).to(dtype: clean.dtype, device: clean.device)
+        }
+        return try clean * factor(1 - sigma) + noise * factor(sigma)
     }
 
     /// The velocity that leads from the latents straight to `clean`.

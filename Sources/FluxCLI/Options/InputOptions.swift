@@ -40,7 +40,8 @@ struct InputOptions: ParsableArguments {
     @Option(help: "The same for the negative prompt.")
     var negativeExtraTextEmbedding: String?
 
-    @Option(help: "Keys and values for blocks: a .safetensors file of `double_0.k`, `double_0.v`, ….")
+    @Option(
+        help: "Keys and values for blocks: a .safetensors file of `double_0.k`, `double_0.v`, ….")
     var kvCache: String?
 
     @Option(help: "The same for the negative prompt.")
@@ -63,7 +64,8 @@ struct InputOptions: ParsableArguments {
             inpaintMask != nil || inpaintBlurSize == nil,
             "--inpaint-blur-size needs --inpaint-mask")
         for (given, name) in [
-            (fitInputImage, "--fit-input-image"), (denoisingStrength != nil, "--denoising-strength"),
+            (fitInputImage, "--fit-input-image"),
+            (denoisingStrength != nil, "--denoising-strength"),
             (inpaintMask != nil, "--inpaint-mask"),
         ] {
             try require(!given || inputImage != nil, "\(name) needs --input-image")

@@ -14,7 +14,8 @@ struct HalfRotary {
         let exponents = try Tensor.arange(to: Double(size), by: 2) / Double(size)
         let frequencies = try Tensor.power(theta, exponents).power(-1)
             .to(dtype: frequencyType).to(dtype: .float32)
-        let angles = try Tensor.arange(Double(places.lowerBound), to: Double(places.upperBound))
+        let angles =
+            try Tensor.arange(Double(places.lowerBound), to: Double(places.upperBound))
             .unsqueezed(1) * frequencies
         let both = try Tensor.concatenating([angles, angles], along: -1)
         cosines = try both.cos().to(dtype: sample.dtype, device: sample.device)

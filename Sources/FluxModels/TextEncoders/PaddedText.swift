@@ -2,26 +2,55 @@ internal import Torch
 
 /// Where the words of a padded text stand, and what that saves.
 ///
-/// A token may look at words up to its own place, never at padding. So words look at each other,
-/// padding behind them looks at all of them, and padding before them at nothing: its rows are all
-/// equal, and one is computed for all.
+/// A token may look at words up to its own place, never at padding. So padding before the words
+/// looks at nothing: its rows are all equal, and few are computed for all. Padding behind them looks
+/// at all words, and no token needs the keys of padding.
 struct PaddedText {
     /// Tokens in all.
-    let count: Int
-    /// The tokens that are no padding; they follow each other.
-    let words: Range<Int>
+    private let count: Int
+    /// The tokens to compute: all but most of those before the words.
+    let computed: Range<Int>
+    /// The keys that are looked at, counted from the first computed token.
+    private let keys: Range<Int>
+    /// True where a token may look at a key, [1, 1, computed, keys].
+    private let allowed: Tensor
+    /// True for tokens that may look at anything, [1, 1, computed, 1]; nil when all may.
+    private let seeing: Tensor?
+
+    /// Left out are whole groups of this size, so that kernels add up the rest in the same order as
+    /// the whole: results stay the same bit for bit.
+    private static let group = 16
+    /// The longest text for which that holds; libtorch's kernels split longer sums elsewhere.
+    private static let longest = 128
 
     /// - Parameter real: false for padding, which stands on either side.
-    init(_ real: [Bool]) {
+    init(_ real: [Bool], device: Device) throws {
         count = real.count
         let first = real.firstIndex(of: true) ?? count
         let end = real.lastIndex(of: true).map { $0 + 1 } ?? count
         precondition(real[first..<end].allSatisfy { $0 }, "padding between words")
-        words = first..<end
+        computed = max(first - 1, 0) / Self.group * Self.group..<count
+        let needed = end - computed.lowerBound
+        let rounded = min((needed + Self.group - 1) / Self.group * Self.group, computed.count)
+        keys = 0..<(end - first <= Self.longest ? rounded : computed.count)
+        allowed = try Self.mask(computed, keys: keys.count, words: first..<end).to(device: device)
+        seeing =
+            first == 0
+            ? nil
+            : try Tensor.from(computed.map { $0 >= first })
+                .reshaped([1, 1, computed.count, 1]).to(device: device)
     }
 
-    /// The tokens to compute: all but those before the words, of which the last is kept.
-    var computed: Range<Int> { max(words.lowerBound - 1, 0)..<count }
+    private static func mask(
+        _ computed: Range<Int>, keys: Int, words: Range<Int>
+    ) throws -> Tensor {
+        let rows = computed.flatMap { token in
+            (computed.lowerBound..<computed.lowerBound + keys).map {
+                $0 <= token && words.contains($0)
+            }
+        }
+        return try .from(rows, shape: [1, 1, computed.count, keys])
+    }
 
     /// Gives the rows of all tokens from those of the computed ones.
     ///
@@ -35,26 +64,11 @@ struct PaddedText {
 
     /// - Shapes: `q` [1, H, computed, d]; `k`, `v` [1, Hk, computed, d] → [1, H, computed, d].
     func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
-        let blind = words.lowerBound - computed.lowerBound
-        let end = blind + words.count
-        let grouped = q.size(1) != k.size(1)
-        let (keys, values) = try (
-            k.slice(blind..<end, along: 2), v.slice(blind..<end, along: 2)
-        )
-        var parts: [Tensor] = []
-        if blind > 0 {
-            let shape = [q.size(0), q.size(1), blind, q.size(3)]
-            parts.append(try .zeros(shape, dtype: q.dtype, device: q.device))
-        }
-        if !words.isEmpty {
-            let seeing = try q.slice(blind..<end, along: 2)
-            parts.append(
-                try Torch.attention(seeing, keys, values, causal: true, grouped: grouped))
-        }
-        if end < q.size(2) {
-            let behind = try q.slice(end..<q.size(2), along: 2)
-            parts.append(try Torch.attention(behind, keys, values, grouped: grouped))
-        }
-        return parts.count == 1 ? parts[0] : try .concatenating(parts, along: 2)
+        let result = try Torch.attention(
+            q, k.slice(keys, along: 2), v.slice(keys, along: 2), mask: allowed,
+            grouped: q.size(1) != k.size(1))
+        // The CPU kernel gives zeros for blind queries; other devices promise nothing.
+        guard let seeing, q.device.kind != .cpu else { return result }
+        return try .choosing(seeing, result, .zeros([1], dtype: result.dtype, device: q.device))
     }
 }

@@ -44,7 +44,7 @@ public struct TextEncoder {
         roundsFrequencies: Bool = true, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         precondition(ids.count == real.count, "\(ids.count) ids with a mask of \(real.count)")
-        let text = PaddedText(real)
+        let text = try PaddedText(real, device: device)
         let places = try Tensor.from(
             ids[text.computed].map(Int64.init), shape: [1, text.computed.count]
         ).to(device: device)

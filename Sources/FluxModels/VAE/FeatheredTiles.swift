@@ -67,11 +67,14 @@ public struct FeatheredTiles: Hashable, Sendable {
             for columns in spans(width) {
                 let tile = try model(band.slice(columns.scaled(by: from), along: 3))
                 let mask = try mask(rows, height, columns, width, scale: to).to(device: x.device)
-                let total = try sum ?? .zeros(
-                    [tile.size(0), tile.size(1), height * to, width * to], device: x.device)
+                let total =
+                    try sum
+                    ?? .zeros(
+                        [tile.size(0), tile.size(1), height * to, width * to], device: x.device)
                 sum = total
-                for (target, part) in [(total, try tile.to(dtype: .float32) * mask), (weights, mask)]
-                {
+                for (target, part) in [
+                    (total, try tile.to(dtype: .float32) * mask), (weights, mask),
+                ] {
                     try target.slice(rows.scaled(by: to), along: 2)
                         .slice(columns.scaled(by: to), along: 3).addInPlace(part)
                 }

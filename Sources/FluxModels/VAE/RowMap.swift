@@ -43,8 +43,10 @@ struct RowMap {
         var whole: Tensor?
         for strip in strips {
             let part = try rows(strip)
-            let target = try whole ?? .empty(
-                [part.size(0), channels, height, width], dtype: part.dtype, device: part.device)
+            let target =
+                try whole
+                ?? .empty(
+                    [part.size(0), channels, height, width], dtype: part.dtype, device: part.device)
             try target.slice(strip, along: 2).assign(part)
             whole = target
         }

@@ -133,8 +133,15 @@ public final class Adapter {
     }
 
     /// The same change in another type and place, at strength 1.
+    ///
+    /// A low-rank change takes its scale into its matrices, rounded where DiffSynth rounds.
     public func to(dtype: DType, device: Device) throws -> Adapter {
-        try Adapter(delta.to(dtype: dtype, device: device), scale: scale, magnitude: magnitude)
+        let moved = try delta.to(dtype: dtype, device: device)
+        guard case .lowRank(let down, let up) = moved, scale != 1 else {
+            return Adapter(moved, scale: scale, magnitude: magnitude)
+        }
+        let factor = try Tensor.from([Float(scale)]).to(dtype: dtype, device: device)
+        return try Adapter(.lowRank(down: down * factor, up: up), magnitude: magnitude)
     }
 
     /// What the adapter adds to a layer's output.

@@ -58,7 +58,9 @@ public final class Parameter {
     ///
     /// - Parameter dtype: the type that is computed in and that changed values have.
     public func fuse(_ adapters: [Adapter], dtype: DType) throws {
-        let wanted = adapters.map { Fusion.Part(adapter: ObjectIdentifier($0), strength: $0.strength) }
+        let wanted = adapters.map {
+            Fusion.Part(adapter: ObjectIdentifier($0), strength: $0.strength)
+        }
         guard wanted != fusion?.parts ?? [] else { return }
         if let fusion { storage = fusion.base }
         fusion = nil
