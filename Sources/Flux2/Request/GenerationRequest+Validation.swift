@@ -12,6 +12,11 @@ extension GenerationRequest {
                 "\(value)")
         }
         try require((1...10_000).contains(steps), "steps", "1 to 10000", "\(steps)")
+        if let textLength {
+            try require(
+                (1...4096).contains(textLength), "t5-sequence-length", "1 to 4096 tokens",
+                "\(textLength)")
+        }
         try require(cfgScale.isFinite, "cfg-scale", "a finite number", "\(cfgScale)")
         try require(
             embeddedGuidance.isFinite, "embedded-guidance", "a finite number",

@@ -4,6 +4,8 @@ public import Torch
 /// What to make a picture of, and how; names and defaults are DiffSynth-Studio's.
 public struct GenerationRequest: Hashable, Sendable {
     public var prompt: String
+    /// Tokens that prompts are cut or padded to; nil is what the model was made for, 512.
+    public var textLength: Int?
     /// Encoded and used only when `cfgScale` is not 1.
     public var negativePrompt = ""
     /// Classifier-free guidance; 1 does without, at half the cost.

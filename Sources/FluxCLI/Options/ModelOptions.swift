@@ -8,7 +8,9 @@ struct ModelOptions: ParsableArguments {
         help: "A folder in the hub's layout, or the name of one under FLUX2_MODELS.")
     var model: String?
 
-    @Option(help: "Transformer weights from elsewhere: a file, an index or a folder.")
+    @Option(
+        name: [.long, .customLong("dit")],
+        help: "Transformer weights from elsewhere: a file, an index or a folder.")
     var transformer: String?
 
     @Option(

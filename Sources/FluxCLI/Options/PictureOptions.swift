@@ -7,6 +7,9 @@ struct PictureOptions: ParsableArguments {
     @Option(help: "What the picture shall not show; used when --cfg-scale is not 1.")
     var negativePrompt = ""
 
+    @Option(help: "Text tokens that prompts are cut or padded to; the model's own when absent.")
+    var t5SequenceLength: Int?
+
     @Option(help: "Classifier-free guidance; 1 is off.")
     var cfgScale: Double?
 
@@ -44,6 +47,7 @@ struct PictureOptions: ParsableArguments {
         var request = GenerationRequest(
             prompt: prompt, seed: seed ?? UInt64(UInt32.random(in: .min ... .max)))
         request.negativePrompt = negativePrompt
+        request.textLength = t5SequenceLength
         request.embeddedGuidance = embeddedGuidance
         request.height = height
         request.width = width

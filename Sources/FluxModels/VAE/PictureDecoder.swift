@@ -63,12 +63,12 @@ struct PictureDecoder {
     func callAsFunction(_ z: Tensor, by strips: Strips, observe: Observer) throws -> Tensor {
         let inner = try middle(input(z))
         try observe("decoder.mid_block", inner)
-        var hidden = RowMap(inner)
+        var hidden = RowMap(inner, strips)
         for (index, level) in levels.enumerated() {
             for (unit, residual) in level.units.enumerated() {
                 let output = try residual(hidden, strips)
                 try observe("decoder.up_blocks.\(index).resnets.\(unit)", output)
-                hidden = RowMap(output)
+                hidden = RowMap(output, strips)
             }
             if let upsampler = level.upsampler {
                 hidden = try hidden.upsampled().convolved(upsampler)

@@ -62,19 +62,19 @@ struct PictureEncoder {
 
     /// The same strip by strip; see ``Strips``.
     func callAsFunction(_ x: Tensor, by strips: Strips, observe: Observer) throws -> Tensor {
-        var hidden = RowMap(x).convolved(input)
+        var hidden = RowMap(x, strips).convolved(input)
         for (index, level) in levels.enumerated() {
             for (unit, residual) in level.units.enumerated() {
                 let output = try residual(hidden, strips)
                 try observe("encoder.down_blocks.\(index).resnets.\(unit)", output)
-                hidden = RowMap(output)
+                hidden = RowMap(output, strips)
             }
             if let downsampler = level.downsampler {
-                hidden = RowMap(try hidden.downsampled(downsampler).stored())
+                hidden = RowMap(try hidden.downsampled(downsampler).stored(), strips)
             }
         }
         let inner = try middle(hidden.stored())
         try observe("encoder.mid_block", inner)
-        return try RowMap(inner).activated(norm).convolved(output).stored()
+        return try RowMap(inner, strips).activated(norm).convolved(output).stored()
     }
 }

@@ -11,28 +11,45 @@ struct RowMap {
     /// - Shapes: → [B, channels, rows, width].
     let rows: (Range<Int>) throws -> Tensor
 
-    /// The bytes that a strip of rows may take up.
-    private static let stripBytes = 32 << 20
+    /// The bytes that a strip of rows may take up, counted in 16-bit types.
+    let stripBytes: Int
 
-    init(
-        channels: Int, height: Int, width: Int, rows: @escaping (Range<Int>) throws -> Tensor
+    private init(
+        channels: Int, height: Int, width: Int, stripBytes: Int,
+        rows: @escaping (Range<Int>) throws -> Tensor
     ) {
         self.channels = channels
         self.height = height
         self.width = width
+        self.stripBytes = stripBytes
         self.rows = rows
     }
 
     /// - Shapes: `map` [B, C, h, w].
-    init(_ map: Tensor) {
-        self.init(channels: map.size(1), height: map.size(2), width: map.size(3)) {
-            try map.slice($0, along: 2)
-        }
+    init(_ map: Tensor, _ strips: Strips) {
+        self.init(map, stripBytes: strips.stripBytes)
     }
 
-    /// Strips that cover all rows, of at most 32 MB in 16-bit types.
+    private init(_ map: Tensor, stripBytes: Int) {
+        self.init(
+            channels: map.size(1), height: map.size(2), width: map.size(3),
+            stripBytes: stripBytes
+        ) { try map.slice($0, along: 2) }
+    }
+
+    /// A map that is made from this one.
+    private func derived(
+        channels: Int? = nil, height: Int? = nil, width: Int? = nil,
+        rows: @escaping (Range<Int>) throws -> Tensor
+    ) -> RowMap {
+        RowMap(
+            channels: channels ?? self.channels, height: height ?? self.height,
+            width: width ?? self.width, stripBytes: stripBytes, rows: rows)
+    }
+
+    /// Strips that cover all rows.
     var strips: [Range<Int>] {
-        let count = max(1, Self.stripBytes / (2 * channels * width))
+        let count = max(1, stripBytes / (2 * channels * width))
         return stride(from: 0, to: height, by: count).map { $0..<min($0 + count, height) }
     }
 
@@ -56,23 +73,19 @@ struct RowMap {
 
     /// The map, stored if it takes up at most so many bytes in 16-bit types.
     func stored(upTo bytes: Int) throws -> RowMap {
-        2 * channels * height * width <= bytes ? RowMap(try stored()) : self
+        2 * channels * height * width <= bytes ? RowMap(try stored(), stripBytes: stripBytes) : self
     }
 }
 
 extension RowMap {
     static func + (a: RowMap, b: RowMap) -> RowMap {
-        RowMap(channels: a.channels, height: a.height, width: a.width) {
-            try a.rows($0) + b.rows($0)
-        }
+        a.derived { try a.rows($0) + b.rows($0) }
     }
 
     /// A convolution that keeps the size: neighbouring rows are computed with it and cut off.
     func convolved(_ convolution: Convolution) -> RowMap {
         let reach = convolution.padding
-        return RowMap(
-            channels: convolution.weight.shape[0], height: height, width: width
-        ) { wanted in
+        return derived(channels: convolution.weight.shape[0]) { wanted in
             let needed = max(wanted.lowerBound - reach, 0)..<min(wanted.upperBound + reach, height)
             let first = wanted.lowerBound - needed.lowerBound
             return try convolution(rows(needed)).slice(first..<first + wanted.count, along: 2)
@@ -81,7 +94,7 @@ extension RowMap {
 
     /// A convolution with stride 2 and a border at the right and the bottom.
     func downsampled(_ convolution: Convolution) -> RowMap {
-        RowMap(
+        derived(
             channels: convolution.weight.shape[0], height: height / 2, width: width / 2
         ) { wanted in
             let end = 2 * wanted.upperBound + 1
@@ -92,7 +105,7 @@ extension RowMap {
 
     /// Every pixel twice along both axes.
     func upsampled() -> RowMap {
-        RowMap(channels: channels, height: 2 * height, width: 2 * width) { wanted in
+        derived(height: 2 * height, width: 2 * width) { wanted in
             let needed = wanted.lowerBound / 2..<(wanted.upperBound + 1) / 2
             let first = wanted.lowerBound - 2 * needed.lowerBound
             return try upsampledByRepetition(rows(needed), factor: 2)
@@ -113,7 +126,7 @@ extension RowMap {
         let shift = try norm.bias.value(like: scale) - spread(mean) * scale
         let shape = [1, channels, 1, 1]
         let (factors, offsets) = try (scale.reshaped(shape), shift.reshaped(shape))
-        return RowMap(channels: channels, height: height, width: width) { wanted in
+        return derived { wanted in
             let x = try rows(wanted)
             let normed =
                 try x.to(dtype: .float32) * factors.to(device: x.device)

@@ -8,8 +8,13 @@ public import Torch
 public struct Strips: Hashable, Sendable {
     /// The size in bytes, counted in 16-bit types, up to which a map inside a unit is held.
     public var heldBytes: Int
+    /// The size of a strip of a map, counted likewise.
+    public var stripBytes: Int
 
-    public init(heldBytes: Int = 600 << 20) { self.heldBytes = heldBytes }
+    public init(heldBytes: Int = 600 << 20, stripBytes: Int = 32 << 20) {
+        self.heldBytes = heldBytes
+        self.stripBytes = stripBytes
+    }
 
     /// The bytes of the largest map that encoding or decoding a picture at once makes.
     public static func largestMap(

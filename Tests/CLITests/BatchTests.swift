@@ -1,0 +1,43 @@
+import Foundation
+import Imaging
+import TestSupport
+import Testing
+
+extension CommandLineTests {
+    @Suite("Several pictures in one run", .serialized)
+    struct Batches {
+        @Test func areThoseOfSingleRuns() throws {
+            let folder = try TemporaryFolder()
+            let prompts = folder.file("prompts.txt")
+            try "a red fox\n\na blue hat\n".write(toFile: prompts, atomically: true, encoding: .utf8)
+            var arguments = tinyArguments(output: folder.file("a.png"))
+            arguments.remove(at: 1)
+            let outcome = try Program.run(
+                arguments + ["--prompt-file", prompts, "--count", "2", "--grid", "--json"])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.output.split(separator: "\n").count == 4)
+            let made = try (1...4).map { try Image(contentsOf: folder.file("a-00\($0).png")) }
+            let cases = [("a red fox", "7"), ("a red fox", "8"), ("a blue hat", "7"), ("a blue hat", "8")]
+            for ((prompt, seed), image) in zip(cases, made) {
+                let single = folder.file("single.png")
+                let alone = try Program.run(
+                    tinyArguments(prompt, output: single, ["--seed", seed, "--force"]))
+                #expect(alone.status == 0, "\(alone.errors)")
+                #expect(try Image(contentsOf: single) == image)
+            }
+            let sheet = try Image(contentsOf: folder.file("a-grid.png"))
+            #expect(sheet.width == 2 * 64 + 3 * 8 && sheet.height == 2 * 64 + 3 * 8)
+            #expect(Set(made.map(\.pixels)).count == 4)
+        }
+
+        @Test func areRefusedTogetherWhenOneExists() throws {
+            let folder = try TemporaryFolder()
+            _ = FileManager.default.createFile(atPath: folder.file("a-003.png"), contents: Data())
+            let outcome = try Program.run(
+                tinyArguments(output: folder.file("a.png"), ["--count", "3"]))
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("a-003.png"))
+            #expect(folder.contents == ["a-003.png"])
+        }
+    }
+}

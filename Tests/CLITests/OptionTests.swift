@@ -1,0 +1,193 @@
+import Foundation
+import Imaging
+import Residency
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+extension CommandLineTests {
+    /// Every option that the parser knows has a case here that shows what it does.
+    @Suite("Every option of generate does something", .serialized)
+    struct Options {
+        private enum Effect {
+            /// Another picture than the base's with `besides`.
+            case changes([String], besides: [String] = [])
+            /// The same picture as the base's with `besides`, by another way.
+            case keeps([String], besides: [String] = [])
+            /// Shown by another test.
+            case shown(by: String)
+        }
+
+        private struct Run {
+            var pixels: [UInt8]
+            var errors: String
+        }
+
+        private let folder: TemporaryFolder
+
+        init() throws {
+            folder = try TemporaryFolder()
+            let generator = try Generator(seed: 3)
+            try write("noise", ["noise": .randn([1, 128, 4, 4], generator: generator)])
+            try write("text", ["text_embedding": .randn([1, 5, 96], generator: generator)])
+            try write(
+                "cache",
+                [
+                    "double_0.k": .randn([1, 3, 2, 32], generator: generator),
+                    "double_0.v": .randn([1, 3, 2, 32], generator: generator),
+                ])
+        }
+
+        private func write(_ name: String, _ tensors: [String: Tensor]) throws {
+            try SafetensorsWriter.write(
+                to: folder.file(name + ".safetensors"),
+                tensors: tensors.sorted { $0.key < $1.key }.map { key, tensor in
+                    TensorToWrite(
+                        name: key, type: .F32, shape: tensor.shape,
+                        bytes: try tensor.withBytes { Array($0) })
+                })
+        }
+
+        private static func input(_ name: String) -> String {
+            Reference.own + "/inputs/\(name).png"
+        }
+
+        private static func fixture(_ name: String) -> String {
+            URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .deletingLastPathComponent().path + "/ImagingTests/Fixtures/\(name)"
+        }
+
+        private var effects: [String: Effect] {
+            let start = ["--input-image", Self.input("init_64x64")]
+            let mask = start + ["--inpaint-mask", Self.input("mask_64x64")]
+            let cfg = ["--cfg-scale", "3"]
+            let dev = ["--model", Reference.ownModel("tiny-dev")]
+            let lora = ["--lora", Reference.own + "/inputs/lora/diffsynth.safetensors"]
+            let file = { (name: String) in folder.file(name + ".safetensors") }
+            let turned = ["--edit-image", Self.fixture("turned-6.jpg")]
+            let small = ["--edit-image", Self.input("exact")]
+            let tall = ["--height", "160"]
+            let klein = { (part: String) in Reference.ownModel("tiny-klein") + "/" + part }
+            return [
+                "prompt-file": .shown(by: "BatchTests"), "count": .shown(by: "BatchTests"),
+                "grid": .shown(by: "BatchTests"), "model": .changes(dev),
+                "transformer": .keeps(["--transformer", klein("transformer")]),
+                "text-encoder": .keeps(["--text-encoder", klein("text_encoder")]),
+                "vae": .changes(["--vae", Reference.ownModel("tiny-dev") + "/vae"]),
+                "tokenizer": .keeps(["--tokenizer", klein("tokenizer")]),
+                "negative-prompt": .changes(["--negative-prompt", "blurry"], besides: cfg),
+                "t5-sequence-length": .changes(["--t5-sequence-length", "64"]),
+                "cfg-scale": .changes(cfg),
+                "embedded-guidance": .changes(["--embedded-guidance", "1.5"], besides: dev),
+                "height": .changes(["--height", "80"]), "width": .changes(["--width", "80"]),
+                "seed": .changes(["--seed", "8"]),
+                "rand-device": .keeps(["--rand-device", "cpu"]),
+                "steps": .changes(["--steps", "2"]),
+                "parity": .changes(["--parity", "diffusers"]),
+                "input-image": .changes(
+                    start + ["--denoising-strength", "0.5"]),
+                "fit-input-image": .changes([
+                    "--input-image", Self.input("landscape"), "--fit-input-image",
+                    "--denoising-strength", "0.5",
+                ]),
+                "denoising-strength": .changes(["--denoising-strength", "0.4"], besides: start),
+                "edit-image": .changes(small),
+                "edit-image-auto-resize": .keeps(["--edit-image-auto-resize"], besides: small),
+                "no-edit-image-auto-resize": .changes(
+                    ["--no-edit-image-auto-resize"], besides: small),
+                "inpaint-mask": .changes(
+                    ["--inpaint-mask", Self.input("mask_64x64")], besides: start),
+                "inpaint-blur-size": .changes(
+                    ["--inpaint-blur-size", "1", "--inpaint-blur-sigma", "2"], besides: mask),
+                "inpaint-blur-sigma": .changes(
+                    ["--inpaint-blur-size", "1", "--inpaint-blur-sigma", "0.5"], besides: mask),
+                "initial-noise": .changes(["--initial-noise", file("noise")]),
+                "extra-text-embedding": .changes(["--extra-text-embedding", file("text")]),
+                "negative-extra-text-embedding": .changes(
+                    ["--negative-extra-text-embedding", file("text")], besides: cfg),
+                "kv-cache": .changes(["--kv-cache", file("cache")]),
+                "negative-kv-cache": .changes(["--negative-kv-cache", file("cache")], besides: cfg),
+                "ignore-exif": .changes(["--ignore-exif"], besides: turned),
+                "drop-alpha": .changes(
+                    ["--drop-alpha"], besides: ["--edit-image", Self.input("mode_rgba")]),
+                "lora": .changes(lora), "lora-mode": .changes(["--lora-mode", "fused"], besides: lora),
+                "positive-lora": .changes(["--positive-lora", lora[1]], besides: cfg),
+                "negative-lora": .changes(["--negative-lora", lora[1]], besides: cfg),
+                "tiled": .changes(["--tiled", "--tile-size", "8", "--tile-stride", "6"]),
+                "tile-size": .changes(["--tile-size", "16"], besides: tall + ["--tiled"]),
+                "tile-stride": .changes(
+                    ["--tile-stride", "5"], besides: tall + ["--tiled", "--tile-size", "8"]),
+                "tiling": .changes(
+                    ["--tiling", "overlapping"], besides: tall + ["--tiled", "--tile-size", "8"]),
+                "device": .keeps(["--device", "cpu"]), "dtype": .changes(["--dtype", "float32"]),
+                "threads": .keeps(["--threads", "1"]),
+                "output": .shown(by: "writesEveryFormat"), "quality": .shown(by: "writesEveryFormat"),
+                "force": .shown(by: "replacingAPictureUnlessForced"),
+                "save-latents": .shown(by: "reachesTheReferencesLatentsThroughTheCommandLine"),
+                "json": .shown(by: "writesSettingsIntoThePictureAndPrintsThemAsJSON"),
+                "quiet": .shown(by: "writesEveryFormat"),
+                "version": .shown(by: "thePlainOnes"), "help": .shown(by: "thePlainOnes"),
+            ]
+        }
+
+        @Test func asItsCaseHereSays() throws {
+            let names = try Self.names()
+            #expect(names.count > 40)
+            #expect(Set(effects.keys) == Set(names), "options without a case, or cases without one")
+            var pictures: [[String]: [UInt8]] = [:]
+            func picture(_ arguments: [String]) throws -> [UInt8] {
+                if let known = pictures[arguments] { return known }
+                let output = folder.file("\(pictures.count).png")
+                let outcome = try Program.run(
+                    tinyArguments(output: output, arguments))
+                #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
+                pictures[arguments] = try Image(contentsOf: output).pixels
+                return pictures[arguments] ?? []
+            }
+            for (name, effect) in effects.sorted(by: { $0.key < $1.key }) {
+                switch effect {
+                case .changes(let more, let besides):
+                    let same = try picture(besides + more) == picture(besides)
+                    if same { Issue.record("--\(name) changes nothing") }
+                case .keeps(let more, let besides):
+                    let same = try picture(besides + more) == picture(besides)
+                    if !same { Issue.record("--\(name) changes the picture") }
+                case .shown: break
+                }
+            }
+        }
+
+        @Test func thePlainOnes() throws {
+            #expect(try Program.run(["--version"]).output.hasPrefix("0."))
+            #expect(try Program.run(["generate", "--help"]).output.contains("--edit-image"))
+        }
+
+        /// The options' first names, as the parser itself lists them.
+        private static func names() throws -> [String] {
+            let dump = try Program.run(["generate", "--experimental-dump-help"]).output
+            let object = try #require(
+                try JSONSerialization.jsonObject(with: Data(dump.utf8)) as? [String: Any])
+            let command = try #require(object["command"] as? [String: Any])
+            let arguments = try #require(command["arguments"] as? [[String: Any]])
+            return arguments.compactMap { argument in
+                let names = argument["names"] as? [[String: String]]
+                return names?.first { $0["kind"] == "long" }?["name"]
+            }
+        }
+
+        @Test(arguments: [
+            ["--inpaint-mask", "m.png"], ["--denoising-strength", "0.5"], ["--fit-input-image"],
+            ["--inpaint-blur-size", "2"], ["--no-edit-image-auto-resize"], ["--tile-size", "32"],
+            ["--tiled", "--tiling", "off"], ["--tiled", "--tile-size", "16", "--tile-stride", "17"],
+            ["--lora-mode", "fused"], ["--ignore-exif"], ["--drop-alpha"], ["--count", "0"],
+            ["--prompt-file", "p.txt"], ["--no-such-option"], ["--parity", "none"],
+        ])
+        func optionsThatContradictOrLackSomethingAreRefused(arguments: [String]) throws {
+            let outcome = try Program.run(tinyArguments(output: folder.file("x.png"), arguments))
+            #expect(outcome.status == 64, "\(outcome.errors)")
+            #expect(outcome.errors.contains("Error: "))
+            #expect(!FileManager.default.fileExists(atPath: folder.file("x.png")))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+@testable import Flux2
+import FluxModels
+import Imaging
+import TestSupport
+import Testing
+import Torch
+
+@Suite("Pictures in pieces")
+struct TilingTests {
+    private func autoencoder() throws -> Autoencoder {
+        try TinyModel(path: Reference.ownModel("tiny-klein")).autoencoder()
+    }
+
+    private func random(_ shape: [Int], _ dtype: DType) throws -> Tensor {
+        try .randn(shape, generator: Generator(seed: 5), dtype: dtype)
+    }
+
+    /// The largest difference of two pictures, in levels of 8 bits.
+    private func levels(_ a: Tensor, _ b: Tensor) throws -> Double {
+        let (a, b) = try (a.clamped(to: -1...1), b.clamped(to: -1...1))
+        return try (a.to(dtype: .float32) - b.to(dtype: .float32)).abs().maximum().item() * 127.5
+    }
+
+    @Test(arguments: [DType.float32, .bfloat16])
+    func stripsDecodeToThePictureOfTheWhole(dtype: DType) throws {
+        try withoutGradients {
+            let model = try autoencoder()
+            // Odd numbers of rows per strip come from odd widths.
+            for (height, width) in [(24, 40), (50, 14)] {
+                let latents = try random([1, 32, height, width], dtype)
+                let whole = try model.decode(unpatched: latents)
+                for held in [0, 1 << 14, 1 << 30] {
+                    let strips = Strips(heldBytes: held, stripBytes: 1 << 14)
+                    let found = try strips.decode(unpatched: latents, model)
+                    #expect(found.shape == whole.shape)
+                    #expect(found.dtype == whole.dtype)
+                    let distance = try levels(found, whole)
+                    #expect(distance <= (dtype == .float32 ? 0.01 : 1), "\(distance) levels")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [DType.float32, .bfloat16])
+    func stripsEncodeToTheLatentsOfTheWhole(dtype: DType) throws {
+        try withoutGradients {
+            let model = try autoencoder()
+            let picture = try random([1, 3, 208, 112], dtype).clamped(to: -1...1)
+            let whole = try model.moments(of: picture)
+            let found = try Strips(heldBytes: 0, stripBytes: 1 << 13).moments(of: picture, model)
+            let distance = try (found.to(dtype: .float32) - whole.to(dtype: .float32))
+                .square().sum().item().squareRoot()
+            let norm = try whole.to(dtype: .float32).square().sum().item().squareRoot()
+            #expect(distance / norm < (dtype == .float32 ? 1e-5 : 2e-2))
+        }
+    }
+
+    @Test func featheredTilesOfOneTileAreTheWhole() throws {
+        try withoutGradients {
+            let model = try autoencoder()
+            let latents = try random([1, 32, 16, 12], .float32)
+            let found = try FeatheredTiles(size: 16, stride: 8).decode(unpatched: latents, model)
+            #expect(try levels(found, model.decode(unpatched: latents)) < 1e-3)
+        }
+    }
+
+    /// Values computed here in the plainest way: every tile by itself, weights place by place.
+    @Test func featheredTilesAreWeightedMeans() throws {
+        try withoutGradients {
+            let model = try autoencoder()
+            let latents = try random([1, 32, 20, 8], .float32)
+            let tiles = FeatheredTiles(size: 12, stride: 8)
+            let found = try tiles.decode(unpatched: latents, model)
+            #expect(tiles.count(latentHeight: 20, latentWidth: 8) == 2)
+            let parts = try [0..<12, 8..<20].map {
+                try model.decode(unpatched: latents.slice($0, along: 2))
+            }
+            let border = 32.0
+            for row in [0, 63, 64, 70, 95, 96, 159] {
+                let above = row < 96 ? (row < 64 ? 1 : (96 - Double(row)) / border) : 0
+                let below = row >= 64 ? (row >= 96 ? 1 : (Double(row) - 63) / border) : 0
+                var expected = try Tensor.zeros([1, 3, 1, 64])
+                if above > 0 {
+                    expected = try expected + parts[0].slice(row..<row + 1, along: 2) * above
+                }
+                if below > 0 {
+                    expected = try expected
+                        + parts[1].slice(row - 64..<row - 63, along: 2) * below
+                }
+                expected = try expected / (above + below)
+                #expect(try levels(found.slice(row..<row + 1, along: 2), expected) < 1e-2)
+            }
+        }
+    }
+
+    @Test func automaticTilingIsTheWholeWhereThereIsRoom() throws {
+        let model = try autoencoder()
+        guard case .whole = try Tiling.automatic.resolved(model, 64, 64, .cpu) else {
+            Issue.record("a small picture in pieces")
+            return
+        }
+        guard case .strips = try Tiling.automatic.resolved(model, 1 << 20, 1 << 20, .cpu) else {
+            Issue.record("a terapixel as a whole")
+            return
+        }
+    }
+}
