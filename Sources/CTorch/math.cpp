@@ -7,6 +7,7 @@
 #include <ATen/ops/all.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
+#include <ATen/ops/addcmul.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/div.h>
@@ -95,6 +96,10 @@ ct_status ct_add_(ct_tensor a, ct_tensor b) {
 
 ct_status ct_mul_(ct_tensor a, ct_tensor b) {
   return guarded([&] { borrow(a)->mul_(borrow(b)); });
+}
+
+ct_status ct_addcmul(ct_tensor t, ct_tensor a, ct_tensor b, ct_tensor *out) {
+  return guarded([&] { *out = adopt(at::addcmul(borrow(t), borrow(a), borrow(b))); });
 }
 
 ct_status ct_clamp(ct_tensor t, double low, double high, ct_tensor *out) {

@@ -2,10 +2,16 @@
 
 #ifdef CT_HAS_LIBTORCH
 
+#include <ATen/ops/add.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
+#include <ATen/ops/native_group_norm.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/var_mean.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -40,6 +46,25 @@ ct_status ct_group_norm(ct_tensor x, int64_t groups, ct_tensor weight, ct_tensor
                         double epsilon, ct_tensor *out) {
   return guarded([&] {
     *out = adopt(at::group_norm(borrow(x), groups, optional(weight), optional(bias), epsilon));
+  });
+}
+
+ct_status ct_group_moments(ct_tensor t, int64_t groups, double epsilon, ct_tensor *out) {
+  return guarded([&] {
+    at::Tensor x = *borrow(t), m, r;
+    auto batch = x.size(0), channels = x.size(1), area = x.size(2) * x.size(3);
+    if (x.device().is_cpu()) {
+      // Parameters of 32 bits make the kernel give its moments unrounded.
+      auto one = at::ones({channels}, x.options().dtype(at::kFloat));
+      std::tie(std::ignore, m, r) = at::native_group_norm(x.contiguous(), one, one, batch, channels,
+                                                          area, groups, epsilon);
+    } else {
+      auto [variance, average] =
+          at::var_mean(x.to(at::kFloat).reshape({batch, groups, -1}), {2}, /*unbiased=*/false);
+      m = average;
+      r = at::rsqrt(at::add(variance, epsilon));
+    }
+    *out = adopt(at::stack({m, r}));
   });
 }
 

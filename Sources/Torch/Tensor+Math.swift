@@ -34,6 +34,13 @@ extension Tensor {
 
     public static prefix func - (a: Tensor) throws -> Tensor { try a.unary(ct_neg) }
 
+    /// This tensor plus the product of two others, rounded once where the processor can.
+    public func adding(_ a: Tensor, times b: Tensor) throws -> Tensor {
+        try withExtendedLifetime((self, a, b)) {
+            try Tensor.make { ct_addcmul(raw, a.raw, b.raw, $0) }
+        }
+    }
+
     /// Adds into this tensor's own memory.
     public func addInPlace(_ other: Tensor) throws {
         try withExtendedLifetime((self, other)) { try check(ct_add_(raw, other.raw)) }

@@ -68,6 +68,7 @@ extension CommandLineTests {
             let turned = ["--edit-image", Self.fixture("turned-6.jpg")]
             let small = ["--edit-image", Self.input("exact")]
             let tall = ["--height", "160"]
+            let (two, weak) = (["--steps", "2"], ["--denoising-strength", "0.4"])
             let klein = { (part: String) in Reference.ownModel("tiny-klein") + "/" + part }
             return [
                 "prompt-file": .shown(by: "BatchTests"), "count": .shown(by: "BatchTests"),
@@ -85,13 +86,11 @@ extension CommandLineTests {
                 "rand-device": .keeps(["--rand-device", "cpu"]),
                 "steps": .changes(["--steps", "2"]),
                 "parity": .changes(["--parity", "diffusers"]),
-                "input-image": .changes(
-                    start + ["--denoising-strength", "0.5"]),
-                "fit-input-image": .changes([
-                    "--input-image", Self.input("landscape"), "--fit-input-image",
-                    "--denoising-strength", "0.5",
-                ]),
-                "denoising-strength": .changes(["--denoising-strength", "0.4"], besides: start),
+                "input-image": .changes(start + weak, besides: two),
+                "fit-input-image": .changes(
+                    ["--input-image", Self.input("landscape"), "--fit-input-image"] + weak,
+                    besides: two),
+                "denoising-strength": .changes(weak, besides: two + start),
                 "edit-image": .changes(small),
                 "edit-image-auto-resize": .keeps(["--edit-image-auto-resize"], besides: small),
                 "no-edit-image-auto-resize": .changes(
@@ -114,7 +113,7 @@ extension CommandLineTests {
                 "lora": .changes(lora), "lora-mode": .changes(["--lora-mode", "fused"], besides: lora),
                 "positive-lora": .changes(["--positive-lora", lora[1]], besides: cfg),
                 "negative-lora": .changes(["--negative-lora", lora[1]], besides: cfg),
-                "tiled": .changes(["--tiled", "--tile-size", "8", "--tile-stride", "6"]),
+                "tiled": .changes(["--tiled", "--tile-size", "8", "--tile-stride", "6"], besides: tall),
                 "tile-size": .changes(["--tile-size", "16"], besides: tall + ["--tiled"]),
                 "tile-stride": .changes(
                     ["--tile-stride", "5"], besides: tall + ["--tiled", "--tile-size", "8"]),

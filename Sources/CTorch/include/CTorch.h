@@ -122,6 +122,7 @@ ct_status ct_rsub_scalar(ct_tensor a, double b, ct_tensor *out);  // b - a
 ct_status ct_scalar_pow(double base, ct_tensor exponent, ct_tensor *out);
 ct_status ct_add_(ct_tensor a, ct_tensor b);
 ct_status ct_mul_(ct_tensor a, ct_tensor b);
+ct_status ct_addcmul(ct_tensor t, ct_tensor a, ct_tensor b, ct_tensor *out);  // t + a * b
 ct_status ct_clamp(ct_tensor t, double low, double high, ct_tensor *out);
 ct_status ct_matmul(ct_tensor a, ct_tensor b, ct_tensor *out);
 ct_status ct_softmax(ct_tensor t, int64_t axis, ct_tensor *out);
@@ -141,6 +142,8 @@ ct_status ct_embedding(ct_tensor weight, ct_tensor ids, ct_tensor *out);
 ct_status ct_layer_norm(ct_tensor x, int64_t width, ct_tensor weight, ct_tensor bias, double epsilon, ct_tensor *out);
 ct_status ct_rms_norm(ct_tensor x, int64_t width, ct_tensor weight, double epsilon, ct_tensor *out);
 ct_status ct_group_norm(ct_tensor x, int64_t groups, ct_tensor weight, ct_tensor bias, double epsilon, ct_tensor *out);
+// Means, then 1/sqrt(variance + epsilon) as ct_group_norm takes them: [2, B, groups] in 32 bits.
+ct_status ct_group_moments(ct_tensor x, int64_t groups, double epsilon, ct_tensor *out);
 ct_status ct_conv2d(ct_tensor x, ct_tensor weight, ct_tensor bias, int64_t stride, int64_t padding, ct_tensor *out);
 ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out);
 ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask,

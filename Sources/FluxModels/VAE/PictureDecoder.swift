@@ -71,8 +71,7 @@ struct PictureDecoder {
                 hidden = RowMap(output, strips)
             }
             if let upsampler = level.upsampler {
-                hidden = try hidden.upsampled().convolved(upsampler)
-                    .stored(upTo: strips.heldBytes)
+                hidden = try hidden.upsampled().convolved(upsampler).held()
             }
         }
         return try hidden.activated(norm).convolved(output).stored()

@@ -62,7 +62,7 @@ struct PictureEncoder {
 
     /// The same strip by strip; see ``Strips``.
     func callAsFunction(_ x: Tensor, by strips: Strips, observe: Observer) throws -> Tensor {
-        var hidden = RowMap(x, strips).convolved(input)
+        var hidden = RowMap(try RowMap(x, strips).convolved(input).stored(), strips)
         for (index, level) in levels.enumerated() {
             for (unit, residual) in level.units.enumerated() {
                 let output = try residual(hidden, strips)

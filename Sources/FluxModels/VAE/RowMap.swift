@@ -1,94 +1,113 @@
 internal import Torch
 
-/// A feature map that is computed some rows at a time, when they are asked for.
+/// A feature map of one picture that is computed some rows at a time, when they are asked for.
 ///
 /// Chains of these hold a few strips of rows at once instead of whole maps. What is asked for twice
-/// is computed twice, so maps that many others need are stored.
+/// is computed twice, so maps that others need often are stored. Every value is the one that the
+/// whole map would have, bit for bit.
 struct RowMap {
     let channels: Int
     let height: Int
     let width: Int
-    /// - Shapes: → [B, channels, rows, width].
-    let rows: (Range<Int>) throws -> Tensor
-
-    /// The bytes that a strip of rows may take up, counted in 16-bit types.
-    let stripBytes: Int
+    private let strips: Strips
+    /// - Shapes: (rows, channels) → [1, channels, rows, width].
+    private let part: (Range<Int>, Range<Int>) throws -> Tensor
 
     private init(
-        channels: Int, height: Int, width: Int, stripBytes: Int,
-        rows: @escaping (Range<Int>) throws -> Tensor
+        channels: Int, height: Int, width: Int, _ strips: Strips,
+        part: @escaping (Range<Int>, Range<Int>) throws -> Tensor
     ) {
         self.channels = channels
         self.height = height
         self.width = width
-        self.stripBytes = stripBytes
-        self.rows = rows
+        self.strips = strips
+        self.part = part
     }
 
-    /// - Shapes: `map` [B, C, h, w].
+    /// - Shapes: `map` [1, C, h, w].
     init(_ map: Tensor, _ strips: Strips) {
-        self.init(map, stripBytes: strips.stripBytes)
-    }
-
-    private init(_ map: Tensor, stripBytes: Int) {
-        self.init(
-            channels: map.size(1), height: map.size(2), width: map.size(3),
-            stripBytes: stripBytes
-        ) { try map.slice($0, along: 2) }
+        self.init(channels: map.size(1), height: map.size(2), width: map.size(3), strips) {
+            try map.slice($0, along: 2).slice($1, along: 1)
+        }
     }
 
     /// A map that is made from this one.
     private func derived(
         channels: Int? = nil, height: Int? = nil, width: Int? = nil,
-        rows: @escaping (Range<Int>) throws -> Tensor
+        part: @escaping (Range<Int>, Range<Int>) throws -> Tensor
     ) -> RowMap {
         RowMap(
             channels: channels ?? self.channels, height: height ?? self.height,
-            width: width ?? self.width, stripBytes: stripBytes, rows: rows)
+            width: width ?? self.width, strips, part: part)
     }
 
-    /// Strips that cover all rows.
-    var strips: [Range<Int>] {
-        let count = max(1, stripBytes / (2 * channels * width))
+    private func rows(_ range: Range<Int>) throws -> Tensor { try part(range, 0..<channels) }
+
+    /// Rows in pieces of about the size of a strip.
+    ///
+    /// Pieces have multiples of 2048 pixels: the kernel of 1x1 convolutions works in such blocks and
+    /// rounds others differently.
+    private func pieces(channels: Int) -> [Range<Int>] {
+        let unit = max(1, 2048 >> width.trailingZeroBitCount)
+        let count = max(1, strips.stripBytes / (2 * channels * width) / unit) * unit
         return stride(from: 0, to: height, by: count).map { $0..<min($0 + count, height) }
     }
 
-    /// Computes everything and keeps it.
+    /// Computes everything, or some channels, and keeps it.
     ///
-    /// - Shapes: → [B, C, h, w].
-    func stored() throws -> Tensor {
+    /// - Shapes: → [1, C, h, w].
+    func stored(channels wanted: Range<Int>? = nil) throws -> Tensor {
+        let wanted = wanted ?? 0..<channels
         var whole: Tensor?
-        for strip in strips {
-            let part = try rows(strip)
+        for piece in pieces(channels: channels) {
+            let rows = try part(piece, wanted)
             let target =
                 try whole
                 ?? .empty(
-                    [part.size(0), channels, height, width], dtype: part.dtype, device: part.device)
-            try target.slice(strip, along: 2).assign(part)
+                    [1, wanted.count, height, width], dtype: rows.dtype, device: rows.device)
+            try target.slice(piece, along: 2).assign(rows)
             whole = target
         }
         guard let whole else { preconditionFailure("a map of no rows") }
         return whole
     }
 
-    /// The map, stored if it takes up at most so many bytes in 16-bit types.
-    func stored(upTo bytes: Int) throws -> RowMap {
-        2 * channels * height * width <= bytes ? RowMap(try stored(), stripBytes: stripBytes) : self
+    /// Computes everything over a stored map of the same size that it is made from.
+    ///
+    /// A strip is written when the one after it has been computed, which may look at its last rows.
+    func stored(over map: Tensor) throws -> Tensor {
+        var waiting: (piece: Range<Int>, rows: Tensor)?
+        for piece in pieces(channels: channels) {
+            let rows = try rows(piece)
+            if let (before, done) = waiting { try map.slice(before, along: 2).assign(done) }
+            waiting = (piece, rows)
+        }
+        if let (last, done) = waiting { try map.slice(last, along: 2).assign(done) }
+        return map
+    }
+
+    /// The bytes of the whole map in 16-bit types.
+    var byteCount: Int { 2 * channels * height * width }
+
+    /// The map, stored if it is small enough to be held.
+    func held() throws -> RowMap {
+        byteCount <= strips.heldBytes ? RowMap(try stored(), strips) : self
     }
 }
 
 extension RowMap {
     static func + (a: RowMap, b: RowMap) -> RowMap {
-        a.derived { try a.rows($0) + b.rows($0) }
+        a.derived { try a.part($0, $1) + b.part($0, $1) }
     }
 
     /// A convolution that keeps the size: neighbouring rows are computed with it and cut off.
     func convolved(_ convolution: Convolution) -> RowMap {
         let reach = convolution.padding
-        return derived(channels: convolution.weight.shape[0]) { wanted in
+        return derived(channels: convolution.weight.shape[0]) { wanted, outputs in
             let needed = max(wanted.lowerBound - reach, 0)..<min(wanted.upperBound + reach, height)
             let first = wanted.lowerBound - needed.lowerBound
-            return try convolution(rows(needed)).slice(first..<first + wanted.count, along: 2)
+            return try convolution(rows(needed), outputs: outputs)
+                .slice(first..<first + wanted.count, along: 2)
         }
     }
 
@@ -96,19 +115,20 @@ extension RowMap {
     func downsampled(_ convolution: Convolution) -> RowMap {
         derived(
             channels: convolution.weight.shape[0], height: height / 2, width: width / 2
-        ) { wanted in
+        ) { wanted, outputs in
             let end = 2 * wanted.upperBound + 1
             let needed = try rows(2 * wanted.lowerBound..<min(end, height))
-            return try convolution(needed.padded([0, 1, 0, max(end - height, 0)]))
+            return try convolution(
+                needed.padded([0, 1, 0, max(end - height, 0)]), outputs: outputs)
         }
     }
 
     /// Every pixel twice along both axes.
     func upsampled() -> RowMap {
-        derived(height: 2 * height, width: 2 * width) { wanted in
+        derived(height: 2 * height, width: 2 * width) { wanted, channels in
             let needed = wanted.lowerBound / 2..<(wanted.upperBound + 1) / 2
             let first = wanted.lowerBound - 2 * needed.lowerBound
-            return try upsampledByRepetition(rows(needed), factor: 2)
+            return try upsampledByRepetition(part(needed, channels), factor: 2)
                 .slice(first..<first + wanted.count, along: 2)
         }
     }
@@ -117,47 +137,38 @@ extension RowMap {
     ///
     /// Everything is computed once for the statistics, and again when it is asked for.
     func activated(_ norm: GroupNorm) throws -> RowMap {
-        let (mean, deviation) = try moments(groups: norm.groups, epsilon: norm.epsilon)
+        let (mean, inverse) = try moments(norm)
         let perGroup = channels / norm.groups
-        func spread(_ values: [Double]) throws -> Tensor {
-            try .from(values.flatMap { Array(repeating: Float($0), count: perGroup) })
+        func spread(_ x: Tensor) throws -> Tensor {
+            try x.unsqueezed(1).expanded([norm.groups, perGroup]).reshaped([channels])
         }
-        let scale = try norm.weight.value(like: spread(deviation)) / spread(deviation)
-        let shift = try norm.bias.value(like: scale) - spread(mean) * scale
+        // As the kernel does it: x · scale + shift, rounded once, in 32 bits.
+        let scale = try spread(inverse) * norm.weight.value(like: inverse)
+        let shift = try norm.bias.value(like: inverse).adding(-scale, times: spread(mean))
         let shape = [1, channels, 1, 1]
         let (factors, offsets) = try (scale.reshaped(shape), shift.reshaped(shape))
-        return derived { wanted in
-            let x = try rows(wanted)
-            let normed =
-                try x.to(dtype: .float32) * factors.to(device: x.device)
-                + offsets.to(device: x.device)
+        return derived { wanted, channels in
+            let x = try part(wanted, channels)
+            let normed = try offsets.slice(channels, along: 1).adding(
+                x.to(dtype: .float32), times: factors.slice(channels, along: 1))
             return try silu(normed.to(dtype: x.dtype))
         }
     }
 
-    /// Mean and standard deviation of each group over the whole map.
-    private func moments(
-        groups: Int, epsilon: Double
-    ) throws -> (mean: [Double], deviation: [Double]) {
-        var (mean, squares) = (
-            [Double](repeating: 0, count: groups), [Double](repeating: 0, count: groups)
-        )
-        var seen = 0.0
-        for strip in strips {
-            let x = try rows(strip).to(dtype: .float32).reshaped([groups, -1])
-            let part = try x.mean(along: [1], keepingAxes: true)
-            let spread: [Float] = try (x - part).square().sum(along: [1]).values()
-            let means: [Float] = try part.reshaped([-1]).values()
-            let count = Double(x.size(1))
-            // The moments of two sets together, by Chan, Golub and LeVeque.
-            for group in 0..<groups {
-                let distance = Double(means[group]) - mean[group]
-                mean[group] += distance * count / (seen + count)
-                squares[group] +=
-                    Double(spread[group]) + distance * distance * seen * count / (seen + count)
-            }
-            seen += count
+    /// Mean and inverse deviation of each group over the whole map, some groups at a time.
+    private func moments(_ norm: GroupNorm) throws -> (mean: Tensor, inverse: Tensor) {
+        let perGroup = channels / norm.groups
+        let room = 4 * strips.stripBytes / (2 * height * width * perGroup)
+        var found: [(mean: Tensor, inverseDeviation: Tensor)] = []
+        for first in stride(from: 0, to: norm.groups, by: max(1, room)) {
+            let groups = first..<min(first + max(1, room), norm.groups)
+            let channels = groups.lowerBound * perGroup..<groups.upperBound * perGroup
+            found.append(
+                try norm.moments(of: stored(channels: channels), groups: groups.count))
         }
-        return (mean, squares.map { ($0 / seen + epsilon).squareRoot() })
+        return try (
+            .concatenating(found.map(\.mean), along: 0),
+            .concatenating(found.map(\.inverseDeviation), along: 0)
+        )
     }
 }

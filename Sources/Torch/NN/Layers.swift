@@ -84,6 +84,21 @@ public struct GroupNorm {
     }
 }
 
+extension GroupNorm {
+    /// Mean and 1/√(variance + ε) of each group, as normalisation takes them.
+    ///
+    /// - Shapes: `x` [1, C, h, w], whose channels are so many of the groups → [groups] of float32.
+    public func moments(
+        of x: Tensor, groups: Int
+    ) throws -> (mean: Tensor, inverseDeviation: Tensor) {
+        let both = try withExtendedLifetime(x) {
+            try Tensor.make { ct_group_moments(x.raw, Int64(groups), epsilon, $0) }
+        }
+        let rows = try both.reshaped([2, groups])
+        return try (rows.selecting(0, along: 0), rows.selecting(1, along: 0))
+    }
+}
+
 /// A two-dimensional convolution with bias.
 ///
 /// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h', w'].
@@ -104,7 +119,13 @@ public struct Convolution {
     }
 
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
+        try callAsFunction(x, outputs: 0..<weight.shape[0])
+    }
+
+    /// Only some of the output channels.
+    public func callAsFunction(_ x: Tensor, outputs: Range<Int>) throws -> Tensor {
+        let weight = try weight.value(like: x).slice(outputs, along: 0)
+        let bias = try bias.value(like: x).slice(outputs, along: 0)
         return try withExtendedLifetime((x, weight, bias)) {
             try Tensor.make {
                 ct_conv2d(x.raw, weight.raw, bias.raw, Int64(stride), Int64(padding), $0)
