@@ -36,7 +36,8 @@ struct GenerationRun {
         let part = pipeline.textEncoder
         let stage = PromptStage(
             tokenizer: try pipeline.promptTokenizer(request.parity), encoder: try part.load(),
-            dtype: pipeline.dtype, device: pipeline.device, length: request.textLength ?? pipeline.textLength)
+            dtype: pipeline.dtype, device: pipeline.device,
+            length: request.textLength ?? pipeline.textLength)
         onEvent(.loaded(component: "text encoder", bytes: part.byteCount ?? 0))
         let positive = try stage(request.prompt, onEvent: onEvent)
         let negative =

@@ -9,7 +9,8 @@ extension CommandLineTests {
         @Test func areThoseOfSingleRuns() throws {
             let folder = try TemporaryFolder()
             let prompts = folder.file("prompts.txt")
-            try "a red fox\n\na blue hat\n".write(toFile: prompts, atomically: true, encoding: .utf8)
+            try "a red fox\n\na blue hat\n".write(
+                toFile: prompts, atomically: true, encoding: .utf8)
             var arguments = tinyArguments(output: folder.file("a.png"))
             arguments.remove(at: 1)
             let outcome = try Program.run(
@@ -17,7 +18,9 @@ extension CommandLineTests {
             #expect(outcome.status == 0, "\(outcome.errors)")
             #expect(outcome.output.split(separator: "\n").count == 4)
             let made = try (1...4).map { try Image(contentsOf: folder.file("a-00\($0).png")) }
-            let cases = [("a red fox", "7"), ("a red fox", "8"), ("a blue hat", "7"), ("a blue hat", "8")]
+            let cases = [
+                ("a red fox", "7"), ("a red fox", "8"), ("a blue hat", "7"), ("a blue hat", "8"),
+            ]
             for ((prompt, seed), image) in zip(cases, made) {
                 let single = folder.file("single.png")
                 let alone = try Program.run(

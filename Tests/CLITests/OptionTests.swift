@@ -106,14 +106,17 @@ extension CommandLineTests {
                 "negative-extra-text-embedding": .changes(
                     ["--negative-extra-text-embedding", file("text")], besides: cfg),
                 "kv-cache": .changes(["--kv-cache", file("cache")]),
-                "negative-kv-cache": .changes(["--negative-kv-cache", file("cache")], besides: cfg),
+                "negative-kv-cache": .changes(
+                    ["--negative-kv-cache", file("cache")], besides: cfg),
                 "ignore-exif": .changes(["--ignore-exif"], besides: turned),
                 "drop-alpha": .changes(
                     ["--drop-alpha"], besides: ["--edit-image", Self.input("mode_rgba")]),
-                "lora": .changes(lora), "lora-mode": .changes(["--lora-mode", "fused"], besides: lora),
+                "lora": .changes(lora),
+                "lora-mode": .changes(["--lora-mode", "fused"], besides: lora),
                 "positive-lora": .changes(["--positive-lora", lora[1]], besides: cfg),
                 "negative-lora": .changes(["--negative-lora", lora[1]], besides: cfg),
-                "tiled": .changes(["--tiled", "--tile-size", "8", "--tile-stride", "6"], besides: tall),
+                "tiled": .changes(
+                    ["--tiled", "--tile-size", "8", "--tile-stride", "6"], besides: tall),
                 "tile-size": .changes(["--tile-size", "16"], besides: tall + ["--tiled"]),
                 "tile-stride": .changes(
                     ["--tile-stride", "5"], besides: tall + ["--tiled", "--tile-size", "8"]),
@@ -121,7 +124,8 @@ extension CommandLineTests {
                     ["--tiling", "overlapping"], besides: tall + ["--tiled", "--tile-size", "8"]),
                 "device": .keeps(["--device", "cpu"]), "dtype": .changes(["--dtype", "float32"]),
                 "threads": .keeps(["--threads", "1"]),
-                "output": .shown(by: "writesEveryFormat"), "quality": .shown(by: "writesEveryFormat"),
+                "output": .shown(by: "writesEveryFormat"),
+                "quality": .shown(by: "writesEveryFormat"),
                 "force": .shown(by: "replacingAPictureUnlessForced"),
                 "save-latents": .shown(by: "reachesTheReferencesLatentsThroughTheCommandLine"),
                 "json": .shown(by: "writesSettingsIntoThePictureAndPrintsThemAsJSON"),
@@ -178,7 +182,8 @@ extension CommandLineTests {
         @Test(arguments: [
             ["--inpaint-mask", "m.png"], ["--denoising-strength", "0.5"], ["--fit-input-image"],
             ["--inpaint-blur-size", "2"], ["--no-edit-image-auto-resize"], ["--tile-size", "32"],
-            ["--tiled", "--tiling", "off"], ["--tiled", "--tile-size", "16", "--tile-stride", "17"],
+            ["--tiled", "--tiling", "off"],
+            ["--tiled", "--tile-size", "16", "--tile-stride", "17"],
             ["--lora-mode", "fused"], ["--ignore-exif"], ["--drop-alpha"], ["--count", "0"],
             ["--prompt-file", "p.txt"], ["--no-such-option"], ["--parity", "none"],
         ])

@@ -48,7 +48,8 @@ struct TilingTests {
             let model = try autoencoder()
             let picture = try random([1, 3, 208, 112], dtype).clamped(to: -1...1)
             let whole = try model.moments(of: picture)
-            let found = try Strips(heldBytes: 0, wholeBytes: 0, stripBytes: 1 << 13).moments(of: picture, model)
+            let found = try Strips(heldBytes: 0, wholeBytes: 0, stripBytes: 1 << 13).moments(
+                of: picture, model)
             let distance = try (found - whole).abs().maximum().item()
             let scale = try whole.abs().maximum().item()
             #expect(distance <= (dtype == .bfloat16 ? 0 : 1e-5 * scale))
@@ -98,7 +99,8 @@ struct TilingTests {
                     expected = try expected + parts[0].slice(row..<row + 1, along: 2) * above
                 }
                 if below > 0 {
-                    expected = try expected
+                    expected =
+                        try expected
                         + parts[1].slice(row - 64..<row - 63, along: 2) * below
                 }
                 expected = try expected / (above + below)

@@ -1,0 +1,155 @@
+import FluxModels
+import Foundation
+import LoRA
+import Residency
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+/// Files and changed weights come from the packages peft and lycoris-lora; see
+/// `Tests/Reference/make_adapter_vectors.py`.
+@Suite("Kinds of adapters are what their packages mean")
+struct AdapterTests {
+    static let kinds: [String] =
+        (try? FileManager.default.contentsOfDirectory(atPath: Reference.own + "/goldens/adapters"))?
+        .filter { $0.hasSuffix(".safetensors") }.map { String($0.dropLast(12)) }.sorted() ?? []
+
+    @Test func thereAreSome() { #expect(Self.kinds.count >= 10) }
+
+    @Test(arguments: kinds)
+    func foldedInAndBesideTheWeight(kind: String) throws {
+        try withoutGradients {
+            let (_, parameters) = try TinyModel(path: Reference.ownModel("tiny-klein"))
+                .transformerWithParameters()
+            let targets = AdapterTargets(
+                Dictionary(parameters.map { ($0.key, $0.shape) }) { first, _ in first })
+            let file = try LoRAFile(path: Reference.own + "/inputs/adapters/\(kind).safetensors")
+            let changes = try file.changes(for: targets)
+            #expect(changes.unmatched.isEmpty)
+            let golden = try SafetensorsFile(
+                path: Reference.own + "/goldens/adapters/\(kind).safetensors")
+            #expect(changes.adapters.count == golden.tensors.count)
+            for info in golden.tensors {
+                let expected = try Tensor.mapped(info, of: golden)
+                let key = info.name + ".weight"
+                let parameter = try #require(parameters.first { $0.key == key })
+                let adapter = try #require(changes.adapters[key])
+                    .to(dtype: .float32, device: .cpu)
+                let weight = try parameter.value(like: expected)
+                try expectClose(adapter.merged(into: weight), expected, "\(kind), folded in")
+                try expectClose(
+                    beside(weight, adapter), expected.transposed(0, 1), "\(kind), beside")
+                adapter.strength = 0.5
+                let half = try (expected + weight) * 0.5
+                try expectClose(adapter.merged(into: weight), half, "\(kind), half folded in")
+                try expectClose(
+                    beside(weight, adapter), half.transposed(0, 1), "\(kind), half beside")
+            }
+        }
+    }
+
+    /// What a layer with the adapter makes of the unit vectors: the changed weight, transposed.
+    private func beside(_ weight: Tensor, _ adapter: Adapter) throws -> Tensor {
+        let layer = Linear(Scope()["x"], from: weight.size(1), to: weight.size(0))
+        try layer.weight.load(weight)
+        layer.weight.adapters = [adapter]
+        let units = try (0..<weight.size(1)).map { place in
+            try Tensor.arange(to: Double(weight.size(1))).equal(to: Double(place))
+                .to(dtype: .float32)
+        }
+        return try layer(.stacking(units, along: 0))
+    }
+
+    private func expectClose(
+        _ found: Tensor, _ expected: Tensor, _ label: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let distance = try (found - expected).square().sum().item().squareRoot()
+        let norm = try expected.square().sum().item().squareRoot()
+        #expect(distance / norm < 2e-6, "\(label)", sourceLocation: sourceLocation)
+    }
+}
+
+@Suite("LoRA files that cannot be used")
+struct LoRARefusalTests {
+    private let folder: TemporaryFolder
+    private let targets = AdapterTargets(["transformer_blocks.0.attn.to_q.weight": [8, 4]])
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func file(_ tensors: [String: Tensor]) throws -> String {
+        let path = folder.file("x.safetensors")
+        try SafetensorsWriter.write(
+            to: path,
+            tensors: tensors.sorted { $0.key < $1.key }.map { key, tensor in
+                TensorToWrite(
+                    name: key, type: try #require(ElementType(tensor.dtype)), shape: tensor.shape,
+                    bytes: try tensor.contiguous().withBytes { Array($0) })
+            })
+        return path
+    }
+
+    private func pair(_ module: String, down: [Int] = [2, 4], up: [Int] = [8, 2]) throws -> [String:
+        Tensor]
+    {
+        [
+            "\(module).lora_A.weight": try .ones(down), "\(module).lora_B.weight": try .ones(up),
+        ]
+    }
+
+    private func refusal(_ tensors: [String: Tensor]) throws -> String {
+        let path = try file(tensors)
+        let error = #expect(throws: LoRAError.self) {
+            _ = try LoRAFile(path: path).changes(for: targets)
+        }
+        let line = try #require(error).description
+        #expect(line.hasPrefix(path + ": "))
+        #expect(!line.contains("\n"))
+        return line
+    }
+
+    private static let query = "transformer_blocks.0.attn.to_q"
+
+    @Test func withoutAnyChange() throws {
+        #expect(try refusal(["a.weight": .ones([2])]).contains("expected the weights of a LoRA"))
+    }
+
+    @Test func ofAnotherModel() throws {
+        #expect(try refusal(pair("down_blocks.0.attn.to_q")).contains("none of its 1 modules"))
+        #expect(
+            try refusal(pair(Self.query, down: [2, 6])).contains("[8, 6], the model's is [8, 4]"))
+    }
+
+    @Test func ofRanksThatDoNotMatch() throws {
+        #expect(try refusal(pair(Self.query, up: [8, 3])).contains("cannot be multiplied"))
+    }
+
+    @Test func withValuesThatAreNotFinite() throws {
+        var tensors = try pair(Self.query)
+        tensors["\(Self.query).lora_B.weight"] = try .full([8, 2], .nan)
+        #expect(try refusal(tensors).contains("\(Self.query).lora_B.weight' holds values"))
+    }
+
+    @Test func withHalfAPair() throws {
+        var tensors = try pair(Self.query)
+        tensors["\(Self.query).lora_B.weight"] = nil
+        #expect(try refusal(tensors).contains("'\(Self.query)' lacks its up"))
+    }
+
+    @Test func ofIntegers() throws {
+        var tensors = try pair(Self.query)
+        tensors["\(Self.query).lora_A.weight"] = try .ones([2, 4], dtype: .int32)
+        #expect(try refusal(tensors).contains("not supported"))
+    }
+
+    @Test func partsThatAreNotTheModelsAreNamedWhileTheRestWorks() throws {
+        let tensors = try pair(Self.query).merging(pair("down_blocks.3.x")) { first, _ in first }
+            .merging(pair("text_encoder.layers.0.q_proj")) { first, _ in first }
+        let loaded = try LoRAFile(path: file(tensors))
+        #expect(loaded.textEncoderTensors.count == 2)
+        let changes = try loaded.changes(for: targets)
+        #expect(changes.adapters.keys.sorted() == [Self.query + ".weight"])
+        #expect(changes.unmatched == ["down_blocks.3.x"])
+    }
+}
