@@ -67,7 +67,8 @@ let package = Package(
             name: "Residency", dependencies: ["Torch", "Safetensors"], swiftSettings: strict),
         .target(name: "FluxModels", dependencies: ["Torch"], swiftSettings: strict),
         .target(
-            name: "LoRA", dependencies: ["FluxModels", "Residency", "Safetensors", "Torch"],
+            name: "LoRA",
+            dependencies: ["Files", "FluxModels", "Residency", "Safetensors", "Torch"],
             swiftSettings: strict),
         .target(
             name: "Flux2",
@@ -80,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "Flux2", "Files", "Imaging", "Safetensors", "Torch",
+                "Flux2", "Files", "FluxModels", "Imaging", "LoRA", "Safetensors", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -118,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "FluxCLI", "Imaging", "Residency", "Safetensors", "TestSupport", "Torch",
+                "FluxCLI", "Imaging", "LoRA", "Residency", "Safetensors", "TestSupport", "Torch",
             ],
             swiftSettings: tests),
     ],

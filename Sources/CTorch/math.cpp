@@ -22,6 +22,8 @@
 #include <ATen/ops/log.h>
 #include <ATen/ops/logical_and.h>
 #include <ATen/ops/logical_not.h>
+#include <ATen/ops/linalg_qr.h>
+#include <ATen/ops/linalg_svd.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/maximum.h>
@@ -108,6 +110,19 @@ ct_status ct_clamp(ct_tensor t, double low, double high, ct_tensor *out) {
 
 ct_status ct_matmul(ct_tensor a, ct_tensor b, ct_tensor *out) {
   return guarded([&] { *out = adopt(at::matmul(borrow(a), borrow(b))); });
+}
+
+ct_status ct_svd(ct_tensor t, ct_tensor out[3]) {
+  return guarded([&] {
+    auto [u, s, v] = at::linalg_svd(borrow(t), /*full_matrices=*/false);
+    out[0] = adopt(std::move(u));
+    out[1] = adopt(std::move(s));
+    out[2] = adopt(std::move(v));
+  });
+}
+
+ct_status ct_orthonormal(ct_tensor t, ct_tensor *out) {
+  return guarded([&] { *out = adopt(std::get<0>(at::linalg_qr(borrow(t)))); });
 }
 
 ct_status ct_softmax(ct_tensor t, int64_t axis, ct_tensor *out) {

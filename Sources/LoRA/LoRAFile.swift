@@ -1,3 +1,4 @@
+public import FluxModels
 internal import Foundation
 internal import Safetensors
 internal import Residency
@@ -131,5 +132,26 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case .notFinite(let name): "'\(name)' holds values that are not finite"
         case .badMetadata(let why): why
         }
+    }
+}
+
+extension LoRAFile {
+    /// The published transformer that has all of the file's modules, or the most of them.
+    public var publishedModel: PublishedTransformer? {
+        let scores = PublishedTransformer.allCases.map { model in
+            let targets = AdapterTargets(model.shapes)
+            return (model, modules.count { fits($0, targets) })
+        }
+        let best = scores.max { $0.1 < $1.1 }
+        return best.flatMap { $0.1 > 0 ? $0.0 : nil }
+    }
+
+    /// Whether the model has the module with as many inputs.
+    private func fits(_ module: Module, _ targets: AdapterTargets) -> Bool {
+        guard let place = targets[module.name].first, let shape = targets.shapes[place.key] else {
+            return false
+        }
+        guard let down = module.tensors[.down] else { return true }
+        return down.shape.count >= 2 && down.shape[1] == shape[1]
     }
 }

@@ -125,6 +125,9 @@ ct_status ct_mul_(ct_tensor a, ct_tensor b);
 ct_status ct_addcmul(ct_tensor t, ct_tensor a, ct_tensor b, ct_tensor *out);  // t + a * b
 ct_status ct_clamp(ct_tensor t, double low, double high, ct_tensor *out);
 ct_status ct_matmul(ct_tensor a, ct_tensor b, ct_tensor *out);
+// Thin decompositions of a matrix: U, S, V with t = U diag(S) V, and the orthonormal factor of QR.
+ct_status ct_svd(ct_tensor t, ct_tensor out[3]);
+ct_status ct_orthonormal(ct_tensor t, ct_tensor *out);
 ct_status ct_softmax(ct_tensor t, int64_t axis, ct_tensor *out);
 // Reductions: axes == NULL means all of them.
 ct_status ct_sum(ct_tensor t, const int64_t *axes, size_t count, bool keep, ct_tensor *out);

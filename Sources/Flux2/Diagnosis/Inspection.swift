@@ -52,12 +52,7 @@ extension Detection.Content {
     fileprivate var model: String? {
         switch self {
         case .transformer(let shape):
-            switch shape.map({ [$0.doubleBlockCount, $0.singleBlockCount, $0.headCount] }) {
-            case [5, 20, 24]: "FLUX.2 klein-4B or klein-base-4B"
-            case [8, 24, 32]: "FLUX.2 klein-9B or klein-base-9B"
-            case [8, 48, 48]: "FLUX.2 dev"
-            default: "custom"
-            }
+            shape.flatMap(PublishedTransformer.init)?.rawValue ?? "custom"
         case .textEncoder(let family, let shape):
             switch (family, shape?.width) {
             case (.qwen3, 2560): "Qwen3-4B (klein-4B, klein-base-4B)"

@@ -52,9 +52,24 @@ struct SpatialAttention {
     func callAsFunction(_ x: Tensor) throws -> Tensor {
         let shape = x.shape
         let tokens = try norm(x).reshaped([shape[0], shape[1], -1]).transposed(1, 2)
-        let attended = try attention(
+        let attended = try looking(
             q(tokens).unsqueezed(1), k(tokens).unsqueezed(1), v(tokens).unsqueezed(1))
         return try out(attended.squeezed(1)).transposed(1, 2).reshaped(shape) + x
+    }
+}
+
+extension SpatialAttention {
+    /// Attention some queries at a time: a head this wide has no kernel that does without the whole
+    /// table of weights.
+    ///
+    /// - Shapes: [B, 1, T, C] each → the same.
+    private func looking(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
+        let count = q.size(2)
+        let rows = max(1024, (64 << 20) / count)
+        let parts = try stride(from: 0, to: count, by: rows).map { first in
+            try attention(q.slice(first..<min(first + rows, count), along: 2), k, v)
+        }
+        return parts.count == 1 ? parts[0] : try .concatenating(parts, along: 2)
     }
 }
 

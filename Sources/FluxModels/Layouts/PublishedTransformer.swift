@@ -1,0 +1,35 @@
+internal import Torch
+
+/// The transformers that have been published; distilled and base models share an architecture.
+public enum PublishedTransformer: String, Hashable, Sendable, CaseIterable {
+    case klein4B = "FLUX.2 klein-4B or klein-base-4B"
+    case klein9B = "FLUX.2 klein-9B or klein-base-9B"
+    case dev = "FLUX.2 dev"
+
+    public var configuration: TransformerConfiguration {
+        let (double, single, heads, text) =
+            switch self {
+            case .klein4B: (5, 20, 24, 7680)
+            case .klein9B: (8, 24, 32, 12288)
+            case .dev: (8, 48, 48, 15360)
+            }
+        return TransformerConfiguration(
+            doubleBlockCount: double, singleBlockCount: single, headCount: heads, headSize: 128,
+            textWidth: text, embedsGuidance: self == .dev, rotaryAxes: [32, 32, 32, 32])
+    }
+
+    /// All parameters by canonical name.
+    public var shapes: TensorShapes {
+        let scope = Scope()
+        _ = FluxTransformer(scope, configuration)
+        return Dictionary(scope.parameters.map { ($0.key, $0.shape) }) { first, _ in first }
+    }
+
+    /// The published transformer with this architecture.
+    public init?(_ configuration: TransformerConfiguration) {
+        guard let found = Self.allCases.first(where: { $0.configuration == configuration }) else {
+            return nil
+        }
+        self = found
+    }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import LoRA
+import Residency
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+extension CommandLineTests {
+    @Suite("flux2 lora", .serialized)
+    struct LoRATools {
+        private let folder: TemporaryFolder
+        private let model = Reference.ownModel("tiny-klein")
+
+        init() throws { folder = try TemporaryFolder() }
+
+        private func input(_ name: String) -> String {
+            Reference.own + "/inputs/lora/\(name).safetensors"
+        }
+
+        private func run(_ arguments: [String]) throws -> Program.Outcome {
+            let outcome = try Program.run(["lora"] + arguments)
+            #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
+            return outcome
+        }
+
+        /// Every tensor's bytes, by name.
+        private func contents(_ path: String) throws -> [String: [UInt8]] {
+            let file = try SafetensorsFile(path: path)
+            return Dictionary(
+                uniqueKeysWithValues: file.tensors.map { ($0.name, Array(file.bytes(of: $0))) })
+        }
+
+        /// From each naming through each other one and back, nothing is lost.
+        @Test(arguments: LoRADialect.allCases)
+        func conversionsAndBackLoseNothing(dialect: LoRADialect) throws {
+            // One with matrices of their own for q, k and v, one where they share one.
+            for source in ["diffsynth", "bfl_alpha"] {
+                let start = folder.file("start.safetensors")
+                let there = folder.file("there/adapter_model.safetensors")
+                let back = folder.file("back.safetensors")
+                try FileManager.default.createDirectory(
+                    atPath: folder.file("there"), withIntermediateDirectories: true)
+                let options = ["--model", model, "--force"]
+                _ = try run(["convert", input(source), "--output", start] + options)
+                _ = try run(
+                    ["convert", start, "--to", dialect.rawValue, "--output", there] + options)
+                _ = try run(["convert", there, "--output", back] + options)
+                #expect(try contents(back) == contents(start), "\(source) by \(dialect)")
+                #expect(try contents(start).count >= 60)
+            }
+        }
+
+        @Test func inspectTellsNamingRanksAndScales() throws {
+            let outcome = try run(["inspect", input("kohya"), "--model", model, "--json"])
+            let report = try #require(
+                try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+                    as? [String: Any])
+            #expect(report["dialect"] as? String == "kohya")
+            #expect(report["matched"] as? Int == 30)
+            #expect(report["ranks"] as? [String: Int] == ["4": 30])
+            #expect(report["scales"] as? [String: Int] == ["0.75": 30])
+            #expect((report["unmatched"] as? [String])?.isEmpty == true)
+        }
+
+        @Test func inspectWithoutAModelNamesThePublishedOneOrNone() throws {
+            let outcome = try run(["inspect", input("diffsynth")])
+            #expect(outcome.output.contains("model       none of the published ones"))
+        }
+
+        /// A merged file works as its parts with their weights do together.
+        @Test func mergedFilesWorkAsTheirPartsTogether() throws {
+            let merged = folder.file("merged.safetensors")
+            _ = try run([
+                "merge", input("diffsynth_no_adapter_name"), input("kohya") + ":-0.5", "--model",
+                model, "--output", merged,
+            ])
+            let pictures = try [
+                ["--lora", merged],
+                ["--lora", input("diffsynth_no_adapter_name"), "--lora", input("kohya") + ":-0.5"],
+                [],
+            ].enumerated().map { index, loras in
+                let latents = folder.file("\(index).safetensors")
+                let outcome = try Program.run(
+                    tinyArguments(
+                        output: folder.file("\(index).png"),
+                        ["--dtype", "float32", "--save-latents", latents] + loras))
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let file = try SafetensorsFile(path: latents)
+                return try Tensor.mapped(#require(file["latents"]), of: file)
+            }
+            #expect(try distance(pictures[0], pictures[1]) < 1e-3)
+            #expect(try distance(pictures[0], pictures[2]) > 1e-2)
+        }
+
+        private func distance(_ a: Tensor, _ b: Tensor) throws -> Double {
+            try (a - b).square().sum().item().squareRoot()
+                / b.square().sum().item().squareRoot()
+        }
+
+        /// What was added to a checkpoint is found again, to the rounding of its weights.
+        @Test func extractionFindsWhatWasAdded() throws {
+            let key = "transformer_blocks.0.attn.to_q.weight"
+            let tuned = folder.file("tuned")
+            try FileManager.default.copyItem(atPath: model + "/transformer", toPath: tuned)
+            let path = tuned + "/diffusion_pytorch_model.safetensors"
+            let file = try SafetensorsFile(path: path)
+            let generator = try Generator(seed: 4)
+            let added = try Tensor.randn([64, 3], generator: generator)
+                .matmul(.randn([3, 64], generator: generator))
+            try SafetensorsWriter.write(
+                to: path,
+                tensors: file.tensors.map { info in
+                    let stored = try Tensor.mapped(info, of: file).to(dtype: .float32)
+                    let tensor = info.name == key ? try stored + added : stored
+                    return TensorToWrite(
+                        name: info.name, type: .F32, shape: info.shape,
+                        bytes: try tensor.contiguous().withBytes { Array($0) })
+                })
+            let output = folder.file("found.safetensors")
+            let outcome = try run(["extract", model, tuned, "--rank", "3", "--output", output])
+            #expect(outcome.output.contains("1 weights"))
+            let targets = AdapterTargets([key: [64, 64]])
+            let found = try LoRAFile(path: output).changes(for: targets)
+            let delta = try #require(found.adapters[key]).delta
+            #expect(delta.rank == 3)
+            #expect(try distance(delta.matrix(like: .zeros([1])), added) < 1e-5)
+        }
+
+        @Test func aFileThatExistsStays() throws {
+            let output = folder.file("x.safetensors")
+            _ = FileManager.default.createFile(atPath: output, contents: Data("mine".utf8))
+            let outcome = try Program.run([
+                "lora", "convert", input("diffsynth"), "--model", model, "--output", output,
+            ])
+            #expect(outcome.status == 1 && outcome.errors.contains(output))
+            #expect(try String(contentsOfFile: output, encoding: .utf8) == "mine")
+        }
+    }
+}
+
+@Suite("Singular values")
+struct ExtractionTests {
+    /// The random way agrees with the exact one where the spectrum falls.
+    @Test func ofALargeMatrix() throws {
+        let generator = try Generator(seed: 9)
+        let left = try Tensor.randn([300, 8], generator: generator)
+        let right = try Tensor.randn([8, 400], generator: generator)
+        let noise = try Tensor.randn([300, 400], generator: generator) * 0.01
+        let matrix = try left.matmul(right) + noise
+        let found = try WeightDelta.extracted(from: matrix, rank: 8)
+        let exact = try matrix.singularValues()
+        let rest: Double = try exact.s.slice(8..<300, along: 0).square().sum().item().squareRoot()
+        let norm = try matrix.square().sum().item().squareRoot()
+        #expect(abs(found.error - rest / norm) < 1e-4)
+    }
+}
