@@ -125,8 +125,14 @@ void ct_keep_freed_memory(void) {
 #ifdef __GLIBC__
   // One arena, since only the first can grow without a limit.
   mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 1 << 28);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
+
+void ct_give_back_freed_memory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
 #endif
 }
 

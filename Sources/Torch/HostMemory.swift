@@ -33,6 +33,9 @@ public enum HostMemory {
         ct_keep_freed_memory()
     }
 
+    /// Gives back to the system what has been kept.
+    public static func giveBackFreed() { ct_give_back_freed_memory() }
+
     static func figures() throws -> (free: Int, total: Int) {
         let fields = kilobyteFields(of: "/proc/meminfo")
         let total = fields["MemTotal"] ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)

@@ -11,6 +11,8 @@ public struct ModelFiles: Hashable, Sendable {
     public var tokenizer: String
     /// Whether `model_index.json` says that the model was distilled to few steps.
     public var isDistilled = false
+    /// The published model that it is, told from its name.
+    public var variant: Variant?
     /// What users shall know about the model, from its `model_index.json`.
     public var notice: String?
     /// Text tokens that the model was made for.
@@ -40,6 +42,9 @@ public struct ModelFiles: Hashable, Sendable {
     /// - Throws: `ModelError` naming what is not there and where it was expected.
     public init(model: String?, overrides: Overrides = .init()) throws {
         let folder = try model.map(ModelFolder.init(named:))
+        variant = model.flatMap(Variant.init(named:)) ?? folder.flatMap { Variant(named: $0.path) }
+        // A base model's other components may be in the folder of the distilled one.
+        let companion = variant?.companion.flatMap { try? ModelFolder(named: $0.rawValue) }
         func component(_ path: String?, _ kind: Component) throws -> String {
             if let path { return try existing(path) }
             guard let folder else {
@@ -48,12 +53,19 @@ public struct ModelFiles: Hashable, Sendable {
                     setting: "model", expected: "given, or --\(option) beside the others",
                     found: "absent")
             }
-            return try folder.path(of: kind)
+            do {
+                return try folder.path(of: kind)
+            } catch {
+                guard let found = try? companion?.path(of: kind) else { throw error }
+                return found
+            }
         }
         transformer = try component(overrides.transformer, .transformer)
         textEncoder = try component(overrides.textEncoder, .textEncoder)
         autoencoder = try component(overrides.autoencoder, .autoencoder)
-        tokenizer = try overrides.tokenizer.map(existing) ?? Self.tokenizer(folder, textEncoder)
+        tokenizer =
+            try overrides.tokenizer.map(existing)
+            ?? Self.tokenizer([folder, companion].compactMap(\.self), beside: textEncoder)
         if let index = try folder?.index() {
             isDistilled = index.isDistilled ?? false
             notice = index.flux2?.notice
@@ -62,12 +74,14 @@ public struct ModelFiles: Hashable, Sendable {
     }
 
     /// The tokenizer of the model, else the one beside the text encoder.
-    private static func tokenizer(_ folder: ModelFolder?, _ encoder: String) throws -> String {
+    private static func tokenizer(
+        _ folders: [ModelFolder], beside encoder: String
+    ) throws -> String {
         let beside = URL(fileURLWithPath: encoder).deletingLastPathComponent().path
-        let candidates = [folder?.path, beside].compactMap { $0.map { $0 + "/tokenizer" } }
+        let candidates = (folders.map(\.path) + [beside]).map { $0 + "/tokenizer" }
         guard let found = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
             throw ModelError(
-                path: folder?.path ?? beside,
+                path: folders.first?.path ?? beside,
                 reason: .missingComponent(
                     "tokenizer", expected: candidates[0] + ", or --tokenizer FOLDER"))
         }
@@ -82,16 +96,9 @@ private func existing(_ path: String) throws -> String {
     return path
 }
 
-/// Settings that suit a model better than the general ones.
-public struct Preset: Hashable, Sendable {
-    public var name: String
-    public var steps: Int
-    public var cfgScale: Double
-}
-
 extension ModelFiles {
-    /// The preset of a distilled model; others go by the general settings.
+    /// What suits the model better than the general settings, if it is known.
     public var preset: Preset? {
-        isDistilled ? Preset(name: "distilled", steps: 4, cfgScale: 1) : nil
+        variant?.preset ?? (isDistilled ? Preset(name: "distilled", steps: 4, cfgScale: 1) : nil)
     }
 }

@@ -9,7 +9,7 @@ struct ModelFolder {
 
     /// Finds a folder by its path, or by a name in one of the places where models are kept.
     init(named name: String) throws {
-        let candidates = Self.candidates(name)
+        let candidates = ModelPlaces.candidates(name)
         guard let found = candidates.first(where: Self.isFolder) else {
             throw ModelError(path: name, reason: .notFound(searched: candidates))
         }
@@ -20,15 +20,6 @@ struct ModelFolder {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             && isFolder.boolValue
-    }
-
-    private static func candidates(_ name: String) -> [String] {
-        guard !name.contains("/") || name.split(separator: "/").count == 2 else { return [name] }
-        let environment = ProcessInfo.processInfo.environment
-        let home = environment["HOME"] ?? "."
-        let kept = environment["FLUX2_MODELS"].map { $0.split(separator: ":").map(String.init) }
-        let places = kept ?? ["models", home + "/.cache/flux2/models"]
-        return [name] + places.map { $0 + "/" + name }
     }
 
     /// The path of a component: its folder, or a single file at the top that holds it.

@@ -5,7 +5,7 @@ import Flux2
 struct ModelOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
-        help: "A folder in the hub's layout, or the name of one under FLUX2_MODELS.")
+        help: "A folder in the hub's layout, or a name such as klein-4b; see flux2 models.")
     var model: String?
 
     @Option(

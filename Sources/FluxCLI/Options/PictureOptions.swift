@@ -74,7 +74,7 @@ struct PictureOptions: ParsableArguments {
                 "\(width)x\(height) is rounded up to \(size.width)x\(size.height), "
                     + "multiples of 16")
         }
-        if files.preset != nil && request.cfgScale != 1 {
+        if files.preset?.steps == 4 && request.cfgScale != 1 {
             report.notice("a distilled model gains nothing from --cfg-scale \(request.cfgScale)")
         }
         if seed == nil { report.notice("seed \(request.seed)") }

@@ -34,6 +34,7 @@ public struct Strips: Hashable, Sendable {
         of picture: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         precondition(picture.size(0) == 1, "strips take one picture at a time")
+        HostMemory.giveBackFreed()
         return try autoencoder.moments(of: picture, by: self, observe: observe)
     }
 
@@ -42,6 +43,7 @@ public struct Strips: Hashable, Sendable {
         unpatched latents: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         precondition(latents.size(0) == 1, "strips take one picture at a time")
+        HostMemory.giveBackFreed()
         return try autoencoder.decode(unpatched: latents, by: self, observe: observe)
     }
 }
