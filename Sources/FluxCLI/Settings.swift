@@ -1,5 +1,8 @@
+import ArgumentParser
 import Flux2
+import FluxModels
 import Foundation
+import Imaging
 import Torch
 
 /// How a picture was made, as it is stored in the picture and printed by `--json`.
@@ -13,6 +16,20 @@ struct Settings: Codable {
     var embeddedGuidance: Double
     var height: Int
     var width: Int
+    /// The size asked for, where it was rounded up: the schedule follows it.
+    var requestedHeight: Int?
+    var requestedWidth: Int?
+    var textLength: Int?
+    var parity: String?
+    var denoisingStrength: Double?
+    var resizesEditImages: Bool?
+    var inpaintBlurSize: Int?
+    var inpaintBlurSigma: Double?
+    var tiling: String?
+    var loraMode: String?
+    /// LoRA files with weights, and how many files of other kinds were given.
+    var loras: [String]?
+    var inputs: [String: Int]?
     var model: String
     var dtype: String
     var device: String
@@ -31,6 +48,42 @@ struct Settings: Codable {
         self.model = URL(fileURLWithPath: model).lastPathComponent
         self.dtype = dtype.name
         self.device = device.description
+        noteUnusual(request)
+    }
+
+    /// What is stored only where it is not as usual.
+    private mutating func noteUnusual(_ request: GenerationRequest) {
+        if request.height != height { requestedHeight = request.height }
+        if request.width != width { requestedWidth = request.width }
+        textLength = request.textLength
+        if request.parity != .diffsynth { parity = request.parity.rawValue }
+        if request.denoisingStrength != 1 { denoisingStrength = request.denoisingStrength }
+        if !request.resizesEditImages { resizesEditImages = false }
+        inpaintBlurSize = request.inpainting?.blur?.size
+        inpaintBlurSigma = request.inpainting?.blur?.sigma
+        tiling = TilingOptions.text(request.tiling)
+        if !request.loras.isEmpty {
+            loraMode = request.loraMode.rawValue
+            loras = request.loras.map {
+                "\($0.branch?.rawValue ?? "both") "
+                    + "\(URL(fileURLWithPath: $0.path).lastPathComponent):\($0.strength)"
+            }
+        }
+        let counts = Self.inputs(request)
+        if !counts.isEmpty { inputs = counts }
+    }
+
+    /// How many pictures and tensors of each kind a request has.
+    static func inputs(_ request: GenerationRequest) -> [String: Int] {
+        [
+            "input_image": request.inputImage == nil ? 0 : 1, "edit_image": request.editImages.count,
+            "inpaint_mask": request.inpainting == nil ? 0 : 1,
+            "initial_noise": request.initialNoise == nil ? 0 : 1,
+            "extra_text_embedding": request.extras.textEmbedding == nil ? 0 : 1,
+            "negative_extra_text_embedding": request.negativeExtras.textEmbedding == nil ? 0 : 1,
+            "kv_cache": request.extras.caches.count,
+            "negative_kv_cache": request.negativeExtras.caches.count,
+        ].filter { $0.value > 0 }
     }
 
     /// What goes into the picture's file.
@@ -46,5 +99,43 @@ enum JSON {
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+extension Settings {
+    /// The settings that a picture carries.
+    ///
+    /// - Throws: `ValidationError` for a picture that this program did not write.
+    init(ofPicture path: String) throws {
+        guard let text = try Image.readMetadata(of: path)["flux2"] else {
+            throw ValidationError("\(path): carries no settings of flux2")
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do {
+            self = try decoder.decode(Settings.self, from: Data(text.utf8))
+        } catch {
+            throw ValidationError("\(path): its settings cannot be read")
+        }
+    }
+
+    /// The request without pictures, tensors and LoRAs, which are not stored.
+    func request() throws -> GenerationRequest {
+        var request = GenerationRequest(prompt: prompt, seed: seed)
+        request.negativePrompt = negativePrompt
+        request.randomDevice = try known(Device(name: randDevice), "rand_device", randDevice)
+        request.steps = steps
+        request.cfgScale = cfgScale
+        request.embeddedGuidance = embeddedGuidance
+        request.height = requestedHeight ?? height
+        request.width = requestedWidth ?? width
+        request.textLength = textLength
+        if let parity { request.parity = try known(Parity(rawValue: parity), "parity", parity) }
+        return request
+    }
+
+    func known<Value>(_ value: Value?, _ name: String, _ text: String) throws -> Value {
+        guard let value else { throw ValidationError("'\(text)' is no \(name) of this program") }
+        return value
     }
 }

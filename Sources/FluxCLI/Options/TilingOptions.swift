@@ -60,4 +60,29 @@ struct TilingOptions: ParsableArguments {
 
     private var size: Int { tileSize ?? 128 }
     private var stride: Int { tileStride ?? min(64, size) }
+
+    /// What `settings` store: nil for what leaves pictures as they are.
+    static func text(_ tiling: Tiling) -> String? {
+        switch tiling {
+        case .automatic, .off, .strips: nil
+        case .feathered(let tiles): "feathered \(tiles.size) \(tiles.stride)"
+        case .overlapping(let tiles): "overlapping \(tiles.latentTile) \(tiles.overlap)"
+        }
+    }
+
+    /// Undoes `text(_:)`.
+    static func tiling(_ text: String?) -> Tiling? {
+        guard let text else { return .automatic }
+        let words = text.split(separator: " ").map(String.init)
+        guard words.count == 3, let size = Int(words[1]), let second = Double(words[2]) else {
+            return nil
+        }
+        switch words[0] {
+        case "feathered": return .feathered(FeatheredTiles(size: size, stride: Int(second)))
+        case "overlapping":
+            return .overlapping(
+                OverlappingTiles(pictureTile: 8 * size, latentTile: size, overlap: second))
+        default: return nil
+        }
+    }
 }

@@ -10,23 +10,31 @@ struct RowMap {
     let height: Int
     let width: Int
     private let strips: Strips
+    /// The most channels that a row has on its way from what is stored.
+    private let widest: Int
+    private let isStored: Bool
     /// - Shapes: (rows, channels) → [1, channels, rows, width].
     private let part: (Range<Int>, Range<Int>) throws -> Tensor
 
     private init(
-        channels: Int, height: Int, width: Int, _ strips: Strips,
+        channels: Int, height: Int, width: Int, widest: Int, isStored: Bool, _ strips: Strips,
         part: @escaping (Range<Int>, Range<Int>) throws -> Tensor
     ) {
         self.channels = channels
         self.height = height
         self.width = width
+        self.widest = widest
+        self.isStored = isStored
         self.strips = strips
         self.part = part
     }
 
     /// - Shapes: `map` [1, C, h, w].
     init(_ map: Tensor, _ strips: Strips) {
-        self.init(channels: map.size(1), height: map.size(2), width: map.size(3), strips) {
+        self.init(
+            channels: map.size(1), height: map.size(2), width: map.size(3), widest: map.size(1),
+            isStored: true, strips
+        ) {
             try map.slice($0, along: 2).slice($1, along: 1)
         }
     }
@@ -38,7 +46,8 @@ struct RowMap {
     ) -> RowMap {
         RowMap(
             channels: channels ?? self.channels, height: height ?? self.height,
-            width: width ?? self.width, strips, part: part)
+            width: width ?? self.width, widest: max(widest, channels ?? 0), isStored: false, strips,
+            part: part)
     }
 
     private func rows(_ range: Range<Int>) throws -> Tensor { try part(range, 0..<channels) }
@@ -47,9 +56,9 @@ struct RowMap {
     ///
     /// Pieces have multiples of 2048 pixels: the kernel of 1x1 convolutions works in such blocks and
     /// rounds others differently.
-    private func pieces(channels: Int) -> [Range<Int>] {
+    private var pieces: [Range<Int>] {
         let unit = max(1, 2048 >> width.trailingZeroBitCount)
-        let count = max(1, strips.stripBytes / (2 * channels * width) / unit) * unit
+        let count = max(1, strips.stripBytes / (2 * widest * width) / unit) * unit
         return stride(from: 0, to: height, by: count).map { $0..<min($0 + count, height) }
     }
 
@@ -59,7 +68,7 @@ struct RowMap {
     func stored(channels wanted: Range<Int>? = nil) throws -> Tensor {
         let wanted = wanted ?? 0..<channels
         var whole: Tensor?
-        for piece in pieces(channels: channels) {
+        for piece in pieces {
             let rows = try part(piece, wanted)
             let target =
                 try whole
@@ -77,7 +86,7 @@ struct RowMap {
     /// A strip is written when the one after it has been computed, which may look at its last rows.
     func stored(over map: Tensor) throws -> Tensor {
         var waiting: (piece: Range<Int>, rows: Tensor)?
-        for piece in pieces(channels: channels) {
+        for piece in pieces {
             let rows = try rows(piece)
             if let (before, done) = waiting { try map.slice(before, along: 2).assign(done) }
             waiting = (piece, rows)
@@ -158,7 +167,9 @@ extension RowMap {
     /// Mean and inverse deviation of each group over the whole map, some groups at a time.
     private func moments(_ norm: GroupNorm) throws -> (mean: Tensor, inverse: Tensor) {
         let perGroup = channels / norm.groups
-        let room = 4 * strips.stripBytes / (2 * height * width * perGroup)
+        // What is stored costs nothing to look at again; of the rest, as much as possible at once.
+        let bytes = isStored ? 4 * strips.stripBytes : strips.heldBytes
+        let room = bytes / (2 * height * width * perGroup)
         var found: [(mean: Tensor, inverseDeviation: Tensor)] = []
         for first in stride(from: 0, to: norm.groups, by: max(1, room)) {
             let groups = first..<min(first + max(1, room), norm.groups)
