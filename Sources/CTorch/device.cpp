@@ -121,17 +121,12 @@ ct_status ct_empty_cache(ct_device where) {
   });
 }
 
-void ct_keep_freed_memory(void) {
+void ct_keep_freed_memory(int64_t piece) {
 #ifdef __GLIBC__
   // One arena, since only the first can grow without a limit.
   mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, 1 << 28);
+  mallopt(M_MMAP_THRESHOLD, static_cast<int>(piece));
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
-#endif
-}
-
-void ct_give_back_freed_memory(void) {
-#ifdef __GLIBC__
   malloc_trim(0);
 #endif
 }

@@ -9,6 +9,7 @@ final class Pipeline {
     let textEncoder: ModelPart<TextEncoder>
     let autoencoder: ModelPart<Autoencoder>
     let loras: LoRABank
+    let prompts = PromptMemory()
     private let tokenizer: Tokenizer
     private let encoderFamily: TextEncoderConfiguration.Family
     let device: Device

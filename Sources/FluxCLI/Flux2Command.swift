@@ -13,7 +13,9 @@ struct Flux2Command: AsyncParsableCommand {
         commandName: "flux2",
         abstract: "Make pictures with FLUX.2 models.",
         version: Version.current,
-        subcommands: [Generate.self, Rerun.self, Models.self, LoRACommand.self, Inspect.self, Doctor.self])
+        subcommands: [
+            Generate.self, Rerun.self, Models.self, LoRACommand.self, Inspect.self, Doctor.self,
+        ])
 }
 
 enum Version {

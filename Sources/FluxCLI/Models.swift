@@ -59,7 +59,8 @@ struct Models: ParsableCommand {
 
     private static func text(_ row: Row) -> String {
         let disk = row.path ?? "not on this machine"
-        let lack = row.missing.isEmpty || row.path == nil
+        let lack =
+            row.missing.isEmpty || row.path == nil
             ? "" : " (lacks \(row.missing.joined(separator: ", ")))"
         return """
             \(row.name)

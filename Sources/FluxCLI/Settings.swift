@@ -76,7 +76,8 @@ struct Settings: Codable {
     /// How many pictures and tensors of each kind a request has.
     static func inputs(_ request: GenerationRequest) -> [String: Int] {
         [
-            "input_image": request.inputImage == nil ? 0 : 1, "edit_image": request.editImages.count,
+            "input_image": request.inputImage == nil ? 0 : 1,
+            "edit_image": request.editImages.count,
             "inpaint_mask": request.inpainting == nil ? 0 : 1,
             "initial_noise": request.initialNoise == nil ? 0 : 1,
             "extra_text_embedding": request.extras.textEmbedding == nil ? 0 : 1,

@@ -8,6 +8,11 @@ public struct AdapterTarget: Hashable, Sendable {
     /// Which rows of the module's change are the parameter's.
     public var rows: Rows
 
+    public init(key: String, rows: Rows) {
+        self.key = key
+        self.rows = rows
+    }
+
     public enum Rows: Hashable, Sendable {
         case all
         /// One of equal parts: a fused projection.

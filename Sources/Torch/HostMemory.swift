@@ -30,11 +30,22 @@ public enum HostMemory {
     /// By default every large tensor is fetched from the system and given back, and the system
     /// clears its pages each time: a fifth of the time that a decoder takes.
     public static func keepFreed() {
-        ct_keep_freed_memory()
+        keptPiece.withLock { $0 = 256 << 20 }
+        ct_keep_freed_memory(256 << 20)
     }
 
-    /// Gives back to the system what has been kept.
-    public static func giveBackFreed() { ct_give_back_freed_memory() }
+    /// Has everything of some size given back while `body` runs, at the cost of some speed: pieces
+    /// of many sizes would leave gaps between them as large as they are.
+    public static func withoutKeeping<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let kept = keptPiece.withLock(\.self)
+        guard kept > 0 else { return try body() }
+        ct_keep_freed_memory(4 << 20)
+        defer { ct_keep_freed_memory(kept) }
+        return try body()
+    }
+
+    /// The size up to which freed pieces are kept; 0 leaves it to the system.
+    private static let keptPiece = Mutex<Int64>(0)
 
     static func figures() throws -> (free: Int, total: Int) {
         let fields = kilobyteFields(of: "/proc/meminfo")

@@ -14,7 +14,7 @@ struct CommandLineTests {
             let folder = try TemporaryFolder()
             var cases = 0
             for name in try Reference.cases(of: "pipeline")
-            where name.contains("_t2i_") && name.hasSuffix("_f32") {
+            where name.hasSuffix("_f32") {
                 let golden = try Golden("pipeline", name)
                 let latents = folder.file(name + ".safetensors")
                 let outcome = try Program.run(
@@ -42,9 +42,19 @@ struct CommandLineTests {
             // DiffSynth's own spellings.
             for key in [
                 "seed", "height", "width", "num_inference_steps", "cfg_scale",
-                "embedded_guidance", "negative_prompt",
+                "embedded_guidance", "negative_prompt", "denoising_strength",
+                "inpaint_blur_size", "inpaint_blur_sigma",
             ] {
-                if let value = golden.parameters[key] { result += ["--\(key)", "\(value)"] }
+                let value = golden.parameters[key]
+                if let value, !(value is NSNull) { result += ["--\(key)", "\(value)"] }
+            }
+            for key in ["input_image", "inpaint_mask", "edit_image"] {
+                let paths =
+                    golden.parameters[key] as? [String] ?? [golden.string(key)].compactMap(\.self)
+                for path in paths { result += ["--\(key)", Reference.path(path)] }
+            }
+            if golden.parameters["edit_image_auto_resize"] as? Bool == false {
+                result.append("--no-edit-image-auto-resize")
             }
             return result
         }

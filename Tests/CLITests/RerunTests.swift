@@ -16,8 +16,16 @@ extension CommandLineTests {
         /// Settings of every kind, in every format that keeps pixels.
         @Test func makesTheSamePictureAgain() throws {
             let cases: [([String], [String])] = [
-                (["--height", "50", "--steps", "2", "--cfg-scale", "2", "--negative-prompt", "x"], []),
-                (["--parity", "diffusers", "--dtype", "float32", "--t5-sequence-length", "40"], []),
+                (
+                    [
+                        "--height", "50", "--steps", "2", "--cfg-scale", "2", "--negative-prompt",
+                        "x",
+                    ], []
+                ),
+                (
+                    ["--parity", "diffusers", "--dtype", "float32", "--t5-sequence-length", "40"],
+                    []
+                ),
                 (
                     ["--denoising-strength", "0.5", "--steps", "2"],
                     ["--input-image", input("init_64x64.png")]
@@ -31,7 +39,10 @@ extension CommandLineTests {
                 ),
                 (["--no-edit-image-auto-resize"], ["--edit-image", input("exact.png")]),
                 (["--height", "128", "--tiled", "--tile-size", "8"], []),
-                (["--lora-mode", "fused"], ["--lora", input("lora/diffsynth.safetensors") + ":0.5"]),
+                (
+                    ["--lora-mode", "fused"],
+                    ["--lora", input("lora/diffsynth.safetensors") + ":0.5"]
+                ),
             ]
             for (index, (settings, files)) in cases.enumerated() {
                 let picture = folder.file("\(index)." + ["png", "webp"][index % 2])

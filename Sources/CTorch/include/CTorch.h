@@ -181,10 +181,9 @@ int32_t ct_cuda_device_count(void);
 bool ct_has_mps(void);
 ct_status ct_synchronize(ct_device device);
 ct_status ct_empty_cache(ct_device device);
-// Makes the host's allocator keep what is freed, up to 256 MB a piece; nothing where it cannot.
-void ct_keep_freed_memory(void);
-// Gives back to the system what has been kept.
-void ct_give_back_freed_memory(void);
+// Makes the host's allocator keep what is freed in pieces of up to so many bytes, and give back the
+// rest; nothing where it cannot.
+void ct_keep_freed_memory(int64_t piece);
 ct_status ct_device_memory(ct_device device, uint64_t *free_bytes, uint64_t *total_bytes);
 ct_status ct_device_peak_memory(ct_device device, uint64_t *allocated_bytes);
 int32_t ct_threads(void);

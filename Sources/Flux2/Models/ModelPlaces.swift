@@ -11,7 +11,8 @@ public enum ModelPlaces {
     public static func candidates(_ name: String) -> [String] {
         let names = Variant(rawValue: name.lowercased()).map { [$0.hubID, name] } ?? [name]
         // A path is no name to look up anywhere.
-        guard name.split(separator: "/").count <= 2, !name.hasPrefix("/"), !name.hasPrefix(".") else {
+        guard name.split(separator: "/").count <= 2, !name.hasPrefix("/"), !name.hasPrefix(".")
+        else {
             return [name]
         }
         var found = [name]
@@ -26,7 +27,9 @@ public enum ModelPlaces {
     private static var home: String { environment["HOME"] ?? "." }
 
     private static var roots: [String] {
-        if let own = environment["FLUX2_MODELS"] { return own.split(separator: ":").map(String.init) }
+        if let own = environment["FLUX2_MODELS"] {
+            return own.split(separator: ":").map(String.init)
+        }
         return [
             environment["DIFFSYNTH_MODEL_BASE_PATH"] ?? "models", home + "/.cache/flux2/models",
         ]

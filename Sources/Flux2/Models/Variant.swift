@@ -99,7 +99,8 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
         guard
             let found = Self.allCases.first(where: { variant in
                 let id = variant.hubID.lowercased()
-                return last == variant.rawValue || last == id.split(separator: "/").last.map(String.init)
+                return last == variant.rawValue
+                    || last == id.split(separator: "/").last.map(String.init)
                     || inCache.contains("/models/\(id)/snapshots/")
             })
         else { return nil }

@@ -66,7 +66,9 @@ struct PictureDecoder {
         var hidden = RowMap(inner, strips)
         for (index, level) in levels.enumerated() {
             for (unit, residual) in level.units.enumerated() {
-                let output = try residual(hidden, strips)
+                // The innermost level keeps the memory order of attention, by which kernels round.
+                let output =
+                    index == 0 ? try residual(hidden.stored()) : try residual(hidden, strips)
                 try observe("decoder.up_blocks.\(index).resnets.\(unit)", output)
                 hidden = RowMap(output, strips)
             }

@@ -14,7 +14,7 @@ public struct Strips: Hashable, Sendable {
     public var stripBytes: Int
 
     public init(
-        heldBytes: Int = 600 << 20, wholeBytes: Int = 300 << 20, stripBytes: Int = 32 << 20
+        heldBytes: Int = 600 << 20, wholeBytes: Int = 100 << 20, stripBytes: Int = 32 << 20
     ) {
         self.heldBytes = heldBytes
         self.wholeBytes = wholeBytes
@@ -34,8 +34,9 @@ public struct Strips: Hashable, Sendable {
         of picture: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         precondition(picture.size(0) == 1, "strips take one picture at a time")
-        HostMemory.giveBackFreed()
-        return try autoencoder.moments(of: picture, by: self, observe: observe)
+        return try HostMemory.withoutKeeping {
+            try autoencoder.moments(of: picture, by: self, observe: observe)
+        }
     }
 
     /// - Shapes: `latents` [1, C, h, w] → [1, 3, 8h, 8w].
@@ -43,8 +44,9 @@ public struct Strips: Hashable, Sendable {
         unpatched latents: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         precondition(latents.size(0) == 1, "strips take one picture at a time")
-        HostMemory.giveBackFreed()
-        return try autoencoder.decode(unpatched: latents, by: self, observe: observe)
+        return try HostMemory.withoutKeeping {
+            try autoencoder.decode(unpatched: latents, by: self, observe: observe)
+        }
     }
 }
 
