@@ -17,8 +17,10 @@ import zipfile
 
 VERSION = "2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-# Parts of the wheel that serve Python alone.
-PYTHON_ONLY = ("libtorch_python", "libshm")
+# Parts of the wheel that serve Python or PyTorch's own tests alone.
+PYTHON_ONLY = (
+    "libtorch_python", "libshm", "libaoti_custom_ops", "libbackend_with_compiler",
+    "libjitbackend_test", "libtorchbind_test")
 
 
 def main():
@@ -55,6 +57,8 @@ def fetch(wanted, folder):
         for name in sorted(os.listdir(wheels)):
             unpack(os.path.join(wheels, name), draft)
         shutil.rmtree(wheels)
+        if kind == "cuda" and not os.path.exists(os.path.join(draft, "torch/lib/libtorch_cuda.so")):
+            sys.exit(f"the wheel {os.path.basename(wheel)} has no CUDA")
         with open(os.path.join(draft, "complete"), "w") as mark:
             mark.write(f"{VERSION} {kind}\n")
         os.chmod(draft, 0o755)
@@ -73,7 +77,8 @@ def download_torch(wanted, into):
     if wanted == "cuda":
         places = []
     # Python's package index has the CUDA build for Linux and the plain one for macOS.
-    places.append(("cuda" if linux and platform.machine() == "x86_64" else "cpu", [f"torch=={VERSION}"]))
+    # Three signs of equality, since two would also take the build without CUDA.
+    places.append(("cuda" if linux and platform.machine() == "x86_64" else "cpu", [f"torch==={VERSION}"]))
     failures = []
     for kind, arguments in places:
         print(f"fetching {' '.join(arguments)}", flush=True)
