@@ -64,9 +64,12 @@ struct PictureOptions: ParsableArguments {
 
     private func tell(_ request: GenerationRequest, _ files: ModelFiles, _ report: Reporter) {
         if let notice = files.notice { report.notice(notice) }
-        if let preset = files.preset, steps == nil || cfgScale == nil {
-            report.notice(
-                "preset '\(preset.name)': \(request.steps) steps, cfg-scale \(request.cfgScale)")
+        let taken = [
+            steps == nil ? "\(request.steps) steps" : nil,
+            cfgScale == nil ? "cfg-scale \(request.cfgScale)" : nil,
+        ].compactMap(\.self)
+        if let preset = files.preset, !taken.isEmpty {
+            report.notice("preset '\(preset.name)': \(taken.joined(separator: ", "))")
         }
         let size = request.roundedSize
         if size != (height, width) {
