@@ -1,0 +1,90 @@
+internal import CHub
+public import Files
+internal import Foundation
+
+/// The sum that a file's bytes must have.
+public struct Checksum: Hashable, Sendable {
+    public enum Kind: String, Hashable, Sendable {
+        case sha256
+        /// The name that Git gives to a file: SHA-1 over its length and its bytes.
+        case gitBlob
+        case md5
+    }
+
+    public var kind: Kind
+    /// Lower-case hexadecimal digits.
+    public var value: String
+
+    /// Reads hexadecimal digits; nil where they are none, or not as many as the kind has.
+    public init?(_ kind: Kind, _ digits: String) {
+        let count =
+            switch kind {
+            case .sha256: 64
+            case .gitBlob: 40
+            case .md5: 32
+            }
+        guard digits.utf8.count == count, digits.allSatisfy({ $0.isASCII && $0.isHexDigit })
+        else { return nil }
+        self.kind = kind
+        value = digits.lowercased()
+    }
+
+    private init(_ kind: Kind, bytes: [UInt8]) {
+        self.kind = kind
+        value = bytes.map { byte in
+            String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+        }.joined()
+    }
+
+    /// Sums up a file.
+    ///
+    /// - Parameter goesOn: asked for every few megabytes; false ends with `CancellationError`.
+    /// - Throws: `FileError` when it cannot be read.
+    public static func of(
+        _ path: String, _ kind: Kind, while goesOn: () -> Bool = { true }
+    ) throws -> Checksum {
+        let file = try MappedFile(path: path)
+        let digest = Digest(kind, size: file.size)
+        let piece = 8 << 20
+        for start in stride(from: 0, to: file.size, by: piece) {
+            guard goesOn() else { throw CancellationError() }
+            digest.add(UnsafeRawBufferPointer(rebasing: file.bytes[start...].prefix(piece)))
+        }
+        return Checksum(kind, bytes: digest.end())
+    }
+
+    /// Sums up bytes in memory.
+    public static func of(_ bytes: some Sequence<UInt8>, _ kind: Kind) -> Checksum {
+        let all = Array(bytes)
+        let digest = Digest(kind, size: all.count)
+        all.withUnsafeBytes { digest.add($0) }
+        return Checksum(kind, bytes: digest.end())
+    }
+}
+
+private struct Digest {
+    private let raw: OpaquePointer
+
+    init(_ kind: Checksum.Kind, size: Int) {
+        let name = kind == .gitBlob ? "sha1" : kind.rawValue
+        guard let raw = ch_digest_begin(name) else {
+            preconditionFailure("libcrypto has no \(name)")
+        }
+        self.raw = raw
+        if kind == .gitBlob {
+            Array("blob \(size)\0".utf8).withUnsafeBytes { add($0) }
+        }
+    }
+
+    func add(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress else { return }
+        precondition(ch_digest_add(raw, base, bytes.count) == 1, "libcrypto cannot add bytes")
+    }
+
+    func end() -> [UInt8] {
+        var sum = [UInt8](repeating: 0, count: Int(CH_DIGEST_SIZE))
+        let count = ch_digest_end(raw, &sum)
+        precondition(count > 0, "libcrypto cannot end a sum")
+        return Array(sum.prefix(count))
+    }
+}

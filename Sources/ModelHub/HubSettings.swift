@@ -1,0 +1,115 @@
+internal import Foundation
+
+/// Where hubs are, who asks them, and where files go; taken from the variables that
+/// huggingface_hub, ModelScope and DiffSynth-Studio read.
+public struct HubSettings: Sendable {
+    /// The hub that is asked where nobody says another.
+    public var hub: Hub
+    /// Addresses without a slash at the end.
+    public var endpoints: [Hub: String]
+    /// Secrets; they go to the endpoints alone, and into no message.
+    var tokens: [Hub: String]
+    /// What forbids to use the network, if something does.
+    public var offlineBecause: String?
+    /// The folder of `models--owner--name`, shared with huggingface_hub.
+    public var cache: String
+    /// The folder of `owner/name`, as DiffSynth-Studio has it.
+    public var models: String
+    /// Whether `models` was named, so that files of either hub go there.
+    public var modelsAreNamed: Bool
+    /// A file of certificate authorities; nil takes the system's.
+    public var authorities: String?
+    /// Connections at a time.
+    public var connections = 8
+    /// Tries without a byte of progress.
+    public var attempts = 6
+    /// Seconds before the second try; doubles from then on.
+    public var pause = 1.0
+    /// Seconds without a byte before a connection counts as dropped.
+    public var patience = 30
+
+    /// - Throws: `HubError` naming a variable that cannot be used.
+    public init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+        let home = environment["HOME"] ?? "."
+        func value(_ names: String...) -> String? {
+            names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
+        }
+        hub = try Self.hub(value("DIFFSYNTH_DOWNLOAD_SOURCE"))
+        endpoints = [
+            .huggingFace: try Self.endpoint(value("HF_ENDPOINT"), else: "https://huggingface.co"),
+            .modelScope: try Self.endpoint(
+                value("MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN"),
+                else: "https://www.modelscope.cn"),
+        ]
+        let cacheHome = value("XDG_CACHE_HOME") ?? home + "/.cache"
+        let huggingFace = value("HF_HOME") ?? cacheHome + "/huggingface"
+        cache = value("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") ?? huggingFace + "/hub"
+        let named = value("DIFFSYNTH_MODEL_BASE_PATH")
+        modelsAreNamed = named != nil
+        models = named ?? "models"
+        authorities = value("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+        tokens = [:]
+        tokens[.huggingFace] =
+            value("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+            ?? Self.line(of: value("HF_TOKEN_PATH") ?? huggingFace + "/token")
+        tokens[.modelScope] = value("MODELSCOPE_API_TOKEN")
+        if Self.isTrue(value("HF_HUB_OFFLINE")) { offlineBecause = "HF_HUB_OFFLINE" }
+        if Self.isTrue(value("DIFFSYNTH_SKIP_DOWNLOAD")) {
+            offlineBecause = "DIFFSYNTH_SKIP_DOWNLOAD"
+        }
+    }
+
+    private static func hub(_ name: String?) throws -> Hub {
+        guard let name else { return .modelScope }
+        guard let hub = Hub(rawValue: name.lowercased()) else {
+            throw HubError(
+                "DIFFSYNTH_DOWNLOAD_SOURCE",
+                .badSetting("expected modelscope or huggingface, found '\(name)'"))
+        }
+        return hub
+    }
+
+    /// An address from a setting that may lack the scheme.
+    private static func endpoint(_ text: String?, else standard: String) throws -> String {
+        guard var text else { return standard }
+        if !text.contains("://") { text = "https://" + text }
+        while text.hasSuffix("/") { text.removeLast() }
+        guard text.hasPrefix("https://") || text.hasPrefix("http://"), Address.origin(text) != nil
+        else {
+            throw HubError(text, .badSetting("expected an address such as \(standard)"))
+        }
+        return text
+    }
+
+    private static func line(of path: String) -> String? {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
+        let line = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        return line.isEmpty ? nil : line
+    }
+
+    /// As huggingface_hub and DiffSynth-Studio together read a switch.
+    private static func isTrue(_ text: String?) -> Bool {
+        ["1", "true", "yes", "on"].contains(text?.lowercased() ?? "")
+    }
+}
+
+/// A place that keeps models.
+public enum Hub: String, Hashable, Sendable, CaseIterable {
+    case huggingFace = "huggingface"
+    case modelScope = "modelscope"
+
+    public var title: String {
+        switch self {
+        case .huggingFace: "Hugging Face"
+        case .modelScope: "ModelScope"
+        }
+    }
+
+    /// The branch that is meant where none is named.
+    public var mainRevision: String {
+        switch self {
+        case .huggingFace: "main"
+        case .modelScope: "master"
+        }
+    }
+}
