@@ -61,6 +61,11 @@ let package = Package(
                 .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("webp"),
             ]),
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Files"], swiftSettings: strict),
+        .target(
+            name: "CHub", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("crypto")]),
+        .target(
+            name: "ModelHub", dependencies: ["CHub", "Files", "JSONReading"],
+            swiftSettings: strict),
 
         // FLUX.2
         .target(
@@ -73,15 +78,15 @@ let package = Package(
         .target(
             name: "Flux2",
             dependencies: [
-                "FluxModels", "LoRA", "Residency", "Torch", "Safetensors", "Tokenization",
-                "Imaging",
-                "Files",
+                "Files", "FluxModels", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
+                "Tokenization", "Torch",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "Flux2", "Files", "FluxModels", "Imaging", "LoRA", "Safetensors", "Torch",
+                "Files", "Flux2", "FluxModels", "Imaging", "LoRA", "ModelHub", "Safetensors",
+                "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -89,7 +94,7 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport", dependencies: ["FluxModels", "Residency", "Safetensors", "Torch"],
-            path: "Tests/TestSupport", swiftSettings: tests),
+            path: "Tests/TestSupport", exclude: ["hub_server.py"], swiftSettings: tests),
         .testTarget(
             name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
         .testTarget(
@@ -102,6 +107,9 @@ let package = Package(
             name: "ImagingTests", dependencies: ["Files", "Imaging", "Safetensors", "TestSupport"],
             exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: tests),
         .testTarget(
+            name: "ModelHubTests", dependencies: ["Files", "ModelHub", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
             name: "TorchTests", dependencies: ["TestSupport", "Torch"], swiftSettings: tests),
         .testTarget(
             name: "GoldenTests",
@@ -113,13 +121,15 @@ let package = Package(
         .testTarget(
             name: "Flux2Tests",
             dependencies: [
-                "Flux2", "FluxModels", "LoRA", "Residency", "Safetensors", "TestSupport", "Torch",
+                "Flux2", "FluxModels", "LoRA", "ModelHub", "Residency", "Safetensors",
+                "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "FluxCLI", "Imaging", "LoRA", "Residency", "Safetensors", "TestSupport", "Torch",
+                "FluxCLI", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
+                "TestSupport", "Torch",
             ],
             swiftSettings: tests),
     ],

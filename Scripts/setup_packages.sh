@@ -9,6 +9,8 @@ need() { # header, package
 need png.h libpng-dev
 need turbojpeg.h libturbojpeg0-dev
 need webp/encode.h libwebp-dev
+need curl/curl.h libcurl4-openssl-dev
+need openssl/evp.h libssl-dev
 python3 -m pip --version > /dev/null 2>&1 || missing+=(python3-pip)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -21,7 +21,7 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
     }
 
     /// An error with the system's present error number.
-    static func failed(_ action: String, _ path: String) -> FileError {
+    package static func failed(_ action: String, _ path: String) -> FileError {
         FileError(path: path, reason: .failed(action: action, code: errno))
     }
 

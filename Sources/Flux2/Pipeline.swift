@@ -98,22 +98,22 @@ private struct Architecture {
     func check(_ files: ModelFiles) throws {
         guard encoder.featureWidth == transformer.textWidth else {
             throw ModelError(
-                path: files.textEncoder,
+                path: files.textEncoder[0],
                 reason: .mismatch(
                     "gives text features of width \(encoder.featureWidth), the transformer in "
-                        + "\(files.transformer) takes \(transformer.textWidth)"))
+                        + "\(files.transformer[0]) takes \(transformer.textWidth)"))
         }
         guard autoencoder.patchedChannels == transformer.latentChannels else {
             throw ModelError(
-                path: files.autoencoder,
+                path: files.autoencoder[0],
                 reason: .mismatch(
                     "gives latents of \(autoencoder.patchedChannels) channels, the transformer in "
-                        + "\(files.transformer) takes \(transformer.latentChannels)"))
+                        + "\(files.transformer[0]) takes \(transformer.latentChannels)"))
         }
         let needed = encoder.family.taps.max() ?? 0
         guard encoder.layerCount >= needed else {
             throw ModelError(
-                path: files.textEncoder,
+                path: files.textEncoder[0],
                 reason: .mismatch("has \(encoder.layerCount) layers, \(needed) are needed"))
         }
     }

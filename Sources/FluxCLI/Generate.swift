@@ -40,13 +40,13 @@ struct Generate: AsyncParsableCommand {
         // Outputs are looked at before models are, and before pictures are read.
         try Batch(.init(prompt: "", seed: 0), prompts: prompts, count: count, output: output)
             .check()
-        let files = try model.files()
+        let files = try await model.files(report)
         let request = try request(prompts[0], for: files, report)
         let batch = Batch(request, prompts: prompts, count: count, output: output)
         let (device, dtype) = compute.resolved(report)
         let engine = Engine(files, device: device, dtype: dtype, threads: compute.threads)
         let maker = PictureMaker(
-            engine: engine, model: model.model ?? files.transformer, device: device,
+            engine: engine, model: model.model ?? files.transformer[0], device: device,
             dtype: dtype, report: report)
         try await maker.make(batch)
     }

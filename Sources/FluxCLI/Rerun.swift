@@ -50,7 +50,8 @@ struct Rerun: AsyncParsableCommand {
         let device = try settings.known(Device(name: settings.device), "device", settings.device)
         var model = model
         model.model = model.model ?? settings.model
-        let engine = Engine(try model.files(), device: device, dtype: dtype, threads: threads)
+        let files = try await model.files(report)
+        let engine = Engine(files, device: device, dtype: dtype, threads: threads)
         let progress = TerminalProgress(report)
         let result = try await cancellingOnInterrupt {
             try await engine.generate(request) { progress.show($0) }

@@ -1,5 +1,5 @@
 internal import CHub
-public import Files
+internal import Files
 internal import Foundation
 
 /// The sum that a file's bytes must have.
@@ -9,6 +9,15 @@ public struct Checksum: Hashable, Sendable {
         /// The name that Git gives to a file: SHA-1 over its length and its bytes.
         case gitBlob
         case md5
+
+        /// What people call it.
+        var title: String {
+            switch self {
+            case .sha256: "SHA-256"
+            case .gitBlob: "Git's SHA-1"
+            case .md5: "MD5"
+            }
+        }
     }
 
     public var kind: Kind
@@ -38,17 +47,20 @@ public struct Checksum: Hashable, Sendable {
 
     /// Sums up a file.
     ///
-    /// - Parameter goesOn: asked for every few megabytes; false ends with `CancellationError`.
+    /// - Parameters:
+    ///   - size: the bytes at its start that count; all without it.
+    ///   - goesOn: asked for every few megabytes; false ends with `CancellationError`.
     /// - Throws: `FileError` when it cannot be read.
     public static func of(
-        _ path: String, _ kind: Kind, while goesOn: () -> Bool = { true }
+        _ path: String, _ kind: Kind, size: Int? = nil, while goesOn: () -> Bool = { true }
     ) throws -> Checksum {
         let file = try MappedFile(path: path)
-        let digest = Digest(kind, size: file.size)
+        let bytes = file.bytes.prefix(size ?? file.size)
+        let digest = Digest(kind, size: bytes.count)
         let piece = 8 << 20
-        for start in stride(from: 0, to: file.size, by: piece) {
+        for start in stride(from: 0, to: bytes.count, by: piece) {
             guard goesOn() else { throw CancellationError() }
-            digest.add(UnsafeRawBufferPointer(rebasing: file.bytes[start...].prefix(piece)))
+            digest.add(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(piece)))
         }
         return Checksum(kind, bytes: digest.end())
     }

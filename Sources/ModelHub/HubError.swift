@@ -5,6 +5,8 @@ public struct HubError: Error, Hashable, CustomStringConvertible {
         case badName(expected: String)
         /// The files are not here, and the network is not to be used.
         case offline(because: String, searched: [String])
+        /// The files are not here.
+        case notHere(searched: [String])
         /// The owner wants one to agree to a licence first.
         case needsAgreement(page: String, token: String, hasToken: Bool)
         /// The hub does not know the repository, or does not show it to this user.
@@ -46,9 +48,12 @@ public struct HubError: Error, Hashable, CustomStringConvertible {
         case .offline(let because, let searched):
             "not on this machine, and \(because) forbids fetching it"
                 + (searched.isEmpty ? "" : "; looked for " + searched.joined(separator: ", "))
+        case .notHere(let searched):
+            "not on this machine; looked for " + searched.joined(separator: ", ")
         case .needsAgreement(let page, let token, let hasToken):
             "its owner wants agreement first; open \(page), agree there, and set \(token) to a "
-                + (hasToken ? "token of that account (the present one is not let in)"
+                + (hasToken
+                    ? "token of that account (the present one is not let in)"
                     : "token of that account")
         case .noRepository(let hub, let revision, let advice):
             "\(hub) has no such repository with a revision '\(revision)', or does not show it "

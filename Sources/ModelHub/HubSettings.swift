@@ -17,10 +17,18 @@ public struct HubSettings: Sendable {
     public var models: String
     /// Whether `models` was named, so that files of either hub go there.
     public var modelsAreNamed: Bool
+    /// Folders of `owner/name` that the user keeps, which then are the only such ones.
+    public var ownFolders: [String]
+    /// The cache of the package modelscope.
+    public var modelScopeCache: String
+    /// The folder of `owner/name` of data sets.
+    public var datasets = "data"
     /// A file of certificate authorities; nil takes the system's.
     public var authorities: String?
     /// Connections at a time.
     public var connections = 8
+    /// Bytes that one request asks for.
+    var partSize = 64 << 20
     /// Tries without a byte of progress.
     public var attempts = 6
     /// Seconds before the second try; doubles from then on.
@@ -28,8 +36,17 @@ public struct HubSettings: Sendable {
     /// Seconds without a byte before a connection counts as dropped.
     public var patience = 30
 
+    /// Reads the variables of this process.
+    ///
     /// - Throws: `HubError` naming a variable that cannot be used.
-    public init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+    public init() throws {
+        try self.init(environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// Reads variables.
+    ///
+    /// - Throws: `HubError` naming one that cannot be used.
+    public init(environment: [String: String]) throws {
         let home = environment["HOME"] ?? "."
         func value(_ names: String...) -> String? {
             names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
@@ -47,6 +64,9 @@ public struct HubSettings: Sendable {
         let named = value("DIFFSYNTH_MODEL_BASE_PATH")
         modelsAreNamed = named != nil
         models = named ?? "models"
+        ownFolders =
+            value("FLUX2_MODELS").map { $0.split(separator: ":").map(String.init) } ?? []
+        modelScopeCache = value("MODELSCOPE_CACHE") ?? home + "/.cache/modelscope"
         authorities = value("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
         tokens = [:]
         tokens[.huggingFace] =

@@ -32,8 +32,9 @@ public struct Repository: Hashable, Sendable {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                     UInt8(ascii: "0")...UInt8(ascii: "9"):
                     true
-                default: byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
-                    || byte == UInt8(ascii: ".")
+                default:
+                    byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                        || byte == UInt8(ascii: ".")
                 }
             }
     }
@@ -84,6 +85,7 @@ public struct RemoteFile: Hashable, Sendable {
 
 /// What a repository holds at one commit.
 public struct Snapshot: Hashable, Sendable {
+    public var hub: Hub
     public var repository: Repository
     /// The branch, tag or commit that was asked for.
     public var revision: String
@@ -94,11 +96,15 @@ public struct Snapshot: Hashable, Sendable {
     /// The files that one of the patterns names.
     ///
     /// - Parameter patterns: as Python's `fnmatch` reads them; none means all files.
-    public func files(matching patterns: [String], excluding excluded: [String] = []) -> [RemoteFile]
+    public func files(matching patterns: [String], excluding excluded: [String] = [])
+        -> [RemoteFile]
     {
-        files.filter { file in
-            (patterns.isEmpty || patterns.contains { FilePattern($0).matches(file.path) })
-                && !excluded.contains { FilePattern($0).matches(file.path) }
+        let (wanted, unwanted) = (
+            patterns.map { FilePattern($0) }, excluded.map { FilePattern($0) }
+        )
+        return files.filter { file in
+            (wanted.isEmpty || wanted.contains { $0.matches(file.path) })
+                && !unwanted.contains { $0.matches(file.path) }
         }
     }
 }

@@ -1,5 +1,4 @@
 internal import Foundation
-internal import JSONReading
 
 /// The tensors of one file or of many, by name.
 public struct Checkpoint: Sendable {
@@ -13,15 +12,16 @@ public struct Checkpoint: Sendable {
     ///
     /// A folder is read by its index where it has one; else all its `.safetensors` files are.
     ///
+    /// - Parameter spare: tells which files of an index need not be there; all have to without it.
     /// - Throws: `FileError`; `SafetensorsError` for damaged files, a name that two files have, and
     ///   an index that names what is not there.
-    public init(path: String) throws {
+    public init(path: String, spare: (ShardIndex) -> Set<String> = { _ in [] }) throws {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         if exists, isFolder.boolValue {
-            try self.init(folder: path)
+            try self.init(folder: path, spare)
         } else if path.hasSuffix(".json") {
-            try self.init(index: path, location: path)
+            try self.init(index: ShardIndex(path: path), location: path, spare)
         } else {
             try self.init(files: [path], location: path)
         }
@@ -48,37 +48,34 @@ public struct Checkpoint: Sendable {
         self.places = places
     }
 
-    private init(folder: String) throws {
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-        } catch {
-            throw SafetensorsError(file: folder, reason: .noFiles)
+    private init(folder: String, _ spare: (ShardIndex) -> Set<String>) throws {
+        if let index = ShardIndex.path(in: folder) {
+            try self.init(index: ShardIndex(path: index), location: folder, spare)
+            return
         }
-        let indices = names.filter { $0.hasSuffix(".safetensors.index.json") }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        else { throw SafetensorsError(file: folder, reason: .noFiles) }
         let files = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
-        if indices.count == 1 {
-            try self.init(index: folder + "/" + indices[0], location: folder)
-        } else {
-            try self.init(files: files.map { folder + "/" + $0 }, location: folder)
-        }
+        try self.init(files: files.map { folder + "/" + $0 }, location: folder)
     }
 
-    private init(index path: String, location: String) throws {
-        let map = try Index(path: path)
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().relativePath
-        let shards = Set(map.files.values).sorted()
-        for shard in shards {
-            guard FileManager.default.fileExists(atPath: folder + "/" + shard) else {
-                throw SafetensorsError(
-                    file: path, reason: .badIndex("names '\(shard)', which is not there"))
-            }
+    private init(
+        index: ShardIndex, location: String, _ spare: (ShardIndex) -> Set<String>
+    ) throws {
+        let folder = URL(fileURLWithPath: index.path).deletingLastPathComponent().relativePath
+        let missing = index.fileNames.filter { !index.has($0) }
+        let needed = missing.isEmpty ? [] : Set(missing).subtracting(spare(index))
+        if let shard = needed.min() {
+            throw SafetensorsError(
+                file: index.path, reason: .badIndex("names '\(shard)', which is not there"))
         }
+        let shards = index.fileNames.filter { !missing.contains($0) }
         try self.init(files: shards.map { folder + "/" + $0 }, location: location)
-        for (name, shard) in map.files.sorted(by: { $0.key < $1.key }) {
+        for (name, shard) in index.files.sorted(by: { $0.key < $1.key })
+        where !missing.contains(shard) {
             guard let place = places[name], shards[place] == shard else {
                 throw SafetensorsError(
-                    file: path, key: name,
+                    file: index.path, key: name,
                     reason: .badIndex("is not in '\(shard)', where the index has it"))
             }
         }
@@ -103,37 +100,5 @@ public struct Checkpoint: Sendable {
     /// Bytes of all tensors.
     public var totalBytes: Int {
         files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
-    }
-}
-
-/// Which file of a sharded checkpoint holds which tensor.
-private struct Index {
-    var files: [String: String] = [:]
-
-    init(path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw SafetensorsError(file: path, reason: .badIndex("cannot be read"))
-        }
-        do {
-            var reader = JSONReader(Array(data))
-            guard let map = try reader.document()["weight_map"].object else {
-                throw SafetensorsError(file: path, reason: .badIndex("has no 'weight_map'"))
-            }
-            for (name, value) in map { files[name] = try Self.shard(value, of: name, path) }
-        } catch let error as JSONError {
-            throw SafetensorsError(file: path, reason: .badIndex(error.description))
-        }
-    }
-
-    /// The name of a shard, which must lie beside the index.
-    private static func shard(
-        _ value: JSONValue, of name: String, _ path: String
-    ) throws -> String {
-        guard let shard = value.string, !shard.isEmpty, !shard.contains("/") else {
-            throw SafetensorsError(
-                file: path, key: name,
-                reason: .badIndex("expected a file beside the index, found \(value.summary)"))
-        }
-        return shard
     }
 }

@@ -15,19 +15,32 @@ enum Program {
     static let path = URL(fileURLWithPath: CommandLine.arguments[0])
         .deletingLastPathComponent().appendingPathComponent("flux2").path
 
-    static func run(_ arguments: [String]) throws -> Outcome {
-        try start(arguments).finish()
+    /// - Parameter environment: variables besides those of the tests.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], in folder: String? = nil
+    ) throws -> Outcome {
+        try start(arguments, environment: environment, in: folder).finish()
     }
 
-    static func start(_ arguments: [String]) throws -> Running { try Running(arguments) }
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], in folder: String? = nil
+    ) throws -> Running {
+        try Running(arguments, environment, folder)
+    }
 
     final class Running {
         private let process = Process()
         private let begun = Date()
         private let folder: TemporaryFolder
 
-        init(_ arguments: [String]) throws {
+        init(
+            _ arguments: [String], _ environment: [String: String], _ place: String?
+        ) throws {
             folder = try TemporaryFolder()
+            // No test asks a hub that is not its own.
+            process.environment = ProcessInfo.processInfo.environment
+                .merging(["HF_HUB_OFFLINE": "1"]) { $1 }.merging(environment) { $1 }
+            if let place { process.currentDirectoryURL = URL(fileURLWithPath: place) }
             process.executableURL = URL(fileURLWithPath: Program.path)
             process.arguments = arguments
             // Files instead of pipes, which would block a process that writes much.
@@ -44,6 +57,8 @@ enum Program {
         var errors: String {
             (try? String(contentsOfFile: folder.file("err"), encoding: .utf8)) ?? ""
         }
+
+        var isRunning: Bool { process.isRunning }
 
         func interrupt() { process.interrupt() }
 

@@ -60,7 +60,7 @@ struct SingleFileTests {
 
     @Test func areRecognised() throws {
         let transformer = try ComponentFile(
-            folder.file("flux-2-tiny.safetensors"), expected: .transformer)
+            [folder.file("flux-2-tiny.safetensors")], expected: .transformer)
         #expect(transformer.layout.name == "BFL")
         guard case .transformer(let found) = transformer.content else { return }
         let expected = try TinyModel("tiny-klein").configuration(
@@ -75,7 +75,7 @@ struct SingleFileTests {
             atPath: original + "/vae/config.json", toPath: folder.file("vae.json"))
         let picture = try generate(ModelFiles(model: original))
         var files = try ModelFiles(model: original)
-        files.transformer = folder.file("flux-2-tiny.safetensors")
+        files.transformer = [folder.file("flux-2-tiny.safetensors")]
         #expect(try generate(files).latents == picture.latents)
         let vae = folder.file("autoencoder")
         try FileManager.default.createDirectory(
@@ -84,14 +84,14 @@ struct SingleFileTests {
             atPath: folder.file("ae.safetensors"), toPath: vae + "/ae.safetensors")
         try FileManager.default.moveItem(
             atPath: folder.file("vae.json"), toPath: vae + "/config.json")
-        files.autoencoder = vae + "/ae.safetensors"
+        files.autoencoder = [vae + "/ae.safetensors"]
         #expect(try generate(files).image == picture.image)
     }
 
     @Test func areFoundInAFolderByWhatTheyHold() throws {
         let files = try ModelFiles(model: folder.path)
-        #expect(files.transformer == folder.file("flux-2-tiny.safetensors"))
-        #expect(files.autoencoder == folder.file("ae.safetensors"))
+        #expect(files.transformer == [folder.file("flux-2-tiny.safetensors")])
+        #expect(files.autoencoder == [folder.file("ae.safetensors")])
     }
 
     private func generate(_ files: ModelFiles) throws -> (latents: TensorRecord, image: [UInt8]) {

@@ -1,6 +1,7 @@
 @testable import Flux2
 import FluxModels
 import Foundation
+import ModelHub
 import TestSupport
 import Testing
 
@@ -42,12 +43,11 @@ struct VariantTests {
                 atPath: cache + "/" + path, withIntermediateDirectories: true)
         }
         try "abc\n".write(toFile: cache + "/refs/main", atomically: true, encoding: .utf8)
-        setenv("HF_HUB_CACHE", folder.file("hub"), 1)
-        defer { unsetenv("HF_HUB_CACHE") }
-        let places = ModelPlaces.candidates("klein-4b")
+        let settings = try HubSettings(environment: ["HF_HUB_CACHE": folder.file("hub")])
+        let places = ModelPlaces.candidates("klein-4b", settings)
         #expect(places.contains(cache + "/snapshots/abc"))
         #expect(places.contains("models/black-forest-labs/FLUX.2-klein-4B"))
         #expect(places.first == "klein-4b")
-        #expect(ModelPlaces.candidates("/a/b") == ["/a/b"])
+        #expect(ModelPlaces.candidates("/a/b", settings) == ["/a/b"])
     }
 }

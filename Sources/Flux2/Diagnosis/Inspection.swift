@@ -30,7 +30,7 @@ public struct Inspection: Hashable, Sendable, Codable {
     }
 
     private init(checkpoint path: String) throws {
-        let checkpoint = try Checkpoint(path: path)
+        let checkpoint = try Checkpoint(weights: [path])
         let infos = checkpoint.names.compactMap { checkpoint[$0]?.info }
         self.path = path
         files = checkpoint.files.count

@@ -12,11 +12,12 @@ struct ComponentFile {
 
     /// Opens a checkpoint and tells what it holds.
     ///
+    /// - Parameter paths: a file, an index, a folder, or several files that make up one checkpoint.
     /// - Throws: `ModelError` when it holds something else than `expected`.
-    init(_ path: String, expected: Component) throws {
-        checkpoint = try Checkpoint(path: path)
-        var shapes: TensorShapes = [:]
-        for name in checkpoint.names { shapes[name] = checkpoint[name]?.info.shape }
+    init(_ paths: [String], expected: Component) throws {
+        let path = paths.first ?? ""
+        checkpoint = try Checkpoint(weights: paths)
+        let shapes = checkpoint.shapes
         guard let found = Detection(shapes) else {
             throw ModelError(
                 path: path,
@@ -54,5 +55,21 @@ struct ComponentFile {
 
     func loader() -> WeightLoader {
         WeightLoader(checkpoint, recipe: layout.recipe, isSpare: layout.isSpare)
+    }
+}
+
+extension Checkpoint {
+    /// Opens the files of one component; shards that hold nothing needed may be missing.
+    init(weights paths: [String]) throws {
+        if paths.count == 1 {
+            try self.init(path: paths[0], spare: \.spareFiles)
+        } else {
+            try self.init(files: paths)
+        }
+    }
+
+    /// The shapes of all tensors by name.
+    var shapes: TensorShapes {
+        names.reduce(into: [:]) { $0[$1] = self[$1]?.info.shape }
     }
 }

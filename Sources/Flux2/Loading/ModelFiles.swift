@@ -1,12 +1,15 @@
 internal import FluxModels
 internal import Foundation
+public import ModelHub
 
 /// The files that a model is loaded from, each of which may come from another place.
 public struct ModelFiles: Hashable, Sendable {
-    /// A file, an index or a folder of shards each.
-    public var transformer: String
-    public var textEncoder: String
-    public var autoencoder: String
+    /// A file, an index, a folder of shards, or several files that make up one checkpoint.
+    public typealias Weights = [String]
+
+    public var transformer: Weights
+    public var textEncoder: Weights
+    public var autoencoder: Weights
     /// A folder with `tokenizer.json`.
     public var tokenizer: String
     /// Whether `model_index.json` says that the model was distilled to few steps.
@@ -18,16 +21,16 @@ public struct ModelFiles: Hashable, Sendable {
     /// Text tokens that the model was made for.
     public var textLength = 512
 
-    /// Overrides for single components; nil takes the model's own.
+    /// Files from other places for single components; nil takes the model's own.
     public struct Overrides: Hashable, Sendable {
-        public var transformer: String?
-        public var textEncoder: String?
-        public var autoencoder: String?
+        public var transformer: Weights?
+        public var textEncoder: Weights?
+        public var autoencoder: Weights?
         public var tokenizer: String?
 
         public init(
-            transformer: String? = nil, textEncoder: String? = nil, autoencoder: String? = nil,
-            tokenizer: String? = nil
+            transformer: Weights? = nil, textEncoder: Weights? = nil,
+            autoencoder: Weights? = nil, tokenizer: String? = nil
         ) {
             self.transformer = transformer
             self.textEncoder = textEncoder
@@ -36,64 +39,90 @@ public struct ModelFiles: Hashable, Sendable {
         }
     }
 
-    /// Finds the components of a model.
+    /// Finds the components of a model on this machine.
     ///
-    /// - Parameter model: a folder in the hub's layout, or the name of one in a known place.
+    /// - Parameters:
+    ///   - model: a folder in the hub's layout, or the name of one in a known place.
+    ///   - settings: where those places are; what the environment says without it.
     /// - Throws: `ModelError` naming what is not there and where it was expected.
-    public init(model: String?, overrides: Overrides = .init()) throws {
-        let folder = try model.map(ModelFolder.init(named:))
-        variant = model.flatMap(Variant.init(named:)) ?? folder.flatMap { Variant(named: $0.path) }
+    public init(
+        model: String?, overrides: Overrides = .init(), settings: HubSettings? = nil
+    ) throws {
+        let settings = try settings ?? HubSettings()
+        let folders = try model.map { try ModelFolder.named($0, settings) } ?? []
+        variant =
+            model.flatMap(Variant.init(named:)) ?? folders.first.flatMap { Variant(named: $0.path) }
         // A base model's other components may be in the folder of the distilled one.
-        let companion = variant?.companion.flatMap { try? ModelFolder(named: $0.rawValue) }
-        func component(_ path: String?, _ kind: Component) throws -> String {
-            if let path { return try existing(path) }
-            guard let folder else {
-                let option = kind.rawValue.replacing("_", with: "-")
-                throw RequestError(
-                    setting: "model", expected: "given, or --\(option) beside the others",
-                    found: "absent")
-            }
-            do {
-                return try folder.path(of: kind)
-            } catch {
-                guard let found = try? companion?.path(of: kind) else { throw error }
-                return found
-            }
+        let companions = variant?.companion.flatMap {
+            try? ModelFolder.named($0.rawValue, settings)
         }
-        transformer = try component(overrides.transformer, .transformer)
-        textEncoder = try component(overrides.textEncoder, .textEncoder)
-        autoencoder = try component(overrides.autoencoder, .autoencoder)
+        let search = PartSearch(folders: folders, companions: companions ?? [])
+        transformer = try search.weights(overrides.transformer, .transformer)
+        textEncoder = try search.weights(overrides.textEncoder, .textEncoder)
+        autoencoder = try search.weights(overrides.autoencoder, .autoencoder)
         tokenizer =
-            try overrides.tokenizer.map(existing)
-            ?? Self.tokenizer([folder, companion].compactMap(\.self), beside: textEncoder)
-        if let index = try folder?.index() {
+            try overrides.tokenizer.map(existing) ?? search.tokenizer(beside: textEncoder[0])
+        if let index = try folders.lazy.compactMap({ try $0.index() }).first {
             isDistilled = index.isDistilled ?? false
             notice = index.flux2?.notice
             textLength = index.flux2?.textLength ?? textLength
         }
     }
 
+    /// Puts together components that were found one by one.
+    init(transformer: Weights, textEncoder: Weights, autoencoder: Weights, tokenizer: String) {
+        self.transformer = transformer
+        self.textEncoder = textEncoder
+        self.autoencoder = autoencoder
+        self.tokenizer = tokenizer
+    }
+}
+
+/// Looks for the parts of a model in the folders that may have them.
+private struct PartSearch {
+    var folders: [ModelFolder]
+    var companions: [ModelFolder]
+
+    func weights(_ given: [String]?, _ component: Component) throws -> [String] {
+        if let given { return try given.map(existing) }
+        guard let first = folders.first else {
+            let option = component.rawValue.replacing("_", with: "-")
+            throw RequestError(
+                setting: "model", expected: "given, or --\(option) beside the others",
+                found: "absent")
+        }
+        let all = folders + companions
+        // One that has all files counts before one that was left half-way.
+        if let part = ModelRepository.Part(rawValue: component.rawValue),
+            let found = all.first(where: { $0.has(part) })
+        {
+            return [try found.path(of: component)]
+        }
+        do {
+            return [try first.path(of: component)]
+        } catch {
+            guard let found = all.lazy.compactMap({ try? $0.path(of: component) }).first else {
+                throw error
+            }
+            return [found]
+        }
+    }
+
     /// The tokenizer of the model, else the one beside the text encoder.
-    private static func tokenizer(
-        _ folders: [ModelFolder], beside encoder: String
-    ) throws -> String {
-        let beside = URL(fileURLWithPath: encoder).deletingLastPathComponent().path
-        let candidates = (folders.map(\.path) + [beside]).map { $0 + "/tokenizer" }
+    func tokenizer(beside encoder: String) throws -> String {
+        let beside = URL(fileURLWithPath: encoder).deletingLastPathComponent()
+        let places =
+            (folders + companions).map(\.path)
+            + [beside.path, beside.deletingLastPathComponent().path]
+        let candidates = places.map { $0 + "/tokenizer" }
         guard let found = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
             throw ModelError(
-                path: folders.first?.path ?? beside,
+                path: folders.first?.path ?? beside.path,
                 reason: .missingComponent(
                     "tokenizer", expected: candidates[0] + ", or --tokenizer FOLDER"))
         }
         return found
     }
-}
-
-private func existing(_ path: String) throws -> String {
-    guard FileManager.default.fileExists(atPath: path) else {
-        throw ModelError(path: path, reason: .notFound(searched: [path]))
-    }
-    return path
 }
 
 extension ModelFiles {

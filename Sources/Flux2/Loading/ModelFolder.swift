@@ -1,5 +1,6 @@
 internal import FluxModels
 internal import Foundation
+internal import ModelHub
 internal import Safetensors
 
 /// A folder in the hub's layout: `transformer/`, `text_encoder/`, `vae/`, `tokenizer/`, or single
@@ -7,25 +8,22 @@ internal import Safetensors
 struct ModelFolder {
     let path: String
 
-    /// Finds a folder by its path, or by a name in one of the places where models are kept.
-    init(named name: String) throws {
-        let candidates = ModelPlaces.candidates(name)
-        guard let found = candidates.first(where: Self.isFolder) else {
+    /// The folders of a name: a path, or those of the places where models are kept.
+    ///
+    /// - Throws: `ModelError` where there is none.
+    static func named(_ name: String, _ settings: HubSettings) throws -> [ModelFolder] {
+        let candidates = ModelPlaces.candidates(name, settings)
+        let found = candidates.filter(LocalFiles.isFolder)
+        guard !found.isEmpty else {
             throw ModelError(path: name, reason: .notFound(searched: candidates))
         }
-        path = found
-    }
-
-    private static func isFolder(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-            && isFolder.boolValue
+        return found.map(ModelFolder.init)
     }
 
     /// The path of a component: its folder, or a single file at the top that holds it.
     func path(of component: Component) throws -> String {
         let folder = path + "/" + component.rawValue
-        if Self.isFolder(folder) { return folder }
+        if LocalFiles.isFolder(folder) { return folder }
         for file in singleFiles() {
             let shapes = try SafetensorsFile(path: file).shapes
             if Detection(shapes)?.component == component { return file }
@@ -40,7 +38,31 @@ struct ModelFolder {
 
     private func singleFiles() -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.filter { $0.hasSuffix(".safetensors") }.sorted().map { path + "/" + $0 }
+        return names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
+            .sorted().map { path + "/" + $0 }
+    }
+
+    /// Whether all files of a part are there that are needed.
+    func has(_ part: ModelRepository.Part) -> Bool {
+        switch part {
+        case .tokenizer:
+            ["tokenizer.json", "vocab.json"].contains {
+                FileManager.default.fileExists(atPath: "\(path)/\(part.rawValue)/\($0)")
+            }
+        case .transformer, .textEncoder, .autoencoder:
+            (part.component.flatMap { try? path(of: $0) }).map(Self.isComplete) ?? false
+        }
+    }
+
+    /// Whether the shards of a checkpoint are all there.
+    private static func isComplete(_ checkpoint: String) -> Bool {
+        guard LocalFiles.isFolder(checkpoint) else { return true }
+        if let path = ShardIndex.path(in: checkpoint) {
+            guard let index = try? ShardIndex(path: path) else { return false }
+            return Set(index.fileNames.filter { !index.has($0) }).isSubset(of: index.spareFiles)
+        }
+        let files = LocalFiles.matching("*.safetensors", in: checkpoint)
+        return !files.isEmpty && LocalFiles.missingShards(of: files).isEmpty
     }
 
     /// What is read of `model_index.json`.

@@ -1,5 +1,6 @@
 internal import FluxModels
 public import LoRA
+internal import ModelHub
 internal import Residency
 public import Torch
 
@@ -61,12 +62,12 @@ private struct TransformerWeights {
 }
 
 /// The transformer of a model's folder, or the path itself.
-private func transformerPath(_ path: String) throws -> String {
+private func transformerPath(_ path: String) throws -> [String] {
     guard path.hasSuffix(".safetensors") || path.hasSuffix(".json") else {
-        let folder = try ModelFolder(named: path)
-        return (try? folder.path(of: .transformer)) ?? folder.path
+        let folder = try ModelFolder.named(path, HubSettings())[0]
+        return [(try? folder.path(of: .transformer)) ?? folder.path]
     }
-    return path
+    return [path]
 }
 
 extension ComponentFile {

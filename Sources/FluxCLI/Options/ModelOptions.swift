@@ -1,16 +1,22 @@
 import ArgumentParser
 import Flux2
+import Foundation
+import ModelHub
 
 /// Which model, and where its parts come from.
 struct ModelOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
-        help: "A folder in the hub's layout, or a name such as klein-4b; see flux2 models.")
+        help: """
+            A folder in the hub's layout, or a name such as klein-4b or owner/name, which is \
+            fetched if it is not on this machine; see flux2 models.
+            """)
     var model: String?
 
     @Option(
         name: [.long, .customLong("dit")],
-        help: "Transformer weights from elsewhere: a file, an index or a folder.")
+        help:
+            "Transformer weights from elsewhere: a file, an index, a folder or owner/name:pattern.")
     var transformer: String?
 
     @Option(
@@ -26,11 +32,72 @@ struct ModelOptions: ParsableArguments {
         help: "The tokenizer's folder, if not the model's own.")
     var tokenizer: String?
 
-    func files() throws -> ModelFiles {
-        try ModelFiles(
-            model: model,
-            overrides: .init(
-                transformer: transformer, textEncoder: textEncoder, autoencoder: vae,
-                tokenizer: tokenizer))
+    @OptionGroup var hub: HubOptions
+
+    /// The files of the model; what is not on this machine is fetched, and said to be.
+    func files(_ report: Reporter) async throws -> ModelFiles {
+        let settings = try hub.settings()
+        let (transformer, textEncoder) = (transformer, textEncoder)
+        let (vae, tokenizer, model) = (vae, tokenizer, model)
+        let progress = DownloadProgress(report)
+        return try await cancellingOnInterrupt {
+            defer { progress.finish() }
+            func found(_ text: String?) async throws -> [String]? {
+                guard let text else { return nil }
+                return try await Self.config(text).resolved(settings) { progress.show($0) }
+            }
+            var overrides = ModelFiles.Overrides(
+                transformer: try await found(transformer),
+                textEncoder: try await found(textEncoder), autoencoder: try await found(vae))
+            overrides.tokenizer = try await found(tokenizer)?.first
+            if let model {
+                let parts = Self.ownParts(overrides)
+                try await fetch(model, parts, settings, report) { progress.show($0) }
+            }
+            return try ModelFiles(model: model, overrides: overrides, settings: settings)
+        }
     }
+
+    /// A path, or files of a repository if there is no such path.
+    private static func config(_ text: String) -> ModelConfig {
+        guard !FileManager.default.fileExists(atPath: text), text.contains(":"),
+            let files = RepositoryFiles(text)
+        else { return ModelConfig(path: text) }
+        return ModelConfig(modelID: files.id, originFilePattern: files.pattern)
+    }
+
+    /// The parts that do not come from elsewhere.
+    private static func ownParts(_ overrides: ModelFiles.Overrides) -> [ModelRepository.Part] {
+        ModelRepository.Part.allCases.filter { part in
+            switch part {
+            case .transformer: overrides.transformer == nil
+            case .textEncoder: overrides.textEncoder == nil
+            case .autoencoder: overrides.autoencoder == nil
+            case .tokenizer: overrides.tokenizer == nil
+            }
+        }
+    }
+}
+
+/// Fetches those parts of a named model that are not on this machine.
+private func fetch(
+    _ name: String, _ parts: [ModelRepository.Part], _ settings: HubSettings,
+    _ report: Reporter, onEvent: @escaping @Sendable (DownloadEvent) -> Void
+) async throws {
+    // A path is what it is.
+    guard !FileManager.default.fileExists(atPath: name),
+        let model = ModelRepository(named: name)
+    else { return }
+    let missing = parts.filter { model.present(settings)[$0] == nil }
+    guard !missing.isEmpty else { return }
+    if let because = settings.offlineBecause {
+        throw HubError(
+            "\(name): \(missing.map(\.rawValue).joined(separator: ", "))",
+            .offline(
+                because: because, searched: ModelPlaces.candidates(name, settings)))
+    }
+    report.notice(
+        "\(name): \(missing.map(\.rawValue).joined(separator: ", ")) not on this machine; "
+            + "fetching from \(settings.hub.title)")
+    try await RepositoryFetch(settings, onEvent: onEvent)(model, missing)
 }

@@ -28,6 +28,14 @@ enum Terminal {
             : String(format: "%d:%02d", minutes, rest)
     }
 
+    /// `██████░░░░` for a share between 0 and 1.
+    static func bar(_ share: Double) -> String {
+        let width = 24
+        let filled = Int((share * Double(width)).rounded())
+        return String(repeating: "█", count: filled)
+            + String(repeating: "░", count: width - filled)
+    }
+
     /// `12.3 GB`, `512 MB`, … in powers of ten.
     static func bytes(_ count: Int) -> String {
         var value = Double(count)

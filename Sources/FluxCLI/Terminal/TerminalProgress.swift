@@ -99,15 +99,10 @@ final class TerminalProgress: Sendable {
     private static func text(
         _ stage: GenerationEvent.Stage, _ done: Int, _ total: Int, _ seconds: Double
     ) -> String {
-        let width = 24
         let share = min(1, Double(done) / Double(max(1, total)))
-        let filled = Int((share * Double(width)).rounded())
-        let bar =
-            String(repeating: "█", count: filled)
-            + String(repeating: "░", count: width - filled)
         let left = seconds * (1 - share) / max(share, 1e-9)
         let name = stage.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)
-        return "\(name)\(bar) \(Int(share * 100)) %  \(Terminal.seconds(seconds)), "
+        return "\(name)\(Terminal.bar(share)) \(Int(share * 100)) %  \(Terminal.seconds(seconds)), "
             + "\(Terminal.seconds(left)) left\u{1B}[K"
     }
 }

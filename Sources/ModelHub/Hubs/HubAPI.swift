@@ -1,5 +1,5 @@
 /// How one hub is asked.
-protocol HubAPI {
+protocol HubAPI: Sendable {
     var hub: Hub { get }
     var settings: HubSettings { get }
 

@@ -40,7 +40,7 @@ struct HuggingFaceAPI: HubAPI {
             next = try head.fields["link"].flatMap { try Self.nextPage($0, after: page) }
         }
         return Snapshot(
-            repository: repository, revision: revision, commit: commit, files: files)
+            hub: hub, repository: repository, revision: revision, commit: commit, files: files)
     }
 
     private func prefix(_ repository: Repository) -> String {

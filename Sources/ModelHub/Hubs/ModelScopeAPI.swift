@@ -31,7 +31,8 @@ struct ModelScopeAPI: HubAPI {
         let files =
             repository.kind == .model
             ? try models(repository, revision, asker) : try datasets(repository, revision, asker)
-        return Snapshot(repository: repository, revision: revision, commit: nil, files: files)
+        return Snapshot(
+            hub: hub, repository: repository, revision: revision, commit: nil, files: files)
     }
 
     private func root(_ repository: Repository) -> String {

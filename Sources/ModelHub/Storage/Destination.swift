@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 
 /// Where the files of a repository are put.
@@ -20,6 +21,18 @@ public enum Destination: Hashable, Sendable {
     /// `models--owner--name` in a cache.
     public static func cacheFolder(of repository: Repository, _ root: String) -> String {
         "\(root)/\(repository.kind.rawValue)s--" + repository.id.replacing("/", with: "--")
+    }
+
+    /// Remembers in a cache which commit a branch was at, as huggingface_hub does.
+    ///
+    /// - Throws: `FileError`.
+    func pin(_ snapshot: Snapshot) throws {
+        guard case .cache(let root) = self, let commit = snapshot.commit,
+            commit != snapshot.revision
+        else { return }
+        let path = Self.cacheFolder(of: snapshot.repository, root) + "/refs/" + snapshot.revision
+        try FileTransfer.makeFolder(of: path)
+        try AtomicFile.write(path, bytes: Array(commit.utf8))
     }
 
     /// The places of one file.
@@ -59,11 +72,14 @@ struct FilePlaces: Hashable, Sendable {
     var link: String?
 
     /// Whether a file of this many bytes is there.
-    func hold(size: Int) -> Bool {
-        (try? FileManager.default.attributesOfItem(atPath: resolved)[.size] as? Int) == size
-    }
+    func hold(size: Int) -> Bool { Self.size(of: path) == size }
 
-    private var resolved: String {
-        URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    /// Whether the bytes are there, though perhaps not under this name.
+    func contentHolds(size: Int) -> Bool { Self.size(of: content) == size }
+
+    /// Bytes of what a path leads to.
+    private static func size(of path: String) -> Int? {
+        let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        return try? FileManager.default.attributesOfItem(atPath: resolved)[.size] as? Int
     }
 }

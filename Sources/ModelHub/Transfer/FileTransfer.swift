@@ -7,12 +7,22 @@ final class FileTransfer: Sendable {
     let file: RemoteFile
     let places: FilePlaces
     let address: String
+    private let partSize: Int
+
+    /// What a thread can do for the file.
+    enum Work {
+        case fetch(part: Int)
+        /// All bytes are here.
+        case publish
+    }
 
     private struct State {
         var partial: PartialFile?
-        /// Parts that nobody has begun; nil before the file is opened.
-        var waiting: [Int]?
+        /// Parts that nobody has begun.
+        var waiting: [Int] = []
         var working = 0
+        /// A thread is giving the file its name, or has.
+        var isPublished = false
         /// The server sends whole files only; one thread takes it all.
         var isStreamed = false
         var isRepeated = false
@@ -20,7 +30,8 @@ final class FileTransfer: Sendable {
 
     private let state = Mutex(State())
 
-    init(_ file: RemoteFile, places: FilePlaces, address: String) {
+    init(_ file: RemoteFile, places: FilePlaces, address: String, partSize: Int) {
+        self.partSize = partSize
         self.file = file
         self.places = places
         self.address = address
@@ -32,30 +43,34 @@ final class FileTransfer: Sendable {
         return (try? open().byteCount) ?? 0
     }
 
-    /// The next part to work on; nil when all are taken.
-    func takePart() throws -> Int? {
-        _ = try open()
+    /// The next thing to do; nil when others do all there is.
+    func takeWork() throws -> Work? {
+        guard !state.withLock({ $0.isPublished }) else { return nil }
+        let partial = try open()
         return state.withLock { state in
-            guard let part = state.waiting?.popLast() else { return nil }
-            state.working += 1
-            return part
+            if let part = state.waiting.popLast() {
+                state.working += 1
+                return .fetch(part: part)
+            }
+            // A part that failed stays open; then there is nothing to publish.
+            guard state.working == 0, !state.isPublished, partial.openParts.isEmpty else {
+                return nil
+            }
+            state.isPublished = true
+            return .publish
         }
     }
 
-    /// Says that a part is done; true for the thread that ended the last one.
-    func endPart() -> Bool {
-        state.withLock { state in
-            state.working -= 1
-            return state.working == 0 && state.waiting?.isEmpty == true
-        }
-    }
+    /// Says that a part is done, or given up.
+    func endPart() { state.withLock { $0.working -= 1 } }
 
     /// The file that takes the bytes.
     func open() throws -> PartialFile {
         try state.withLock { state in
             if let partial = state.partial { return partial }
             try Self.makeFolder(of: places.partial)
-            let partial = try PartialFile(path: places.partial, size: file.size)
+            let partial = try PartialFile(
+                path: places.partial, size: file.size, partSize: partSize)
             state.partial = partial
             // Taken from the end.
             state.waiting = partial.openParts.reversed()
@@ -82,11 +97,13 @@ final class FileTransfer: Sendable {
     /// - Returns: false when the sum is wrong for the first time, and all parts wait again.
     func publish(_ cancellation: Cancellation) throws -> Bool {
         let partial = try open()
-        try partial.complete()
         if let listed = file.checksum {
-            let found = try Checksum.of(places.partial, listed.kind) { !cancellation.isCancelled }
+            let found = try Checksum.of(places.partial, listed.kind, size: file.size) {
+                !cancellation.isCancelled
+            }
             guard found == listed else { return try startOver(listed, found) }
         }
+        try partial.complete()
         try Self.makeFolder(of: places.content)
         guard rename(places.partial, places.content) == 0 else {
             throw FileError.failed("write", places.content)
@@ -98,18 +115,18 @@ final class FileTransfer: Sendable {
 
     private func startOver(_ listed: Checksum, _ found: Checksum) throws -> Bool {
         unlink(places.partial)
-        let again = state.withLock { state in
-            state.partial = nil
+        let isFirst = state.withLock { state in
             defer { state.isRepeated = true }
+            state.partial = nil
             state.isStreamed = false
+            state.isPublished = state.isRepeated
             return !state.isRepeated
         }
-        guard again else {
+        guard isFirst else {
             throw HubError(
                 file.path,
                 .sumDiffers(
-                    kind: listed.kind == .sha256 ? "SHA-256" : "Git's sum", listed: listed.value,
-                    found: found.value))
+                    kind: listed.kind.title, listed: listed.value, found: found.value))
         }
         return false
     }
@@ -125,7 +142,7 @@ final class FileTransfer: Sendable {
         }
     }
 
-    private static func makeFolder(of path: String) throws {
+    static func makeFolder(of path: String) throws {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         let folder = parts.dropLast().joined(separator: "/")
         guard !folder.isEmpty else { return }

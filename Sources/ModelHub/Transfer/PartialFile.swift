@@ -7,10 +7,9 @@ internal import Synchronization
 /// Behind the bytes of the file stands a table with the bytes received of each part, written after
 /// them; so what a stopped program had received is not asked for again.
 final class PartialFile: Sendable {
-    static let partSize = 64 << 20
-
     let path: String
     let size: Int
+    private let partSize: Int
     private let descriptor: Int32
     private let received: Mutex<[Int]>
     private static let magic: UInt64 = 0x3150_3278_756C_46  // "Flux2P1"
@@ -18,9 +17,10 @@ final class PartialFile: Sendable {
     /// Opens what an earlier attempt left, or begins anew.
     ///
     /// - Throws: `FileError`; `HubError` when another process writes it.
-    init(path: String, size: Int) throws {
+    init(path: String, size: Int, partSize: Int) throws {
         self.path = path
         self.size = size
+        self.partSize = partSize
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw FileError.failed("write", path) }
         self.descriptor = descriptor
@@ -28,11 +28,13 @@ final class PartialFile: Sendable {
             close(descriptor)
             throw HubError(path, .badSetting("another process is fetching this file"))
         }
-        let count = (size + Self.partSize - 1) / Self.partSize
-        received = Mutex(
-            Self.table(descriptor, size: size, count: count) ?? Array(repeating: 0, count: count))
+        let parts = stride(from: 0, to: size, by: partSize).map {
+            $0..<min(size, $0 + partSize)
+        }
+        let table = Self.table(descriptor, size: size, parts: parts)
+        received = Mutex(table ?? parts.map { _ in 0 })
         // Fixing the length first keeps the table in its place, whatever is written when.
-        guard ftruncate(descriptor, off_t(size + 8 * (count + 1))) == 0 else {
+        guard ftruncate(descriptor, off_t(size + 8 * (parts.count + 1))) == 0 else {
             throw FileError.failed("write", path)
         }
         try write(Self.magic, at: size)
@@ -41,34 +43,33 @@ final class PartialFile: Sendable {
     deinit { close(descriptor) }
 
     /// The table of an earlier attempt, if the file ends with a sound one.
-    private static func table(_ descriptor: Int32, size: Int, count: Int) -> [Int]? {
-        var words = [UInt64](repeating: 0, count: count + 1)
+    private static func table(
+        _ descriptor: Int32, size: Int, parts: [Range<Int>]
+    ) -> [Int]? {
+        var words = [UInt64](repeating: 0, count: parts.count + 1)
         let bytes = 8 * words.count
         guard lseek(descriptor, 0, SEEK_END) == size + bytes,
             pread(descriptor, &words, bytes, off_t(size)) == bytes, words[0] == magic
         else { return nil }
         let table = words.dropFirst().map { Int(truncatingIfNeeded: $0) }
-        let isSound = table.enumerated().allSatisfy { part, count in
-            (0...range(of: part, size).count).contains(count)
-        }
+        let isSound = zip(parts, table).allSatisfy { (0...$0.count).contains($1) }
         return isSound ? table : nil
     }
 
-    private static func range(of part: Int, _ size: Int) -> Range<Int> {
-        let start = part * partSize
-        return start..<min(size, start + partSize)
+    private func range(of part: Int) -> Range<Int> {
+        part * partSize..<min(size, (part + 1) * partSize)
     }
 
     /// The parts that are not complete.
     var openParts: [Int] {
         received.withLock { received in
-            received.indices.filter { received[$0] < Self.range(of: $0, size).count }
+            received.indices.filter { received[$0] < range(of: $0).count }
         }
     }
 
     /// The bytes of a part that are still to come.
     func rest(of part: Int) -> Range<Int> {
-        let range = Self.range(of: part, size)
+        let range = range(of: part)
         return received.withLock { range.dropFirst($0[part]) }
     }
 

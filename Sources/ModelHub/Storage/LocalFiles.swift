@@ -1,0 +1,76 @@
+internal import Foundation
+internal import JSONReading
+
+/// Files below a folder.
+public enum LocalFiles {
+    /// The files whose paths in the folder fit a pattern, as Python's `glob` finds them; sorted.
+    ///
+    /// - Parameter pattern: `*` stops at slashes.
+    public static func matching(_ pattern: String, in folder: String) -> [String] {
+        let pattern = FilePattern(pattern, crossesFolders: false)
+        return all(in: folder).filter(pattern.matches).map { folder + "/" + $0 }
+    }
+
+    /// The paths of all files in a folder, without hidden ones; sorted.
+    static func all(in folder: String) -> [String] {
+        guard let walk = FileManager.default.enumerator(atPath: folder) else { return [] }
+        var found: [String] = []
+        for case let path as String in walk {
+            if path.split(separator: "/").last?.hasPrefix(".") == true {
+                walk.skipDescendants()
+            } else if !isFolder(folder + "/" + path) {
+                found.append(path)
+            }
+        }
+        return found.sorted()
+    }
+
+    public static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            && isFolder.boolValue
+    }
+
+    /// The files that are missing from sets of shards named `…-00001-of-00003.safetensors`.
+    ///
+    /// - Parameter paths: the shards that are there, among other files.
+    /// - Returns: the paths of those that are not.
+    public static func missingShards(of paths: [String]) -> [String] {
+        var missing: Set<String> = []
+        for path in paths {
+            guard let shard = Shard(path) else { continue }
+            missing.formUnion((1...shard.count).map(shard.path(of:)))
+        }
+        return missing.subtracting(paths).sorted()
+    }
+}
+
+/// A file's name as that of one of several.
+private struct Shard {
+    let stem: String
+    let ending: String
+    let digits: Int
+    let count: Int
+
+    init?(_ path: String) {
+        guard let end = path.range(of: ".safetensors", options: .backwards),
+            end.upperBound == path.endIndex
+        else { return nil }
+        let parts = path[..<end.lowerBound].split(
+            separator: "-", omittingEmptySubsequences: false)
+        guard parts.count > 3, parts[parts.count - 2] == "of",
+            let count = Int(parts[parts.count - 1]), (1...10_000).contains(count),
+            Int(parts[parts.count - 3]) != nil
+        else { return nil }
+        stem = parts.dropLast(3).joined(separator: "-")
+        ending = "-of-\(parts[parts.count - 1]).safetensors"
+        digits = parts[parts.count - 3].count
+        self.count = count
+    }
+
+    func path(of index: Int) -> String {
+        let number = String(index)
+        let zeros = String(repeating: "0", count: max(0, digits - number.count))
+        return stem + "-" + zeros + number + ending
+    }
+}
