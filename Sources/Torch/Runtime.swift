@@ -64,6 +64,16 @@ public enum Runtime {
 }
 
 extension Device {
+    /// CUDA where it can be used, else the processor.
+    ///
+    /// - Returns: the device, and why it is not CUDA where one would expect that: the libraries are
+    ///   installed and do not work.
+    public static func automatic() -> (device: Device, obstacle: String?) {
+        guard Runtime.canLoadCUDA else { return (.cpu, nil) }
+        guard let why = Runtime.loadCUDA() else { return (Device(.cuda), nil) }
+        return (.cpu, why)
+    }
+
     /// Free and total memory, in bytes.
     ///
     /// - Throws: `TorchError` for a device that keeps no such figures.

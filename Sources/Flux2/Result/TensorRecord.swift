@@ -19,6 +19,13 @@ public struct TensorRecord: Hashable, Sendable {
         bytes = try host.withBytes { Array($0) }
     }
 
+    /// - Parameter bytes: all elements in row-major order, low byte first.
+    public init(type: ElementType, shape: [Int], bytes: [UInt8]) {
+        self.type = type
+        self.shape = shape
+        self.bytes = bytes
+    }
+
     /// A tensor of a file.
     public init(_ info: TensorInfo, of file: SafetensorsFile) {
         type = info.type

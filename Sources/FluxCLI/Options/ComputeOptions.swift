@@ -60,10 +60,8 @@ enum Placement: ExpressibleByArgument {
     /// The device to use, and why if that may surprise.
     func resolved() -> (Device, reason: String?) {
         if case .fixed(let device) = self { return (device, nil) }
-        // Without the library there is nothing to wonder about; with it, there is.
-        guard Runtime.canLoadCUDA else { return (.cpu, nil) }
-        guard let why = Runtime.loadCUDA() else { return (Device(.cuda), nil) }
-        return (.cpu, why)
+        let (device, obstacle) = Device.automatic()
+        return (device, obstacle)
     }
 }
 

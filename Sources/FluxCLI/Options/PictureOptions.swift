@@ -45,7 +45,7 @@ struct PictureOptions: ParsableArguments {
         _ prompt: String, for files: ModelFiles, _ report: Reporter
     ) throws -> GenerationRequest {
         var request = GenerationRequest(
-            prompt: prompt, seed: seed ?? UInt64(UInt32.random(in: .min ... .max)))
+            prompt: prompt, seed: seed ?? GenerationRequest.anySeed())
         request.negativePrompt = negativePrompt
         request.textLength = t5SequenceLength
         request.embeddedGuidance = embeddedGuidance

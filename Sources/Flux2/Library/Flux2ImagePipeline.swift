@@ -1,0 +1,158 @@
+/// A FLUX.2 model that makes pictures, with the parameters of DiffSynth-Studio's class of this name.
+///
+/// ```swift
+/// let pipeline = try await Flux2ImagePipeline.fromPretrained(.klein4B)
+/// let image = try await pipeline(prompt: "a red fox in the snow", seed: 1)
+/// try image.write(to: "fox.png")
+/// ```
+///
+/// Calls come one after the other, whatever task they are made from; weights are loaded with the
+/// first and kept.
+public actor Flux2ImagePipeline {
+    private let engine: Engine
+    /// Steps and guidance for calls that give none.
+    public nonisolated let preset: Preset?
+    private var loras: [LoRAUse] = []
+    private var loraMode: LoRAUse.Mode?
+
+    /// - Parameter preset: what calls use that do not say otherwise.
+    public init(_ engine: Engine, preset: Preset? = nil) {
+        self.engine = engine
+        self.preset = preset
+    }
+
+    /// Puts a pipeline together from components, each told from what its files hold.
+    ///
+    /// ```swift
+    /// let pipeline = try await Flux2ImagePipeline.fromPretrained(modelConfigs: [
+    ///     ModelConfig(
+    ///         modelID: "black-forest-labs/FLUX.2-klein-4B",
+    ///         originFilePattern: "text_encoder/*.safetensors"),
+    ///     …
+    /// ])
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - dtype: the type that everything is computed in.
+    ///   - device: where; nil takes CUDA where it can be used, else the processor.
+    ///   - modelConfigs: a transformer, a text encoder and an autoencoder, in any order; or one
+    ///     folder in the hub's layout.
+    ///   - tokenizerConfig: the tokenizer's folder; nil takes the one beside the text encoder, or
+    ///     in its repository. (DiffSynth-Studio takes dev's, which fits no other model.)
+    ///   - vramLimit: GiB of device memory to stay below; not supported yet, so nil.
+    ///   - settings: hubs, caches and tokens; what the environment says without it.
+    ///   - onDownload: told about downloads.
+    /// - Throws: `ModelError`, `RequestError`, `HubError`, `FileError`, `SafetensorsError`,
+    ///   `TokenizationError`, `DeviceError`, `CancellationError`.
+    public static func fromPretrained(
+        dtype: DType = .bfloat16, device: Device? = nil, modelConfigs: [ModelConfig],
+        tokenizerConfig: ModelConfig? = nil, vramLimit: Double? = nil,
+        settings: HubSettings? = nil,
+        onDownload: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
+    ) async throws -> Flux2ImagePipeline {
+        try refuse(vramLimit: vramLimit)
+        let settings = try settings ?? HubSettings()
+        let files = try await ModelFiles(
+            modelConfigs, tokenizer: tokenizerConfig, settings, onEvent: onDownload)
+        return try await opened(files, device, dtype, preset: nil)
+    }
+
+    /// Takes a published model, fetching what of it is not on this machine; calls then use its
+    /// makers' steps and guidance unless they say otherwise.
+    ///
+    /// - Parameters: as with modelConfigs.
+    /// - Throws: as with modelConfigs.
+    public static func fromPretrained(
+        _ variant: Variant, dtype: DType = .bfloat16, device: Device? = nil,
+        vramLimit: Double? = nil, settings: HubSettings? = nil,
+        onDownload: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
+    ) async throws -> Flux2ImagePipeline {
+        try refuse(vramLimit: vramLimit)
+        let settings = try settings ?? HubSettings()
+        if let model = ModelRepository(named: variant.rawValue) {
+            let present = model.present(settings)
+            let missing = ModelRepository.Part.allCases.filter { present[$0] == nil }
+            if !missing.isEmpty {
+                try await RepositoryFetch(settings, onEvent: onDownload)(model, missing)
+            }
+        }
+        let files = try ModelFiles(model: variant.rawValue, settings: settings)
+        return try await opened(files, device, dtype, preset: files.preset)
+    }
+
+    private static func refuse(vramLimit: Double?) throws {
+        guard let vramLimit else { return }
+        throw RequestError(
+            setting: "vramLimit", expected: "nil, since memory is not limited yet",
+            found: "\(vramLimit)")
+    }
+
+    private static func opened(
+        _ files: ModelFiles, _ device: Device?, _ dtype: DType, preset: Preset?
+    ) async throws -> Flux2ImagePipeline {
+        let engine = Engine(files, device: device ?? .automatic().device, dtype: dtype)
+        try await engine.open()
+        return Flux2ImagePipeline(engine, preset: preset)
+    }
+
+    // MARK: LoRA
+
+    /// Has all further calls use a LoRA.
+    ///
+    /// - Parameters:
+    ///   - config: one file.
+    ///   - alpha: multiplies the change.
+    ///   - hotload: beside the weights instead of folded into a copy of them.
+    /// - Throws: `RequestError` when an earlier LoRA is loaded in the other way or `config` is no
+    ///   single file; those of `ModelConfig.resolved(_:onEvent:)`.
+    public func loadLoRA(
+        _ config: ModelConfig, alpha: Double = 1, hotload: Bool = false
+    ) async throws {
+        let paths = try await config.resolved(HubSettings())
+        guard paths.count == 1 else {
+            throw RequestError(
+                setting: "LoRA", expected: "one file", found: "\(paths.count) files")
+        }
+        let mode: LoRAUse.Mode = hotload ? .hot : .fused
+        guard loraMode == nil || loraMode == mode else {
+            throw RequestError(
+                setting: "hotload", expected: "the same for all LoRAs", found: "\(hotload)")
+        }
+        loraMode = mode
+        loras.append(LoRAUse(path: paths[0], strength: alpha))
+    }
+
+    /// Has all further calls use a LoRA file.
+    public func loadLoRA(
+        _ path: String, alpha: Double = 1, hotload: Bool = false
+    ) async throws {
+        try await loadLoRA(ModelConfig(path: path), alpha: alpha, hotload: hotload)
+    }
+
+    /// Takes all LoRAs off.
+    public func clearLoRA() {
+        loras = []
+        loraMode = nil
+    }
+
+    // MARK: Pictures
+
+    /// Makes a picture.
+    ///
+    /// - Parameters:
+    ///   - request: everything that can be said about it; LoRAs of its own come after loaded ones.
+    ///   - onEvent: told about each step.
+    /// - Returns: the picture with latents and timings.
+    /// - Throws: `RequestError` for settings out of range, `LoRAError`, `CancellationError` when the
+    ///   task is cancelled.
+    public func generate(
+        _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void = { _ in }
+    ) async throws -> GenerationResult {
+        var request = request
+        if let loraMode {
+            request.loras = loras + request.loras
+            request.loraMode = loraMode
+        }
+        return try await engine.generate(request, onEvent: onEvent)
+    }
+}

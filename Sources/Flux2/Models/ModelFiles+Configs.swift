@@ -1,0 +1,97 @@
+internal import FluxModels
+internal import Foundation
+internal import ModelHub
+internal import Safetensors
+
+extension ModelFiles {
+    /// Finds or fetches the components of a model, and tells from their files which is which.
+    ///
+    /// - Parameters:
+    ///   - configs: one for each component in any order, or one folder in the hub's layout.
+    ///   - tokenizer: nil takes the one beside the text encoder, or in its repository.
+    /// - Throws: `ModelError` for a component that is missing, given twice or none of FLUX.2's;
+    ///   `SafetensorsError`; those of `ModelConfig.resolved(_:onEvent:)`.
+    init(
+        _ configs: [ModelConfig], tokenizer: ModelConfig?, _ settings: HubSettings,
+        onEvent: @escaping @Sendable (DownloadEvent) -> Void
+    ) async throws {
+        var found = FoundParts()
+        for config in configs {
+            try found.add(try await config.resolved(settings, onEvent: onEvent), from: config)
+        }
+        let transformer = try found.files(.transformer)
+        let encoder = try found.files(.textEncoder)
+        let autoencoder = try found.files(.autoencoder)
+        let folder: String
+        if let tokenizer {
+            folder = try await tokenizer.resolved(settings, onEvent: onEvent)[0]
+        } else {
+            folder = try await found.tokenizer(settings, onEvent)
+        }
+        self.init(
+            transformer: transformer, textEncoder: encoder, autoencoder: autoencoder,
+            tokenizer: folder)
+    }
+}
+
+/// Components and where they came from.
+private struct FoundParts {
+    private var parts: [Component: (files: [String], config: ModelConfig)] = [:]
+
+    mutating func add(_ files: [String], from config: ModelConfig) throws {
+        if files.count == 1, LocalFiles.isFolder(files[0]) {
+            let components = Component.allCases.filter {
+                LocalFiles.isFolder(files[0] + "/" + $0.rawValue)
+            }
+            for component in components {
+                try add([files[0] + "/" + component.rawValue], as: component, config)
+            }
+            if !components.isEmpty { return }
+        }
+        guard let component = Detection(try Checkpoint(weights: files).shapes)?.component else {
+            throw ModelError(
+                path: files[0],
+                reason: .wrongContent(
+                    expected: "a transformer, text encoder or autoencoder of FLUX.2",
+                    found: "something else"))
+        }
+        try add(files, as: component, config)
+    }
+
+    private mutating func add(
+        _ files: [String], as component: Component, _ config: ModelConfig
+    ) throws {
+        if let other = parts.updateValue((files, config), forKey: component) {
+            throw ModelError(
+                path: files[0],
+                reason: .mismatch("is a second \(component.rawValue), beside \(other.files[0])"))
+        }
+    }
+
+    func files(_ component: Component) throws -> [String] {
+        guard let part = parts[component] else {
+            throw ModelError(
+                path: "modelConfigs",
+                reason: .missingComponent(
+                    component.rawValue, expected: "in one of the model configurations"))
+        }
+        return part.files
+    }
+
+    /// The tokenizer beside the text encoder, or in the repository that it came from.
+    func tokenizer(
+        _ settings: HubSettings, _ onEvent: @escaping @Sendable (DownloadEvent) -> Void
+    ) async throws -> String {
+        let encoder = URL(fileURLWithPath: try files(.textEncoder)[0])
+        let folders = [encoder.deletingLastPathComponent(), encoder]
+            .map { $0.deletingLastPathComponent().path + "/tokenizer" }
+        if let found = folders.first(where: LocalFiles.isFolder) { return found }
+        guard var config = parts[.textEncoder]?.config, config.modelID != nil else {
+            throw ModelError(
+                path: folders[0],
+                reason: .missingComponent("tokenizer", expected: "here, or as tokenizerConfig"))
+        }
+        config.originFilePattern = "tokenizer/"
+        return try await config.resolved(settings, onEvent: onEvent)[0]
+    }
+}
