@@ -73,7 +73,9 @@ let package = Package(
         .target(name: "FluxModels", dependencies: ["Torch"], swiftSettings: strict),
         .target(
             name: "LoRA",
-            dependencies: ["Files", "FluxModels", "Residency", "Safetensors", "Torch"],
+            dependencies: [
+                "Files", "FluxModels", "JSONReading", "Residency", "Safetensors", "Torch",
+            ],
             swiftSettings: strict),
         .target(
             name: "Flux2",

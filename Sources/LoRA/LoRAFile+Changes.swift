@@ -106,6 +106,9 @@ private struct ModuleReader {
 
     func delta() throws -> WeightDelta {
         let parts = Set(module.tensors.keys)
+        guard !parts.contains(.bias) else {
+            throw LoRAError(path: path, reason: .unsupported("'\(name)' with a bias"))
+        }
         if !parts.isDisjoint(with: [.down, .up]) { return try lowRank() }
         if !parts.isDisjoint(with: [.hadaW1A, .hadaW1B, .hadaW2A, .hadaW2B]) {
             return try hadamard()

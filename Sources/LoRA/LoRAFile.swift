@@ -55,9 +55,10 @@ public struct LoRAFile: Sendable {
             throw LoRAError(path: path, reason: .nothing(tensors: file.tensors.count))
         }
         let scales = try LoRAScales(file)
-        self.modules = modules.values.sorted { $0.name < $1.name }.map { module in
+        self.modules = try modules.values.sorted { $0.name < $1.name }.map { module in
             var module = module
-            module.scaleOfMetadata = scales.scale(of: module.name)
+            module.scaleOfMetadata = try scales.scale(
+                of: module.name, rank: module.tensors[.down]?.shape.first)
             return module
         }
         textEncoderTensors = ofTextEncoder

@@ -2,7 +2,7 @@
 struct LoRAKey: Hashable {
     /// What the tensor is to its module.
     enum Part: String, CaseIterable {
-        case down, up, alpha, rowMagnitude, magnitude, diff
+        case down, up, bias, alpha, rowMagnitude, magnitude, diff
         case lokrW1 = "lokr_w1", lokrW1A = "lokr_w1_a", lokrW1B = "lokr_w1_b"
         case lokrW2 = "lokr_w2", lokrW2A = "lokr_w2_a", lokrW2B = "lokr_w2_b"
         case hadaW1A = "hada_w1_a", hadaW1B = "hada_w1_b"
@@ -23,8 +23,9 @@ struct LoRAKey: Hashable {
         guard let place = words.indices.dropFirst().first(where: { Self.isPart(words, $0) }),
             let part = Self.part(words, place)
         else { return nil }
-        self.part = part
-        let rest = words[(place + (words[place] == "lora" ? 2 : 1))...].filter { $0 != "weight" }
+        self.part = words.last == "bias" ? .bias : part
+        let rest = words[(place + (words[place] == "lora" ? 2 : 1))...]
+            .filter { $0 != "weight" && $0 != "bias" }
         guard rest.count <= 1 else { return nil }
         adapter = rest.first
         (prefix, module) = Self.stripped(words[..<place].joined(separator: "."))

@@ -1,45 +1,95 @@
 internal import Foundation
+internal import JSONReading
 internal import Safetensors
 
 /// Alpha over rank as PEFT notes it: in the file's metadata, or in `adapter_config.json` beside it.
 struct LoRAScales {
-    private var fields: [String: Any] = [:]
+    private var fields: [String: JSONValue] = [:]
+    /// Patterns in the order of the file, since the first that fits counts.
+    private var patterns: [String: [Pattern]] = [:]
+    private let path: String
+
+    private typealias Pattern = (text: String, value: Double)
 
     init(_ file: SafetensorsFile) throws {
         let beside = URL(fileURLWithPath: file.path).deletingLastPathComponent()
             .appendingPathComponent("adapter_config.json")
         if let text = file.metadata["lora_adapter_metadata"] {
-            // diffusers' keys begin with the component's name.
-            for (key, value) in try Self.object(Data(text.utf8), file.path) {
-                fields[key.hasPrefix("transformer.") ? String(key.dropFirst(12)) : key] = value
-            }
-        } else if let data = try? Data(contentsOf: beside) {
-            fields = try Self.object(data, beside.path)
+            path = file.path
+            try read(Array(text.utf8))
+        } else if Self.isOfPEFT(file), let data = try? Data(contentsOf: beside) {
+            path = beside.path
+            try read(Array(data))
+        } else {
+            path = file.path
         }
     }
 
-    private static func object(_ data: Data, _ path: String) throws -> [String: Any] {
-        guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+    /// Whether settings beside the file are its own, and not those of a neighbour.
+    private static func isOfPEFT(_ file: SafetensorsFile) -> Bool {
+        URL(fileURLWithPath: file.path).lastPathComponent == "adapter_model.safetensors"
+            || file.tensors.contains { $0.name.hasPrefix("base_model.model.") }
+    }
+
+    private mutating func read(_ bytes: [UInt8]) throws {
+        do {
+            var reader = JSONReader(bytes)
+            try reader.object { reader, name in
+                // diffusers' keys begin with the component's name.
+                let name = String(decoding: name, as: UTF8.self)
+                let key = name.hasPrefix("transformer.") ? String(name.dropFirst(12)) : name
+                reader.skipBlanks()
+                if key.hasSuffix("_pattern"), reader.peek() == UInt8(ascii: "{") {
+                    try reader.object { reader, text in
+                        guard case .number(let value) = try reader.value() else { return }
+                        patterns[key, default: []].append(
+                            (String(decoding: text, as: UTF8.self), value))
+                    }
+                } else {
+                    fields[key] = try reader.value()
+                }
+            }
+        } catch is JSONError {
             throw LoRAError(
                 path: path, reason: .badMetadata("expected a JSON object of LoRA settings"))
         }
-        return object
     }
 
+    /// - Parameter rank: of the module's matrices, where they are of low rank.
     /// - Returns: nil where nothing is noted, so that the scale is 1.
-    func scale(of module: String) -> Double? {
-        let alpha = pattern("alpha_pattern", module) ?? number("lora_alpha")
-        let rank = pattern("rank_pattern", module) ?? number("r")
-        guard let alpha, let rank, rank > 0 else { return nil }
-        return alpha / (fields["use_rslora"] as? Bool == true ? rank.squareRoot() : rank)
+    /// - Throws: `LoRAError` for a pattern that cannot be read.
+    func scale(of module: String, rank: Int?) throws -> Double? {
+        guard let alpha = try pattern("alpha_pattern", module) ?? number("lora_alpha"),
+            let rank = try rank.map(Double.init) ?? pattern("rank_pattern", module) ?? number("r"),
+            rank > 0
+        else { return nil }
+        return alpha / (fields["use_rslora"]?.boolean == true ? rank.squareRoot() : rank)
     }
 
-    private func number(_ key: String) -> Double? { (fields[key] as? NSNumber)?.doubleValue }
+    private func number(_ key: String) -> Double? {
+        guard case .number(let value)? = fields[key] else { return nil }
+        return value
+    }
 
-    /// Patterns match whole names or ends of names behind a dot.
-    private func pattern(_ key: String, _ module: String) -> Double? {
-        guard let patterns = fields[key] as? [String: NSNumber] else { return nil }
-        return patterns.first { module == $0.key || module.hasSuffix("." + $0.key) }?
-            .value.doubleValue
+    /// Patterns match whole names or ends of names behind a dot, as regular expressions.
+    ///
+    /// - Source: `get_pattern_key` of peft.
+    private func pattern(_ key: String, _ module: String) throws -> Double? {
+        try patterns[key]?.first { try matches($0.text, module) }?.value
+    }
+
+    private func matches(_ pattern: String, _ module: String) throws -> Bool {
+        if module == pattern || module.hasSuffix("." + pattern) { return true }
+        // Most patterns are names, which there may be hundreds of.
+        let isName = pattern.utf8.allSatisfy { byte in
+            byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xDF)
+        }
+        guard !isName else { return false }
+        guard let expression = try? Regex("(.*\\.)?(\(pattern))") else {
+            throw LoRAError(path: path, reason: .badMetadata("'\(pattern)' is no pattern"))
+        }
+        return (try? expression.wholeMatch(in: module)) != nil
     }
 }

@@ -25,7 +25,7 @@ struct LoRASettings {
         var rankPattern: [String: Int]
         var alphaPattern: [String: Double]
         var peftType: String?
-        var targetModules: [String]?
+        var targetModules: [String]
     }
 
     /// Settings that encode to JSON.
@@ -48,11 +48,14 @@ struct LoRASettings {
         }
     }
 
-    func diffusers() -> Document { document(nil, nil, prefix: "transformer.") }
+    /// - Parameter targets: without them diffusers does not know which layers to make.
+    func diffusers(targets: [String]) -> Document {
+        document(nil, targets, prefix: "transformer.")
+    }
 
     func peft(targets: [String]) -> Document { document("LORA", targets, prefix: "") }
 
-    private func document(_ kind: String?, _ targets: [String]?, prefix: String) -> Document {
+    private func document(_ kind: String?, _ targets: [String], prefix: String) -> Document {
         Document(
             fields: Fields(
                 r: rank, loraAlpha: alpha, rankPattern: ranks, alphaPattern: alphas,

@@ -15,10 +15,15 @@ public struct LoRAWriter {
     public init(_ adapters: [String: Adapter], dialect: LoRADialect, source: String) throws {
         self.dialect = dialect
         let canonical = try adapters.sorted { $0.key < $1.key }.map { key, adapter in
-            guard case .lowRank(let down, let up) = adapter.delta, adapter.magnitude == nil else {
+            guard case .lowRank(let down, let up) = adapter.delta else {
                 throw LoRAError(
                     path: source,
                     reason: .unsupported("'\(key)' is not of low rank; writing it as such"))
+            }
+            guard adapter.magnitude == nil else {
+                throw LoRAError(
+                    path: source,
+                    reason: .unsupported("'\(key)' has a magnitude (DoRA); writing it as LoRA"))
             }
             return (key, LoRALayer(module: "", down: down, up: up, scale: adapter.scale))
         }
@@ -47,7 +52,7 @@ public struct LoRAWriter {
     private func metadata() throws -> [String: String] {
         var metadata = ["format": "pt"]
         if dialect == .diffusers {
-            let settings = LoRASettings(layers).diffusers()
+            let settings = LoRASettings(layers).diffusers(targets: layers.map(\.module))
             metadata["lora_adapter_metadata"] = String(decoding: try settings.json(), as: UTF8.self)
         }
         return metadata
@@ -143,8 +148,8 @@ struct LoRALayer {
     /// ranks, and the others' rows there are zero.
     private static func fused(_ module: String, _ parts: [Int: LoRALayer]) throws -> LoRALayer {
         let count = 3
-        guard let first = parts.values.first else { preconditionFailure("no part of \(module)") }
         let all = (0..<count).compactMap { parts[$0] }
+        guard let first = all.first else { preconditionFailure("no part of \(module)") }
         if all.count == count,
             try all.allSatisfy({ try $0.scale == first.scale && $0.down.isEqual(to: first.down) })
         {
@@ -152,6 +157,8 @@ struct LoRALayer {
                 module: module, down: first.down,
                 up: try .concatenating(all.map(\.up), along: 0), scale: first.scale)
         }
+        // The largest, so that no other part is divided by zero.
+        let scale = all.map(\.scale).max { abs($0) < abs($1) } ?? 1
         let rank = all.map(\.rank).max() ?? 0
         let rows = first.up.size(0)
         var (downs, ups): ([Tensor], [Tensor]) = ([], [])
@@ -161,13 +168,13 @@ struct LoRALayer {
             let down = try layer?.down ?? .zeros([0, first.down.size(1)], dtype: first.down.dtype)
             downs.append(try down.padded([0, 0, 0, rank - own]))
             let up = try layer?.up ?? .zeros([rows, 0], dtype: first.up.dtype)
-            let ratio = (layer?.scale ?? first.scale) / first.scale
+            let ratio = scale == 0 ? 1 : (layer?.scale ?? scale) / scale
             ups.append(
                 try (ratio == 1 ? up : up * ratio)
                     .padded([part * rank, (count - part) * rank - own]))
         }
         return LoRALayer(
             module: module, down: try .concatenating(downs, along: 0),
-            up: try .concatenating(ups, along: 0), scale: first.scale)
+            up: try .concatenating(ups, along: 0), scale: scale)
     }
 }

@@ -146,7 +146,8 @@ public actor Flux2ImagePipeline {
     /// - Throws: `RequestError` for settings out of range, `LoRAError`, `CancellationError` when the
     ///   task is cancelled.
     public func generate(
-        _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void = { _ in }
+        _ request: GenerationRequest,
+        onEvent: @escaping @Sendable (GenerationEvent) -> Void = { _ in }
     ) async throws -> GenerationResult {
         var request = request
         if let loraMode {
