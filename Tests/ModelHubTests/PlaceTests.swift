@@ -67,6 +67,21 @@ struct PlaceTests {
         #expect(folders.contains("/h/.cache/modelscope/models/Qwen--Qwen3.1/snapshots/master"))
     }
 
+    @Test func throughLinksToFolders() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(
+            atPath: folder.file("real/a"), withIntermediateDirectories: true)
+        try Data().write(to: URL(fileURLWithPath: folder.file("real/a/x.bin")))
+        try Data().write(to: URL(fileURLWithPath: folder.file("real/a/.x.part")))
+        for (link, target) in [("link", "real"), ("real/again", "..")] {
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.file(link), withDestinationPath: target)
+        }
+        #expect(
+            LocalFiles.matching("a/*", in: folder.file("link"))
+                == [folder.file("link/a/x.bin")])
+    }
+
     @Test func shardsThatLackAreNamed() {
         let one = "a/model-00001-of-00003.safetensors"
         #expect(

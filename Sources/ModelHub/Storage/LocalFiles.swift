@@ -12,18 +12,27 @@ public enum LocalFiles {
     }
 
     /// The paths of all files in a folder, without hidden ones; sorted.
+    ///
+    /// Links to folders are followed, since people put large models on other disks.
     static func all(in folder: String) -> [String] {
-        guard let walk = FileManager.default.enumerator(atPath: folder) else { return [] }
         var found: [String] = []
-        for case let path as String in walk {
-            if path.split(separator: "/").last?.hasPrefix(".") == true {
-                walk.skipDescendants()
-            } else if !isFolder(folder + "/" + path) {
-                found.append(path)
+        func walk(_ below: String, depth: Int) {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder + below)) ?? []
+            for name in names where !name.hasPrefix(".") {
+                let path = below + "/" + name
+                if !isFolder(folder + path) {
+                    found.append(String(path.dropFirst()))
+                } else if depth < deepest {
+                    walk(path, depth: depth + 1)
+                }
             }
         }
+        walk("", depth: 0)
         return found.sorted()
     }
+
+    /// Deeper folders than any repository has; ends links that lead in a circle.
+    private static let deepest = 12
 
     public static func isFolder(_ path: String) -> Bool {
         var isFolder: ObjCBool = false

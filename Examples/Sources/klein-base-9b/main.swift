@@ -1,0 +1,34 @@
+// Text to picture with FLUX.2-klein-base-9B.
+// Not distilled, so with many steps and guidance; agree to its licence on the hub first.
+// Text encoder, autoencoder and tokenizer are those of the distilled model.
+//
+//     swift run klein-base-9b ["what the picture shows" [side in pixels]]
+import Flux2
+
+let owner = "black-forest-labs/"
+let arguments = CommandLine.arguments.dropFirst()
+let prompt = arguments.first ?? "a red fox in the snow, photograph, soft morning light"
+let side = arguments.dropFirst().first.flatMap(Int.init) ?? 1024
+
+// What is not on this machine is fetched; see `flux2 download --help` for places and hubs.
+let pipeline = try await Flux2ImagePipeline.fromPretrained(
+    dtype: .bfloat16,
+    modelConfigs: [
+        ModelConfig(
+            modelID: owner + "FLUX.2-klein-9B", originFilePattern: "text_encoder/*.safetensors"),
+        ModelConfig(
+            modelID: owner + "FLUX.2-klein-base-9B", originFilePattern: "transformer/*.safetensors"),
+        ModelConfig(modelID: owner + "FLUX.2-klein-9B", originFilePattern: "vae/*.safetensors"),
+    ],
+    tokenizerConfig: ModelConfig(
+        modelID: owner + "FLUX.2-klein-9B", originFilePattern: "tokenizer/"),
+    onDownload: { if case .finished(let path) = $0 { print(path) } })
+
+let image = try await pipeline(
+    prompt: prompt, negativePrompt: "blurry, low quality", cfgScale: 4, height: side,
+    width: side, seed: 0, numInferenceSteps: 50,
+    progressBarCmd: { event in
+        if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
+    })
+try image.write(to: "klein-base-9b.png", overwrite: true)
+print("klein-base-9b.png")
