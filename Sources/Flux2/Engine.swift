@@ -8,6 +8,7 @@ public actor Engine {
     private let files: ModelFiles
     private let device: Device
     private let dtype: DType
+    private let promptCache: PromptCache?
     private var pipeline: Pipeline?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -17,10 +18,15 @@ public actor Engine {
     /// - Parameters:
     ///   - dtype: the type that everything is computed in.
     ///   - threads: processor threads for one operation; nil leaves libtorch's choice.
-    public init(_ files: ModelFiles, device: Device = .cpu, dtype: DType, threads: Int? = nil) {
+    ///   - promptCache: keeps the features of prompts from one process to the next.
+    public init(
+        _ files: ModelFiles, device: Device = .cpu, dtype: DType, threads: Int? = nil,
+        promptCache: PromptCache? = nil
+    ) {
         self.files = files
         self.device = device
         self.dtype = dtype
+        self.promptCache = promptCache
         if let threads { Runtime.threads = threads }
     }
 
@@ -34,8 +40,8 @@ public actor Engine {
     private func opened() throws -> Pipeline {
         if let pipeline { return pipeline }
         try device.prepare()
-        let pipeline = try Pipeline(files, device: device, dtype: dtype)
-        pipeline.readAhead()
+        let pipeline = try Pipeline(
+            files, device: device, dtype: dtype, promptCache: promptCache)
         self.pipeline = pipeline
         return pipeline
     }

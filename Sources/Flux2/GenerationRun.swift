@@ -33,36 +33,18 @@ struct GenerationRun {
     /// Text features for one or both branches; the encoder is loaded only for prompts that are new.
     mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> PromptFeatures {
         let clock = Clock()
-        func key(_ prompt: String) -> PromptMemory.Key {
-            let length = request.textLength ?? pipeline.textLength
-            return .init(prompt: prompt, parity: request.parity, length: length)
-        }
-        let keys =
+        let prompts =
             request.cfgScale == 1
-            ? [key(request.prompt)] : [key(request.prompt), key(request.negativePrompt)]
-        let isNew = keys.contains { !pipeline.prompts.knows($0) }
-        let stage = isNew ? try promptStage(length: keys[0].length, onEvent) : nil
-        let features = try keys.map { key in
-            try pipeline.prompts.features(of: key) { key in
-                guard let stage else { preconditionFailure("a known prompt was to be encoded") }
-                return try stage(key.prompt, onEvent: onEvent)
-            }
+            ? [request.prompt] : [request.prompt, request.negativePrompt]
+        let features = try withoutActuallyEscaping(onEvent) { onEvent in
+            let stage = try PromptStage(
+                pipeline, request.parity, length: request.textLength ?? pipeline.textLength,
+                onEvent: onEvent)
+            return try stage(prompts)
         }
-        if isNew { try pipeline.textEncoder.release() }
         timings.encode = clock.seconds
         return PromptFeatures(
             positive: features[0], negative: features.count > 1 ? features[1] : nil)
-    }
-
-    private func promptStage(
-        length: Int, _ onEvent: (GenerationEvent) -> Void
-    ) throws -> PromptStage {
-        let part = pipeline.textEncoder
-        let stage = PromptStage(
-            tokenizer: try pipeline.promptTokenizer(request.parity), encoder: try part.load(),
-            dtype: pipeline.dtype, device: pipeline.device, length: length)
-        onEvent(.loaded(component: "text encoder", bytes: part.byteCount ?? 0))
-        return stage
     }
 
     /// - Shapes: → [1, C, h, w].

@@ -1,5 +1,6 @@
 internal import FluxModels
 internal import Residency
+internal import Safetensors
 internal import Tokenization
 internal import Torch
 
@@ -10,6 +11,9 @@ final class Pipeline {
     let autoencoder: ModelPart<Autoencoder>
     let loras: LoRABank
     let prompts = PromptMemory()
+    let promptCache: PromptCache?
+    private let encoderWeights: Checkpoint
+    private var identity: PromptIdentity?
     private let tokenizer: Tokenizer
     private let encoderFamily: TextEncoderConfiguration.Family
     let device: Device
@@ -19,7 +23,9 @@ final class Pipeline {
     /// Looks at headers and configurations; no weight is read.
     ///
     /// - Throws: `ModelError` when a component is of another kind, or does not belong to the others.
-    init(_ files: ModelFiles, device: Device, dtype: DType) throws {
+    init(
+        _ files: ModelFiles, device: Device, dtype: DType, promptCache: PromptCache? = nil
+    ) throws {
         let parts = try (
             transformer: ComponentFile(files.transformer, expected: .transformer),
             encoder: ComponentFile(files.textEncoder, expected: .textEncoder),
@@ -29,6 +35,8 @@ final class Pipeline {
         try shape.check(files)
         self.device = device
         self.dtype = dtype
+        self.promptCache = promptCache
+        encoderWeights = parts.encoder.checkpoint
         textLength = files.textLength
         transformer = ModelPart(parts.transformer.loader(), device: device, dtype: dtype) {
             FluxTransformer($0, shape.transformer)
@@ -56,9 +64,19 @@ final class Pipeline {
         return try PromptTokenizer(tokenizer, format: format)
     }
 
+    /// What the text features of this pipeline follow from, besides the prompt.
+    func promptIdentity() throws -> PromptIdentity {
+        if let identity { return identity }
+        let found = try PromptIdentity(
+            encoderWeights, textEncoder.model.configuration, device: device, dtype: dtype)
+        identity = found
+        return found
+    }
+
     /// Has the disk read while the processor computes, in the order in which parts are used.
-    func readAhead() {
-        ReadAhead.begin(textEncoder.pieces + transformer.pieces + autoencoder.pieces)
+    func readAhead(encoder: Bool) {
+        ReadAhead.begin(
+            (encoder ? textEncoder.pieces : []) + transformer.pieces + autoencoder.pieces)
     }
 
     private static func tokenizer(

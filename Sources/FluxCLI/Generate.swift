@@ -44,7 +44,9 @@ struct Generate: AsyncParsableCommand {
         let request = try request(prompts[0], for: files, report)
         let batch = Batch(request, prompts: prompts, count: count, output: output)
         let (device, dtype) = compute.resolved(report)
-        let engine = Engine(files, device: device, dtype: dtype, threads: compute.threads)
+        let engine = Engine(
+            files, device: device, dtype: dtype, threads: compute.threads,
+            promptCache: compute.noPromptCache ? nil : .standard())
         let maker = PictureMaker(
             engine: engine, model: model.model ?? files.transformer[0], device: device,
             dtype: dtype, report: report)

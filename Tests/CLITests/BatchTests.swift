@@ -33,6 +33,21 @@ extension CommandLineTests {
             #expect(Set(made.map(\.pixels)).count == 4)
         }
 
+        @Test func readThePromptsOfEarlierRunsFromADisk() throws {
+            let folder = try TemporaryFolder()
+            let cache = ["FLUX2_PROMPT_CACHE": folder.file("prompts")]
+            let made = try [[], [], ["--no-prompt-cache"]].enumerated().map { index, more in
+                let path = folder.file("\(index).png")
+                let outcome = try Program.run(
+                    tinyArguments(output: path, more), environment: cache)
+                #expect(outcome.status == 0)
+                #expect(outcome.errors.contains("encoded before") == (index == 1))
+                #expect(outcome.errors.contains("text encoder:") == (index != 1))
+                return try Image(contentsOf: path)
+            }
+            #expect(made[0] == made[1] && made[1] == made[2])
+        }
+
         @Test func areRefusedTogetherWhenOneExists() throws {
             let folder = try TemporaryFolder()
             _ = FileManager.default.createFile(atPath: folder.file("a-003.png"), contents: Data())

@@ -72,7 +72,9 @@ extension CommandLineTests {
             let klein = { (part: String) in Reference.ownModel("tiny-klein") + "/" + part }
             return [
                 "prompt-file": .shown(by: "BatchTests"), "count": .shown(by: "BatchTests"),
-                "grid": .shown(by: "BatchTests"), "model": .changes(dev),
+                "grid": .shown(by: "BatchTests"), "hub": .shown(by: "DownloadTests"),
+                "offline": .shown(by: "DownloadTests"),
+                "no-prompt-cache": .shown(by: "BatchTests"), "model": .changes(dev),
                 "transformer": .keeps(["--transformer", klein("transformer")]),
                 "text-encoder": .keeps(["--text-encoder", klein("text_encoder")]),
                 "vae": .changes(["--vae", Reference.ownModel("tiny-dev") + "/vae"]),

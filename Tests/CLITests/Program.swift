@@ -39,7 +39,10 @@ enum Program {
             folder = try TemporaryFolder()
             // No test asks a hub that is not its own.
             process.environment = ProcessInfo.processInfo.environment
-                .merging(["HF_HUB_OFFLINE": "1"]) { $1 }.merging(environment) { $1 }
+
+                .merging(["HF_HUB_OFFLINE": "1", "FLUX2_PROMPT_CACHE": "off"]) { $1 }.merging(
+                    environment
+                ) { $1 }
             if let place { process.currentDirectoryURL = URL(fileURLWithPath: place) }
             process.executableURL = URL(fileURLWithPath: Program.path)
             process.arguments = arguments

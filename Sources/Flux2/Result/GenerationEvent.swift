@@ -1,8 +1,9 @@
 /// What a generation is doing, in order; steps count from 1 and end at the total.
 public enum GenerationEvent: Hashable, Sendable {
     case loaded(component: String, bytes: Int)
-    /// The prompt fills `tokens` of `limit` places; what did not fit was dropped.
-    case encodedPrompt(tokens: Int, limit: Int, wasTruncated: Bool)
+    /// The prompt fills `tokens` of `limit` places; what did not fit was dropped. One that is
+    /// remembered needs no encoder.
+    case readPrompt(tokens: Int, limit: Int, wasTruncated: Bool, isRemembered: Bool)
     /// A LoRA changes so many weights; names of the file that the model does not have are unmatched.
     case readLoRA(path: String, changed: Int, unmatched: [String], ofTextEncoder: Int)
     /// Reference pictures make every step longer: their tokens are read along with the picture's.

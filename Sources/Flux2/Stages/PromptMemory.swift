@@ -4,9 +4,8 @@ internal import Torch
 final class PromptMemory {
     /// What features depend on, besides the model.
     struct Key: Hashable {
-        var prompt: String
-        var parity: Parity
-        var length: Int
+        var ids: [Int]
+        var mask: [Bool]
     }
 
     private var features: [Key: Tensor] = [:]
@@ -17,15 +16,17 @@ final class PromptMemory {
     /// - Parameter limit: prompts that are remembered; one takes up 8 to 16 MB.
     init(limit: Int = 16) { self.limit = limit }
 
-    /// The features of a prompt, encoded if they are not known.
-    func features(of key: Key, encode: (Key) throws -> Tensor) throws -> Tensor {
-        let found = try features[key] ?? encode(key)
+    /// The features of a prompt; nil where they are not known.
+    func features(_ key: Key) -> Tensor? {
+        guard let found = features[key] else { return nil }
+        keep(found, as: key)
+        return found
+    }
+
+    func keep(_ found: Tensor, as key: Key) {
         features[key] = found
         order.removeAll { $0 == key }
         order.append(key)
         if order.count > limit { features[order.removeFirst()] = nil }
-        return found
     }
-
-    func knows(_ key: Key) -> Bool { features[key] != nil }
 }

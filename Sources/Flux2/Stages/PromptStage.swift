@@ -2,31 +2,78 @@ internal import FluxModels
 internal import Tokenization
 internal import Torch
 
-/// Turns a prompt into what the transformer reads.
+/// Turns prompts into what the transformer reads; known ones without the encoder.
 struct PromptStage {
-    let tokenizer: PromptTokenizer
-    let encoder: TextEncoder
-    let dtype: DType
-    let device: Device
+    private let pipeline: Pipeline
+    private let tokenizer: PromptTokenizer
     /// Tokens that a prompt is cut or padded to.
-    var length = 512
+    private let length: Int
+    private let onEvent: (GenerationEvent) -> Void
 
-    /// - Shapes: → [1, length, J].
+    init(
+        _ pipeline: Pipeline, _ parity: Parity, length: Int,
+        onEvent: @escaping (GenerationEvent) -> Void
+    ) throws {
+        self.pipeline = pipeline
+        self.length = length
+        self.onEvent = onEvent
+        tokenizer = try pipeline.promptTokenizer(parity)
+    }
+
+    /// - Shapes: → [1, length, J] each.
     /// - Throws: `CancellationError` between layers.
-    func callAsFunction(_ prompt: String, onEvent: (GenerationEvent) -> Void) throws -> Tensor {
-        let tokens = tokenizer(prompt, length: length)
+    func callAsFunction(_ prompts: [String]) throws -> [Tensor] {
+        let texts = prompts.map { tokenizer($0, length: length) }
+        let known = try texts.map { try recalled($0) }
+        pipeline.readAhead(encoder: known.contains { $0 == nil })
+        for (text, found) in zip(texts, known) {
+            onEvent(
+                .readPrompt(
+                    tokens: text.tokenCount, limit: length, wasTruncated: text.wasTruncated,
+                    isRemembered: found != nil))
+        }
+        let features = try zip(texts, known).map { try $1 ?? encoded($0) }
+        if known.contains(where: { $0 == nil }) { try pipeline.textEncoder.release() }
+        return features
+    }
+
+    private func recalled(_ text: TokenizedPrompt) throws -> Tensor? {
+        let key = PromptMemory.Key(text)
+        if let found = pipeline.prompts.features(key) { return found }
+        guard let cache = pipeline.promptCache else { return nil }
+        let shape = [1, length, pipeline.textEncoder.model.configuration.featureWidth]
+        let found = cache.features(
+            try pipeline.promptIdentity().key(key), shape: shape, dtype: pipeline.dtype)
+        guard let features = try found?.to(device: pipeline.device) else { return nil }
+        pipeline.prompts.keep(features, as: key)
+        return features
+    }
+
+    private func encoded(_ text: TokenizedPrompt) throws -> Tensor {
+        let key = PromptMemory.Key(text)
+        // The same text may stand on both sides of guidance.
+        if let found = pipeline.prompts.features(key) { return found }
+        let part = pipeline.textEncoder
+        let isLoaded = part.byteCount != nil
+        let encoder = try part.load()
+        if !isLoaded { onEvent(.loaded(component: "text encoder", bytes: part.byteCount ?? 0)) }
         var layers = 0
         let depth = encoder.configuration.family.taps.max() ?? 0
         let features = try encoder(
-            ids: tokens.ids, real: tokens.mask, dtype: dtype, device: device
+            ids: text.ids, real: text.mask, dtype: pipeline.dtype, device: pipeline.device
         ) { _, _ in
             try Task.checkCancellation()
             layers += 1
             onEvent(.working(stage: .encode, done: layers, of: depth))
         }
-        onEvent(
-            .encodedPrompt(
-                tokens: tokens.tokenCount, limit: length, wasTruncated: tokens.wasTruncated))
+        pipeline.prompts.keep(features, as: key)
+        if let cache = pipeline.promptCache {
+            try cache.keep(features, as: pipeline.promptIdentity().key(key))
+        }
         return features
     }
+}
+
+extension PromptMemory.Key {
+    fileprivate init(_ text: TokenizedPrompt) { self.init(ids: text.ids, mask: text.mask) }
 }

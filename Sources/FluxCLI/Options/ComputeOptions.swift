@@ -13,6 +13,13 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Processor threads; libtorch's own choice when absent.")
     var threads: Int?
 
+    @Flag(
+        help: """
+            Encode prompts even if they were encoded before, and keep nothing for the next time. \
+            FLUX2_PROMPT_CACHE names the folder where features of prompts are kept, or says off.
+            """)
+    var noPromptCache = false
+
     func validate() throws {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads must be 1 to 1024, not \(threads)")

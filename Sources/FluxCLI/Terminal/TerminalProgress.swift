@@ -21,11 +21,12 @@ final class TerminalProgress: Sendable {
         switch event {
         case .loaded(let component, let bytes):
             line("\(component): \(Terminal.bytes(bytes)) of weights")
-        case .encodedPrompt(let tokens, let limit, let wasTruncated):
+        case .readPrompt(let tokens, let limit, let wasTruncated, let isRemembered):
             line(
-                wasTruncated
+                (wasTruncated
                     ? "the prompt is longer than \(limit) tokens; its end was dropped"
                     : "prompt: \(tokens) of \(limit) tokens")
+                    + (isRemembered ? ", encoded before" : ""))
         case .readLoRA(let path, let changed, let unmatched, let ofTextEncoder):
             line("\(path): changes \(changed) weights")
             if let first = unmatched.first {

@@ -1,0 +1,81 @@
+internal import Files
+public import Foundation
+internal import ModelHub
+internal import Residency
+internal import Safetensors
+internal import Torch
+
+/// A folder with text features, so that a prompt that comes again needs no encoder.
+///
+/// Features are found by what they follow from: the encoder's weights and architecture, the prompt's
+/// tokens, the type, the device and the number of threads. Files hold no text. The oldest go when
+/// there are too many.
+public struct PromptCache: Hashable, Sendable {
+    /// Where the files are; made when the first is written, for its owner alone.
+    public var folder: String
+    /// Bytes of all files; a prompt takes up 8 to 16 MB.
+    public var limit = 1 << 30
+
+    public init(folder: String) { self.folder = folder }
+
+    /// The folder that `FLUX2_PROMPT_CACHE` names, else one in the user's caches; nil for `off`.
+    public static func standard(
+        _ environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> PromptCache? {
+        if let own = environment["FLUX2_PROMPT_CACHE"], !own.isEmpty {
+            return own == "off" ? nil : PromptCache(folder: own)
+        }
+        let home = environment["HOME"] ?? "."
+        let caches = environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+        return PromptCache(folder: (caches ?? home + "/.cache") + "/flux2/prompts")
+    }
+
+    /// The features of a key; nil where there are none, or none that can be read.
+    func features(_ key: String, shape: [Int], dtype: DType) -> Tensor? {
+        let path = path(key)
+        guard let file = try? SafetensorsFile(path: path), let info = file["features"],
+            info.shape == shape, info.type == ElementType(dtype),
+            let features = try? Tensor.mapped(info, of: file)
+        else { return nil }
+        // The time of the last use decides what goes first.
+        try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
+        return features
+    }
+
+    /// Keeps features for the next time.
+    ///
+    /// - Throws: `FileError` when they cannot be written.
+    func keep(_ features: Tensor, as key: String) throws {
+        guard let type = ElementType(features.dtype) else { return }
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        try SafetensorsWriter.write(
+            to: path(key),
+            tensors: [
+                TensorToWrite(name: "features", type: type, shape: features.shape) { sink in
+                    try features.to(device: .cpu).contiguous().withBytes { try sink($0) }
+                }
+            ])
+        removeOldest()
+    }
+
+    private func path(_ key: String) -> String { "\(folder)/\(key).safetensors" }
+
+    private func removeOldest() {
+        let keys: [URLResourceKey] = [.contentModificationDateKey, .fileSizeKey]
+        let files =
+            (try? FileManager.default.contentsOfDirectory(
+                at: URL(fileURLWithPath: folder), includingPropertiesForKeys: keys)) ?? []
+        let known = files.filter { $0.pathExtension == "safetensors" }.compactMap { file in
+            (try? file.resourceValues(forKeys: Set(keys))).map { values in
+                (file, values.contentModificationDate ?? .distantPast, values.fileSize ?? 0)
+            }
+        }
+        var sum = 0
+        for (file, _, size) in known.sorted(by: { $0.1 > $1.1 }) {
+            sum += size
+            if sum > limit { try? FileManager.default.removeItem(at: file) }
+        }
+    }
+}

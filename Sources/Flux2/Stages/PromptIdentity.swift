@@ -1,0 +1,45 @@
+internal import Files
+internal import FluxModels
+internal import Foundation
+internal import ModelHub
+internal import Safetensors
+internal import Torch
+
+/// What text features follow from, besides the tokens of the prompt.
+struct PromptIdentity {
+    private let text: String
+
+    /// Looks at the headers of the weights, at when their files were written, and at some of their
+    /// bytes; reading all would take as long as encoding.
+    init(
+        _ weights: Checkpoint, _ configuration: TextEncoderConfiguration, device: Device,
+        dtype: DType
+    ) throws {
+        var parts = ["1", "\(configuration)", "\(device)", dtype.name]
+        if device.kind == .cpu { parts += [Runtime.cpuCapability, "\(Runtime.threads)"] }
+        for file in weights.files {
+            let attributes = try? FileManager.default.attributesOfItem(
+                atPath: URL(fileURLWithPath: file.path).resolvingSymlinksInPath().path)
+            let written = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+            parts += ["\(written)", try Self.samples(of: file.path)]
+        }
+        text = parts.joined(separator: "\n")
+    }
+
+    /// A sum over the start of a file, its length, and pieces at even distances.
+    private static func samples(of path: String) throws -> String {
+        let bytes = try MappedFile(path: path).bytes
+        let (piece, count) = (4096, 32)
+        var taken = Array("\(bytes.count)".utf8) + bytes.prefix(1 << 20)
+        for start in stride(from: 0, to: bytes.count, by: max(piece, bytes.count / count)) {
+            taken += bytes[start...].prefix(piece)
+        }
+        return Checksum.of(taken, .sha256).value
+    }
+
+    /// The name of the features of these tokens.
+    func key(_ tokens: PromptMemory.Key) -> String {
+        let ids = zip(tokens.ids, tokens.mask).map { $1 ? "\($0)" : "-" }.joined(separator: " ")
+        return Checksum.of(Array((text + "\n" + ids).utf8), .sha256).value
+    }
+}
