@@ -1,14 +1,16 @@
 # make demo     set up, build, and make a first picture
 # make test     set up and run all tests
 # make install  put flux2 and the libraries it needs under PREFIX (/usr/local)
+# make install-libtorch   put libtorch there, for packages that depend on this one by version
 # CUDA=1        with any of them: take libtorch for NVIDIA GPUs
 
 PREFIX ?= /usr/local
 STAGE := $(DESTDIR)$(PREFIX)
+TORCH := $(STAGE)/lib/flux2/torch
 FLUX2 := .build/release/flux2
-SOURCES := Package.swift Sources Tests
+SOURCES := Package.swift Sources Tests Examples
 
-.PHONY: setup build demo test check format install uninstall clean
+.PHONY: setup build demo test check format install install-libtorch uninstall clean
 
 setup:
 	@Scripts/setup_packages.sh
@@ -33,16 +35,24 @@ check:
 format:
 	swift format --in-place --recursive --parallel $(SOURCES)
 
-# The binary looks for its libraries in ../lib/flux2 before anywhere else.
+# Copies folders of libtorch; each is complete before it takes an older one's place.
+define copy-libtorch
+	mkdir -p $(TORCH)
+	for part in $(1); do \
+	  rm -rf $(TORCH)/$$part.new && \
+	  cp -R -L $(or $(LIBTORCH),.libtorch/torch)/$$part $(TORCH)/$$part.new && \
+	  rm -rf $(TORCH)/$$part && mv $(TORCH)/$$part.new $(TORCH)/$$part || exit 1; \
+	done
+	@if [ -d .libtorch/nvidia ]; then rm -rf $(STAGE)/lib/flux2/nvidia && \
+	  cp -R .libtorch/nvidia $(STAGE)/lib/flux2/; fi
+endef
+
+# The binary looks for its libraries in ../lib/flux2 before anywhere else. Headers that are there
+# already stay those of the libraries.
 install: setup
 	swift build -c release --product flux2 --static-swift-stdlib --scratch-path .build/install
 	install -D -m 755 .build/install/release/flux2 $(STAGE)/bin/flux2
-	mkdir -p $(STAGE)/lib/flux2
-	cp -R -L $(or $(LIBTORCH),.libtorch/torch)/lib $(STAGE)/lib/flux2/torch-lib.new
-	rm -rf $(STAGE)/lib/flux2/torch && mkdir $(STAGE)/lib/flux2/torch
-	mv $(STAGE)/lib/flux2/torch-lib.new $(STAGE)/lib/flux2/torch/lib
-	@if [ -d .libtorch/nvidia ]; then rm -rf $(STAGE)/lib/flux2/nvidia && \
-	  cp -R .libtorch/nvidia $(STAGE)/lib/flux2/; fi
+	$(call copy-libtorch,lib $(notdir $(wildcard $(TORCH)/include)))
 	mkdir -p $(STAGE)/share/bash-completion/completions $(STAGE)/share/zsh/site-functions \
 	  $(STAGE)/share/fish/vendor_completions.d
 	$(STAGE)/bin/flux2 --generate-completion-script bash \
@@ -51,7 +61,12 @@ install: setup
 	$(STAGE)/bin/flux2 --generate-completion-script fish \
 	  > $(STAGE)/share/fish/vendor_completions.d/flux2.fish
 
+install-libtorch: setup
+	$(call copy-libtorch,lib include)
+	@Scripts/register_libtorch.sh "$(PREFIX)" "$(DESTDIR)"
+
 uninstall:
+	@Scripts/register_libtorch.sh --remove "$(PREFIX)" "$(DESTDIR)"
 	rm -rf $(STAGE)/bin/flux2 $(STAGE)/lib/flux2 $(STAGE)/share/zsh/site-functions/_flux2 \
 	  $(STAGE)/share/bash-completion/completions/flux2 \
 	  $(STAGE)/share/fish/vendor_completions.d/flux2.fish

@@ -1,9 +1,34 @@
 // swift-tools-version: 6.1
+import Foundation
 import PackageDescription
 
 // libtorch is unpacked into the package by `make setup`; LIBTORCH names another copy, such as the
 // folder `torch` of a Python environment's site-packages.
 let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.libtorch/torch"
+
+// Fetched for another package, this one may not say where anything lies; then libtorch is where
+// `make install-libtorch` put it. SwiftPM fetches into `checkouts`, beside its `repositories`.
+// Whether libtorch is there must not decide this: SwiftPM keeps what a manifest said, and would not
+// notice `make setup`.
+let parent = URL(fileURLWithPath: Context.packageDirectory).deletingLastPathComponent()
+let isFetched =
+    parent.lastPathComponent == "checkouts"
+    && FileManager.default.fileExists(atPath: parent.path + "/../repositories")
+
+let rpaths = ["$ORIGIN/../lib/flux2/torch/lib", libtorch + "/lib"]
+let compileWithLibtorch: [CXXSetting] = [
+    .unsafeFlags([
+        "-O2",
+        "-isystem", libtorch + "/include",
+        "-isystem", libtorch + "/include/torch/csrc/api/include",
+    ])
+]
+let linkWithLibtorch: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-L" + libtorch + "/lib"] + rpaths.flatMap { ["-Xlinker", "-rpath", "-Xlinker", $0] }),
+    .linkedLibrary("torch_cpu"),
+    .linkedLibrary("c10"),
+]
 
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -29,24 +54,13 @@ let package = Package(
         // Engine
         .target(
             name: "CTorch",
-            cxxSettings: [
-                .unsafeFlags([
-                    "-O2",
-                    "-isystem", libtorch + "/include",
-                    "-isystem", libtorch + "/include/torch/csrc/api/include",
-                ])
-            ],
-            linkerSettings: [
-                .unsafeFlags(
-                    ["-L" + libtorch + "/lib"]
-                        + ["$ORIGIN/../lib/flux2/torch/lib", libtorch + "/lib"].flatMap {
-                            ["-Xlinker", "-rpath", "-Xlinker", $0]
-                        }),
-                .linkedLibrary("torch_cpu"),
-                .linkedLibrary("c10"),
+            dependencies: isFetched ? ["CLibTorch"] : [],
+            cxxSettings: isFetched ? [] : compileWithLibtorch,
+            linkerSettings: (isFetched ? [] : linkWithLibtorch) + [
                 .linkedLibrary("m", .when(platforms: [.linux])),
                 .linkedLibrary("dl", .when(platforms: [.linux])),
             ]),
+        .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
         .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: strict),
 
         // Formats, without the engine

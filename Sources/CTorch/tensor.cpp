@@ -1,7 +1,7 @@
 #include "guard.hpp"
 
 #ifndef CT_HAS_LIBTORCH
-#error "libtorch not found: run 'make setup', or set LIBTORCH to a folder with include/ and lib/"
+#error "no libtorch: a clone needs 'make setup' or LIBTORCH, a dependency 'make install-libtorch'"
 #else
 
 #include <ATen/Context.h>
