@@ -55,14 +55,16 @@ public struct Checksum: Hashable, Sendable {
         _ path: String, _ kind: Kind, size: Int? = nil, while goesOn: () -> Bool = { true }
     ) throws -> Checksum {
         let file = try MappedFile(path: path)
-        let bytes = file.bytes.prefix(size ?? file.size)
-        let digest = Digest(kind, size: bytes.count)
-        let piece = 8 << 20
-        for start in stride(from: 0, to: bytes.count, by: piece) {
-            guard goesOn() else { throw CancellationError() }
-            digest.add(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(piece)))
+        return try withExtendedLifetime(file) {
+            let bytes = file.bytes.prefix(size ?? file.size)
+            let digest = Digest(kind, size: bytes.count)
+            let piece = 8 << 20
+            for start in stride(from: 0, to: bytes.count, by: piece) {
+                guard goesOn() else { throw CancellationError() }
+                digest.add(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(piece)))
+            }
+            return Checksum(kind, bytes: digest.end())
         }
-        return Checksum(kind, bytes: digest.end())
     }
 
     /// Sums up bytes in memory.

@@ -9,6 +9,7 @@ host to which large files are redirected, and one without TLS. Every request is 
 line of JSON. A repository's file `.behaviour` says what goes wrong there:
 
     drop         bytes after which each answer is cut off
+    dies         how many answers with files come before all others are cut off at once
     lie          bytes by which the announced length differs from the listed one
     corrupt      how many answers have a wrong byte
     ranges       false: ranges are ignored; "wrong": another part than asked is sent
@@ -168,8 +169,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def bytes(self, content, what, full):
         size = len(content)
-        if what.get("corrupt", 0) >= count(("corrupt", full)):
-            content = bytes([content[0] ^ 1]) + content[1:]
         status, start, end = 200, 0, size
         asked = self.headers.get("Range")
         if asked and what.get("ranges", True):
@@ -178,14 +177,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         shift = 10 if what.get("ranges") == "wrong" else 0
         lie = what.get("lie", 0)
         body = content[start:end]
+        if what.get("corrupt", 0) >= count(("corrupt", full)):
+            body = bytes([body[0] ^ 1]) + body[1:]
         self.send_response(status)
         self.send_header("Content-Length", str(len(body) + (lie if status == 200 else 0)))
         if status == 206:
             self.send_header(
                 "Content-Range", f"bytes {start + shift}-{end - 1}/{size + lie}")
         self.end_headers()
-        if "drop" in what and len(body) > what["drop"]:
-            self.wfile.write(body[:what["drop"]])
+        drop = what.get("drop")
+        if "dies" in what and count(("dies", full)) > what["dies"]:
+            drop = 0
+        if drop is not None and len(body) > drop:
+            self.wfile.write(body[:drop])
             self.close_connection = True
             return
         self.wfile.write(body)

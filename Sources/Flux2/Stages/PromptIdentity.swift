@@ -28,13 +28,15 @@ struct PromptIdentity {
 
     /// A sum over the start of a file, its length, and pieces at even distances.
     private static func samples(of path: String) throws -> String {
-        let bytes = try MappedFile(path: path).bytes
+        let file = try MappedFile(path: path)
         let (piece, count) = (4096, 32)
-        var taken = Array("\(bytes.count)".utf8) + bytes.prefix(1 << 20)
-        for start in stride(from: 0, to: bytes.count, by: max(piece, bytes.count / count)) {
-            taken += bytes[start...].prefix(piece)
+        return withExtendedLifetime(file) {
+            var taken = Array("\(file.size)".utf8) + file.bytes.prefix(1 << 20)
+            for start in stride(from: 0, to: file.size, by: max(piece, file.size / count)) {
+                taken += file.bytes[start...].prefix(piece)
+            }
+            return Checksum.of(taken, .sha256).value
         }
-        return Checksum.of(taken, .sha256).value
     }
 
     /// The name of the features of these tokens.
