@@ -42,6 +42,9 @@ struct GenerationRun {
                 onEvent: onEvent)
             return try stage(prompts)
         }
+        for feature in features {
+            try pipeline.textEncoder.requireFinite(feature, "text features")
+        }
         timings.encode = clock.seconds
         return PromptFeatures(
             positive: features[0], negative: features.count > 1 ? features[1] : nil)
@@ -79,6 +82,9 @@ struct GenerationRun {
         let canvas = try Canvas(request, noise: noise, sigma: schedule.sigmas[0]) {
             try encode($0)
         }
+        for latents in [canvas.start, canvas.references?.tokens].compactMap(\.self) {
+            try pipeline.autoencoder.requireFinite(latents, "latents of a picture")
+        }
         if let references = canvas.references {
             onEvent(
                 .encodedReferences(
@@ -110,6 +116,7 @@ struct GenerationRun {
                 try onStep(step)
             }, onEvent: onEvent)
         timings.steps = seconds
+        try part.requireFinite(tokens, "latents")
         return try LatentTokens.unpack(tokens, height: height / 16, width: width / 16)
     }
 
@@ -147,9 +154,10 @@ struct GenerationRun {
         _ latents: Tensor, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Image {
         let clock = Clock()
-        let stage = DecodeStage(
-            autoencoder: try pipeline.autoencoder.load(), tiling: request.tiling,
-            parity: request.parity)
+        let part = pipeline.autoencoder
+        var stage = DecodeStage(
+            autoencoder: try part.load(), tiling: request.tiling, parity: request.parity)
+        stage.check = { try part.requireFinite($0, "pixels") }
         let image = try stage(latents, onEvent: onEvent)
         timings.decode = clock.seconds
         return image

@@ -34,6 +34,7 @@ struct Inspect: ParsableCommand {
             "  types       \(types.joined(separator: ", "))",
             "  parameters  \(part.parameters.formatted(.number.locale(.init(identifier: "en"))))",
             "  size        \(Terminal.bytes(part.bytes))",
+            "  key hash    \(part.keyHash)",
         ]
         lines += part.metadata.sorted { $0.key < $1.key }.map { key, value in
             "  metadata    \(key): \(value.prefix(120))"

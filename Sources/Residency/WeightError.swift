@@ -7,6 +7,7 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
         case unused(count: Int)
         case unexpectedShape(expected: [Int], found: [Int])
         case unsupportedType(String)
+        case notFinite
     }
 
     /// The file or folder.
@@ -33,6 +34,7 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
             "\(file): '\(key)' has shape \(found), the model needs \(expected)"
         case .unsupportedType(let type):
             "\(file): '\(key)' has elements of type \(type), which no tensor can hold"
+        case .notFinite: "\(file): '\(key)' holds values that are not finite"
         }
     }
 

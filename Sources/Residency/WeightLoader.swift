@@ -24,6 +24,9 @@ public struct WeightLoader {
         self.isSpare = isSpare
     }
 
+    /// The file, index or folder that values come from.
+    public var location: String { checkpoint.location }
+
     /// Loads all parameters, after it is clear that every one of them can be.
     ///
     /// - Parameters:
@@ -40,6 +43,21 @@ public struct WeightLoader {
             try load(parameter, from: source, to: device, dtype: dtype)
         }
         return found.reduce(0) { $0 + $1.0.shape.reduce($1.1.info.type.byteCount, *) }
+    }
+
+    /// Looks for values that are not finite; reads all that the parameters take from the file.
+    ///
+    /// - Throws: `WeightError` naming the first tensor with such values.
+    public func requireFinite(_ parameters: [Parameter]) throws {
+        for parameter in parameters {
+            guard let source = checkpoint[recipe(parameter.key).source] else { continue }
+            let stored = try Tensor.mapped(source.info, of: source.file)
+            let values = stored.dtype.byteCount == 1 ? try stored.to(dtype: .float32) : stored
+            guard try values.isFinite().allTrue() else {
+                throw WeightError(
+                    file: source.file.path, key: source.info.name, reason: .notFinite)
+            }
+        }
     }
 
     /// What the parameters will read, in the order of the files.

@@ -1,4 +1,6 @@
 import Foundation
+import Imaging
+import Safetensors
 import TestSupport
 import Testing
 
@@ -140,6 +142,149 @@ extension CommandLineTests {
             try expectRefusal(
                 tinyArguments(output: folder.file("a.png"), ["--device", "cuda:77"]),
                 saying: "cuda:77", in: folder)
+        }
+
+        /// Writes a LoRA for one module with matrices of given shapes and one value.
+        private func lora(
+            _ folder: TemporaryFolder, _ name: String, down: [Int], up: [Int], value: Float = 0.5
+        ) throws -> String {
+            let module = "transformer.transformer_blocks.0.attn.to_q"
+            let one = withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init)
+            let path = folder.file(name + ".safetensors")
+            try SafetensorsWriter.write(
+                to: path,
+                tensors: [("lora_A", down), ("lora_B", up)].map { part, shape in
+                    TensorToWrite(
+                        name: "\(module).\(part).weight", type: .F32, shape: shape,
+                        bytes: (0..<shape.reduce(1, *)).flatMap { _ in one })
+                })
+            return path
+        }
+
+        @Test func lorasThatCannotBeUsed() throws {
+            let folder = try TemporaryFolder()
+            let output = folder.file("a.png")
+            func expect(_ path: String, saying words: String) throws {
+                try expectRefusal(
+                    tinyArguments(output: output, ["--lora", path]), saying: path, words,
+                    in: folder)
+            }
+            let empty = folder.file("empty.safetensors")
+            try Data().write(to: URL(fileURLWithPath: empty))
+            try expect(empty, saying: "expected at least 8 bytes, found 0")
+            // A header that says it is longer than the file, and one with a place past its end.
+            for (index, header) in [
+                (UInt64.max >> 1, "{}"),
+                (90, #"{"x.lora_A.weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#),
+            ].enumerated() {
+                let path = folder.file("hostile\(index).safetensors")
+                let text = header.1.padding(toLength: 90, withPad: " ", startingAt: 0)
+                let bytes = withUnsafeBytes(of: header.0.littleEndian) { Data($0) }
+                try (bytes + Data(text.utf8)).write(to: URL(fileURLWithPath: path))
+                try expect(path, saying: ["announces a header of", "is truncated"][index])
+            }
+            try expect(
+                lora(folder, "wide", down: [2, 4096], up: [4096, 2]),
+                saying: "is it the LoRA of another model?")
+            try expect(
+                lora(folder, "ranks", down: [2, 64], up: [64, 3]),
+                saying: "has matrices [64, 3] and [2, 64], which cannot be multiplied")
+            try expect(
+                lora(folder, "nan", down: [2, 64], up: [64, 2], value: .nan),
+                saying: "to_q.lora_A.weight' holds values that are not finite")
+        }
+
+        @Test(arguments: [
+            ("transformer/diffusion_pytorch_model", "transformer_blocks.0.attn.to_q.weight"),
+            ("vae/diffusion_pytorch_model", "decoder.conv_in.weight"),
+            ("text_encoder/model-00001-of-00002", "model.embed_tokens.weight"),
+        ])
+        func weightsThatAreNoNumbers(_ file: String, _ key: String) throws {
+            let folder = try TemporaryFolder()
+            let path = try folder.model() + "/" + file + ".safetensors"
+            let place = try SafetensorsFile(path: path)
+            let info = try #require(place[key])
+            let start = place.bytes(of: info).startIndex
+            #expect(start == 0)
+            let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+            let offset = whole.count - place.tensors.reduce(0) { $0 + $1.byteCount }
+            var broken = whole
+            let range = info.range
+            for index in stride(from: 0, to: range.count, by: info.type.byteCount) {
+                let at = offset + range.lowerBound + index + info.type.byteCount - 1
+                broken[at] = 0x7F
+                broken[at - 1] = 0xC0
+            }
+            try broken.write(to: URL(fileURLWithPath: path))
+            try expectRefusal(
+                tinyArguments(
+                    model: folder.file("tiny-klein"), output: folder.file("a.png")),
+                saying: path, "'\(key)' holds values that are not finite", in: folder)
+        }
+
+        private static func fixture(_ name: String) -> String {
+            URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .deletingLastPathComponent().path + "/ImagingTests/Fixtures/" + name
+        }
+
+        @Test(arguments: ["--input-image", "--edit-image", "--inpaint-mask"])
+        func picturesThatCannotBeRead(option: String) throws {
+            let folder = try TemporaryFolder()
+            let text = folder.file("text.png")
+            try "no picture".write(toFile: text, atomically: true, encoding: .utf8)
+            let cases = [
+                (Self.fixture("animated.webp"), "animated"), (text, "PNG"),
+                (folder.file("absent.png"), "no such file"), (Reference.own, "cannot"),
+            ]
+            let start =
+                option == "--inpaint-mask"
+                ? ["--input-image", Reference.own + "/inputs/init_64x64.png"] : []
+            for (path, words) in cases {
+                try expectRefusal(
+                    tinyArguments(output: folder.file("a.png"), start + [option, path]),
+                    saying: path, words, in: folder)
+            }
+        }
+
+        @Test func picturesOfOtherSizes() throws {
+            let folder = try TemporaryFolder()
+            let thin = folder.file("thin.png")
+            try Image(width: 2000, height: 20, red: 9, green: 8, blue: 7).write(to: thin)
+            let start = ["--input-image", Reference.own + "/inputs/init_64x64.png"]
+            let long = folder.file("long.png")
+            try Image(width: 20000, height: 20, red: 9, green: 8, blue: 7).write(to: long)
+            let cases = [
+                (["--edit-image", long], "at most 16384 on a side", "20000x20"),
+                (["--input-image", thin], "64x64 pixels as the picture", "2000x20"),
+                (start + ["--inpaint-mask", thin], "of the picture's proportions", "2000x20"),
+                (
+                    ["--edit-image", thin, "--no-edit-image-auto-resize"], "multiples of 16",
+                    "2000x20"
+                ),
+            ]
+            for (options, expected, found) in cases {
+                try expectRefusal(
+                    tinyArguments(output: folder.file("a.png"), options), saying: expected, found,
+                    in: folder)
+            }
+        }
+
+        /// What is odd but has a meaning is done, and said.
+        @Test func oddPicturesThatAreUsed() throws {
+            let folder = try TemporaryFolder()
+            let many = Array(
+                repeating: ["--edit-image", Reference.own + "/inputs/exact.png"], count: 30)
+            let thirty = try Program.run(
+                tinyArguments(
+                    output: folder.file("a.png"),
+                    many.flatMap(\.self) + ["--no-edit-image-auto-resize"]))
+            #expect(thirty.status == 0, "\(thirty.errors)")
+            #expect(thirty.errors.contains("references: 30, "))
+            let cmyk = try Program.run(
+                tinyArguments(
+                    output: folder.file("b.png"),
+                    ["--input-image", Self.fixture("cmyk.jpg"), "--fit-input-image"]))
+            #expect(cmyk.status == 0, "\(cmyk.errors)")
         }
 
         @Test func anOutputThatCannotBeWritten() throws {

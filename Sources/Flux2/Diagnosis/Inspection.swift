@@ -11,6 +11,8 @@ public struct Inspection: Hashable, Sendable, Codable {
     public var model: String?
     /// How the tensors are named.
     public var layout: String?
+    /// DiffSynth-Studio's sum over names and shapes.
+    public var keyHash: String
     public var files: Int
     public var tensors: Int
     public var parameters: Int
@@ -40,6 +42,7 @@ public struct Inspection: Hashable, Sendable, Codable {
         types = Dictionary(infos.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
         metadata = checkpoint.metadata
         let shapes = Dictionary(infos.map { ($0.name, $0.shape) }, uniquingKeysWith: { a, _ in a })
+        keyHash = KeyHash.of(shapes)
         guard let found = Detection(shapes) else { return }
         component = found.component?.rawValue ?? "lora"
         layout = found.layout.name

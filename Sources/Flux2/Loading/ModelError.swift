@@ -11,6 +11,8 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
         case badConfiguration(String)
         /// Two parts that do not belong together.
         case mismatch(String)
+        /// What came out is no number, though all weights are.
+        case notFinite(String, dtype: String)
     }
 
     public var path: String
@@ -31,6 +33,9 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
             "\(path): expected \(expected), found \(found)"
         case .badConfiguration(let why): "\(path): \(why)"
         case .mismatch(let why): "\(path): \(why)"
+        case .notFinite(let what, let dtype):
+            "\(path): gave \(what) that are not finite in \(dtype), though its weights are; "
+                + "a LoRA, an input or a narrow type may be the cause"
         }
     }
 }

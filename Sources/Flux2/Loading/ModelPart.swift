@@ -30,6 +30,15 @@ final class ModelPart<Model> {
         return model
     }
 
+    /// Checks what the part has computed; looks for the cause where it is no number.
+    ///
+    /// - Throws: `WeightError` naming a weight that is not finite, else `ModelError`.
+    func requireFinite(_ result: Tensor, _ name: String) throws {
+        guard try !result.isFinite().allTrue() else { return }
+        try loader.requireFinite(parameters)
+        throw ModelError(path: loader.location, reason: .notFinite(name, dtype: dtype.name))
+    }
+
     /// What is still to be read from the disk.
     var pieces: [ReadAhead.Piece] { byteCount == nil ? loader.pieces(for: parameters) : [] }
 

@@ -36,6 +36,8 @@ struct DecodeStage {
     let autoencoder: Autoencoder
     var tiling = Tiling.automatic
     var parity = Parity.diffsynth
+    /// Looks at the pixels before they are rounded.
+    var check: (Tensor) throws -> Void = { _ in }
 
     /// - Shapes: `latents` [1, 4C, h, w].
     /// - Throws: `CancellationError` between layers.
@@ -60,6 +62,7 @@ struct DecodeStage {
                 try tiles.decode(unpatched: unfolded, autoencoder, observe: observe)
             case .whole: try autoencoder.decode(unpatched: unfolded, observe: observe)
             }
+        try check(pixels)
         let image = try pixels.picture(parity.pixelRounding)
         onEvent(.decoded)
         return image

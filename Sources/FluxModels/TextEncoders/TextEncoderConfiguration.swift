@@ -29,6 +29,23 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
     public var rotaryTheta: Double
     public var epsilon: Double
 
+    public init(
+        family: Family, width: Int, feedForwardWidth: Int, layerCount: Int, headCount: Int,
+        keyValueHeadCount: Int, headSize: Int, vocabularySize: Int, rotaryTheta: Double,
+        epsilon: Double
+    ) {
+        self.family = family
+        self.width = width
+        self.feedForwardWidth = feedForwardWidth
+        self.layerCount = layerCount
+        self.headCount = headCount
+        self.keyValueHeadCount = keyValueHeadCount
+        self.headSize = headSize
+        self.vocabularySize = vocabularySize
+        self.rotaryTheta = rotaryTheta
+        self.epsilon = epsilon
+    }
+
     /// Width of the features that the transformer receives.
     public var featureWidth: Int { family.taps.count * width }
 }
