@@ -98,6 +98,8 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case nothing(tensors: Int)
         /// No module is one of the model's.
         case noMatch(modules: Int, first: String)
+        /// Some modules are not the model's, and nothing may be lost.
+        case unmatched(count: Int, first: String)
         case incomplete(String, missing: String)
         case unsupported(String)
         case unexpectedShape(String, expected: [Int], found: [Int])
@@ -123,6 +125,8 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case .noMatch(let count, let first):
             "none of its \(count) modules, such as '\(first)', is in this model; "
                 + "is it the LoRA of another one?"
+        case .unmatched(let count, let first):
+            "\(count) of its modules, such as '\(first)', are not in this model, and would be lost"
         case .incomplete(let module, let missing): "'\(module)' lacks its \(missing)"
         case .unsupported(let what): "\(what) is not supported"
         case .unexpectedShape(let name, let expected, let found):

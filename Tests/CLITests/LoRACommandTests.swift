@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import LoRA
 import Residency
 import Safetensors
@@ -49,6 +50,64 @@ extension CommandLineTests {
                 #expect(try contents(back) == contents(start), "\(source) by \(dialect)")
                 #expect(try contents(start).count >= 60)
             }
+        }
+
+        /// Folded in for good, LoRAs give the picture that they give folded in for a run.
+        @Test func foldedIntoACheckpoint() throws {
+            let base = try transformerOf32Bits()
+            let loras = [input("diffsynth") + ":0.7", input("kohya")]
+            let merged = folder.file("merged.safetensors")
+            let outcome = try run(["merge"] + loras + ["--into", base, "--output", merged])
+            #expect(outcome.output.contains("30 weights changed"))
+            let common = ["--dtype", "float32", "--threads", "1"]
+            let pictures = try [
+                common + ["--transformer", merged],
+                common + ["--transformer", base, "--lora-mode", "fused"]
+                    + loras.flatMap { ["--lora", $0] },
+                common + ["--transformer", base],
+            ].enumerated().map { index, options in
+                let path = folder.file("\(index).png")
+                let made = try Program.run(
+                    tinyArguments(model: model, output: path, options))
+                #expect(made.status == 0, "\(made.errors)")
+                return try Image(contentsOf: path)
+            }
+            #expect(pictures[0] == pictures[1])
+            #expect(pictures[0] != pictures[2])
+            let eight = try Program.run(
+                ["lora", "merge", input("diffsynth"), "--into"]
+                    + [Reference.ownModel("tiny-klein-fp8") + "/transformer", "--output", merged]
+                    + ["--force"])
+            #expect(eight.status == 1)
+            #expect(eight.errors.contains("expected weights of 16 or 32 bits"))
+            let smaller = try Program.run(
+                ["lora", "merge", input("diffsynth"), "--into"]
+                    + [Reference.ownModel("tiny-klein-f32") + "/transformer", "--output", "x"])
+            #expect(smaller.errors.contains("16 of its modules, such as"))
+            let both = try Program.run(
+                ["lora", "merge", input("diffsynth"), "--into", base, "--to", "peft"]
+                    + ["--output", merged])
+            #expect(both.status != 0 && both.errors.contains("--into contradicts"))
+        }
+
+        /// The tiny model's, so that nothing is rounded on the way.
+        private func transformerOf32Bits() throws -> String {
+            let copy = folder.file("base")
+            try FileManager.default.createDirectory(
+                atPath: copy, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: model + "/transformer/config.json", toPath: copy + "/config.json")
+            let file = try SafetensorsFile(
+                path: model + "/transformer/diffusion_pytorch_model.safetensors")
+            try SafetensorsWriter.write(
+                to: copy + "/model.safetensors",
+                tensors: file.tensors.map { info in
+                    let values = try Tensor.mapped(info, of: file).to(dtype: .float32)
+                    return TensorToWrite(
+                        name: info.name, type: .F32, shape: info.shape,
+                        bytes: try values.withBytes { Array($0) })
+                })
+            return copy
         }
 
         @Test func inspectTellsNamingRanksAndScales() throws {

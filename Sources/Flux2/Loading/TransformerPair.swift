@@ -43,12 +43,14 @@ public struct TransformerPair {
 }
 
 /// The weights of a transformer, mapped.
-private struct TransformerWeights {
+struct TransformerWeights {
     let configuration: TransformerConfiguration
     let parameters: [Parameter]
 
-    init(_ path: String) throws {
-        let file = try ComponentFile(transformerPath(path), expected: .transformer)
+    init(_ path: String) throws { try self.init(transformerPath(path)) }
+
+    init(_ paths: [String]) throws {
+        let file = try ComponentFile(paths, expected: .transformer)
         configuration = try file.transformerConfiguration()
         let scope = Scope()
         _ = FluxTransformer(scope, configuration)
@@ -62,7 +64,7 @@ private struct TransformerWeights {
 }
 
 /// The transformer of a model's folder, or the path itself.
-private func transformerPath(_ path: String) throws -> [String] {
+func transformerPath(_ path: String) throws -> [String] {
     guard path.hasSuffix(".safetensors") || path.hasSuffix(".json") else {
         let folder = try ModelFolder.named(path, HubSettings())[0]
         return [(try? folder.path(of: .transformer)) ?? folder.path]

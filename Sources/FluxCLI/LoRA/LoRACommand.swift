@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Files
 import Flux2
 public import LoRA
 import FluxModels
@@ -35,17 +36,19 @@ struct LoRAOutputOptions: ParsableArguments {
 
     @Option(
         help: """
-            Naming: diffsynth, diffusers, peft (with adapter_config.json beside), comfyui or kohya.
+            Naming: diffsynth, diffusers, peft (with adapter_config.json beside), comfyui or kohya; \
+            diffsynth when absent.
             """)
-    var to = LoRADialect.diffsynth
+    var to: LoRADialect?
 
     @Flag(help: "Replace files that exist.")
     var force = false
 
     func write(_ adapters: [String: Adapter], source: String) throws {
-        let writer = try LoRAWriter(adapters, dialect: to, source: source)
+        let dialect = to ?? .diffsynth
+        let writer = try LoRAWriter(adapters, dialect: dialect, source: source)
         try writer.write(to: output, overwrite: force)
-        print("\(output): \(adapters.count) weights, named as by \(to.rawValue)")
+        print("\(output): \(adapters.count) weights, named as by \(dialect.rawValue)")
     }
 }
 
@@ -146,25 +149,61 @@ extension LoRACommand {
 
     struct Merge: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Join several LoRAs, with weights, into one.")
+            abstract: "Join several LoRAs, with weights, into one, or fold them into a model.")
 
         @Argument(help: "LoRAs as FILE or FILE:WEIGHT.")
         var files: [LoRAOptions.Reference]
 
+        @Option(
+            help: """
+                A model's folder, or its transformer: write that with the LoRAs folded in, as one \
+                checkpoint for --transformer, instead of a LoRA.
+                """)
+        var into: String?
+
         @OptionGroup var target: TargetOptions
         @OptionGroup var output: LoRAOutputOptions
 
+        func validate() throws {
+            guard into == nil || (output.to == nil && target.model == nil) else {
+                throw ValidationError("--into contradicts --to and --model")
+            }
+        }
+
         func run() throws {
             try withoutGradients {
-                let all = try files.map { reference in
-                    let file = try LoRAFile(path: reference.path)
-                    let changes = try file.changes(for: target.targets(for: file).targets)
-                    try changes.requireAll(of: file)
-                    return (changes, reference.weight)
+                if let into {
+                    try fold(into: into)
+                    return
                 }
+                let all = try changes { try target.targets(for: $0).targets }
                 let merged = try LoRAChanges.merged(all, source: files[0].path)
                 try output.write(merged.adapters, source: files[0].path)
             }
+        }
+
+        private func changes(
+            _ targets: (LoRAFile) throws -> AdapterTargets
+        ) throws -> [(changes: LoRAChanges, strength: Double)] {
+            try files.map { reference in
+                let file = try LoRAFile(path: reference.path)
+                let changes = try file.changes(for: targets(file))
+                try changes.requireAll(of: file)
+                return (changes, reference.weight)
+            }
+        }
+
+        private func fold(into model: String) throws {
+            try AtomicFile.checkWritable(output.output, overwrite: output.force)
+            let transformer = try FusedTransformer(model: model)
+            let targets = transformer.targets
+            let all = try changes { _ in targets }
+            let report = Reporter(quiet: false)
+            try transformer.write(with: all, to: output.output, overwrite: output.force) {
+                if $0 % 20 == 0 || $0 == $1 { report.notice("\($0) of \($1) weights") }
+            }
+            let count = Set(all.flatMap { $0.changes.adapters.keys }).count
+            print("\(output.output): \(count) weights changed; use it with --transformer")
         }
     }
 
@@ -220,7 +259,7 @@ extension LoRAChanges {
     fileprivate func requireAll(of file: LoRAFile) throws {
         if let first = unmatched.first {
             throw LoRAError(
-                path: file.path, reason: .noMatch(modules: unmatched.count, first: first))
+                path: file.path, reason: .unmatched(count: unmatched.count, first: first))
         }
     }
 }

@@ -1,0 +1,95 @@
+internal import FluxModels
+internal import Files
+internal import Foundation
+public import LoRA
+internal import Residency
+internal import Safetensors
+internal import Torch
+
+/// A transformer that LoRAs are folded into for good, to be written as a checkpoint of its own.
+public struct FusedTransformer {
+    private let weights: TransformerWeights
+    private let configuration: String
+
+    /// - Parameter model: a model's folder, or a transformer's file, index or folder; of 16 or 32
+    ///   bits.
+    /// - Throws: `ModelError` for weights of fewer bits, and what opening it throws.
+    public init(model: String) throws {
+        let paths = try transformerPath(model)
+        weights = try TransformerWeights(paths)
+        let path = paths[0]
+        configuration =
+            (path.hasSuffix(".safetensors") || path.hasSuffix(".json")
+                ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path)
+            + "/config.json"
+        for parameter in weights.parameters {
+            guard case .dense(let values) = parameter.storage, values.dtype.byteCount > 1 else {
+                throw ModelError(
+                    path: path,
+                    reason: .wrongContent(
+                        expected: "weights of 16 or 32 bits to fold LoRAs into",
+                        found: "'\(parameter.key)' of 8 bits"))
+            }
+        }
+    }
+
+    /// The modules that LoRAs may change.
+    public var targets: AdapterTargets {
+        AdapterTargets(weights.byKey.mapValues(\.shape))
+    }
+
+    /// Writes all weights under their canonical names, in the types that they are stored in, and
+    /// `config.json` beside them where there is none.
+    ///
+    /// Changes are added in 32 bits, one LoRA after the other, and rounded once.
+    ///
+    /// - Parameter onWeight: told how many of how many are written.
+    /// - Throws: `FileError`, `SafetensorsError`, `TorchError`.
+    public func write(
+        with changes: [(changes: LoRAChanges, strength: Double)], to path: String,
+        overwrite: Bool, onWeight: @escaping (Int, Int) -> Void = { _, _ in }
+    ) throws {
+        var done = 0
+        let tensors = weights.parameters.sorted { $0.key < $1.key }.map { parameter in
+            TensorToWrite(
+                name: parameter.key, type: type(of: parameter), shape: parameter.shape
+            ) { sink in
+                try fused(parameter, changes).withBytes { try sink($0) }
+                done += 1
+                onWeight(done, weights.parameters.count)
+            }
+        }
+        try SafetensorsWriter.write(
+            to: path, tensors: tensors, metadata: ["format": "pt"], overwrite: overwrite)
+        let beside = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/config.json"
+        if let bytes = FileManager.default.contents(atPath: configuration),
+            !FileManager.default.fileExists(atPath: beside)
+        {
+            try AtomicFile.write(beside, bytes: Array(bytes), overwrite: false)
+        }
+    }
+
+    private func type(of parameter: Parameter) -> ElementType {
+        guard case .dense(let values) = parameter.storage, let type = ElementType(values.dtype)
+        else { preconditionFailure("'\(parameter.key)' was dense before") }
+        return type
+    }
+
+    private func fused(
+        _ parameter: Parameter, _ all: [(changes: LoRAChanges, strength: Double)]
+    ) throws -> Tensor {
+        guard case .dense(let stored) = parameter.storage else {
+            preconditionFailure("'\(parameter.key)' was dense before")
+        }
+        let adapters = all.compactMap { changes, strength in
+            changes.adapters[parameter.key].map { ($0, strength) }
+        }
+        guard !adapters.isEmpty else { return try stored.contiguous() }
+        let weight = try adapters.reduce(stored.to(dtype: .float32)) { weight, part in
+            let adapter = try part.0.to(dtype: .float32, device: .cpu)
+            adapter.strength = part.1
+            return try adapter.merged(into: weight)
+        }
+        return try weight.to(dtype: stored.dtype).contiguous()
+    }
+}
