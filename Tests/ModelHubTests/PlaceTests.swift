@@ -7,7 +7,7 @@ import Testing
 struct PlaceTests {
     private let files = ["config.json": Data("{}".utf8), "a/large.bin": noise(30_000)]
 
-    /// As `snapshot_download` of huggingface_hub leaves them; a script compares both.
+    /// As `snapshot_download` of huggingface_hub leaves them; `Scripts/check_hub_cache.py` compares both.
     @Test func inTheCacheOfHuggingfaceHub() async throws {
         let bench = try Bench()
         try bench.hub.add("cache/a", files)

@@ -73,6 +73,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True
 
+    do_HEAD = do_GET
+
     def route(self, parts):
         if parts[:2] == ["api", "v1"]:
             return self.modelscope(parts[2], parts[3:5], parts[5:])
@@ -117,7 +119,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             entry = {"type": "file", "path": path, "size": len(content),
                      "oid": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()}
             if len(content) >= LARGE:
-                entry["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
+                entry["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content),
+                                "pointerSize": 130}
             entries.append(entry)
         entries = [dict(entries[0], path=name) for name in what.get("names", [])] or entries
         entries.append({"type": "directory", "path": "folder", "size": 0, "oid": COMMIT})
@@ -164,8 +167,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 302, b"", {"Location": f"http://localhost:{ports['plain']}{self.path}"})
         if len(content) >= LARGE and self.server.name == "hub":
             place = f"https://localhost:{ports['second']}{self.path}"
-            return self.answer(302, b"", {"Location": place})
+            return self.answer(302, b"", dict(self.identity(content), Location=place))
         self.bytes(content, what, full)
+
+    def identity(self, content):
+        """What huggingface_hub asks for before it fetches a file."""
+        large = len(content) >= LARGE
+        tag = (hashlib.sha256(content) if large
+               else hashlib.sha1(b"blob %d\0" % len(content) + content)).hexdigest()
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{tag}"'}
+        if large:
+            headers.update({"X-Linked-Etag": f'"{tag}"', "X-Linked-Size": str(len(content))})
+        return headers
 
     def bytes(self, content, what, full):
         size = len(content)
@@ -175,16 +188,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             first, last = asked.removeprefix("bytes=").split("-")
             status, start, end = 206, int(first), min(int(last) + 1, size)
         shift = 10 if what.get("ranges") == "wrong" else 0
+        identity = self.identity(content)
         lie = what.get("lie", 0)
         body = content[start:end]
         if what.get("corrupt", 0) >= count(("corrupt", full)):
             body = bytes([body[0] ^ 1]) + body[1:]
         self.send_response(status)
         self.send_header("Content-Length", str(len(body) + (lie if status == 200 else 0)))
+        for name, value in identity.items():
+            self.send_header(name, value)
         if status == 206:
             self.send_header(
                 "Content-Range", f"bytes {start + shift}-{end - 1}/{size + lie}")
         self.end_headers()
+        if self.command == "HEAD":
+            return
         drop = what.get("drop")
         if "dies" in what and count(("dies", full)) > what["dies"]:
             drop = 0
@@ -203,7 +221,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 class Server(http.server.ThreadingHTTPServer):
