@@ -21,7 +21,7 @@ public struct HubClient: Sendable {
         return try await Cancellation.onThread { cancellation in
             let asker = HubAsker(
                 session: try HTTPSession(settings, cancellation),
-                retrying: Retrying(settings, cancellation) {
+                retrying: Retrying(settings, cancellation, attemptsUnanswered: 3) {
                     onEvent(.waiting(seconds: $0, because: $1))
                 },
                 hub: hub, credentials: try api.credentials())

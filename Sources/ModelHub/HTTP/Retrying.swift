@@ -1,6 +1,9 @@
 /// When a request is worth another try, and how long to wait for it.
 struct Retrying {
     var attempts: Int
+    /// Tries without any answer; fewer where nothing has come yet, since a network that is not
+    /// there does not come back.
+    var attemptsUnanswered: Int
     var pause: Double
     var cancellation: Cancellation
     /// Told before each pause: seconds, and why.
@@ -39,7 +42,7 @@ struct Retrying {
         switch error {
         case .refused(let why): throw HubError(subject, .unreachable(why))
         case .dropped(let why):
-            guard failures < attempts else {
+            guard failures < attemptsUnanswered else {
                 throw HubError(subject, .unreachable("\(why) (\(failures) times in a row)"))
             }
             return backoff

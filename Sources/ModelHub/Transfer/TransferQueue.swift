@@ -56,11 +56,12 @@ final class TransferQueue: Sendable {
 
 extension Retrying {
     init(
-        _ settings: HubSettings, _ cancellation: Cancellation,
+        _ settings: HubSettings, _ cancellation: Cancellation, attemptsUnanswered: Int? = nil,
         onWait: @escaping (Double, String) -> Void
     ) {
         self.init(
-            attempts: settings.attempts, pause: settings.pause, cancellation: cancellation,
-            onWait: onWait)
+            attempts: settings.attempts,
+            attemptsUnanswered: min(attemptsUnanswered ?? .max, settings.attempts),
+            pause: settings.pause, cancellation: cancellation, onWait: onWait)
     }
 }
