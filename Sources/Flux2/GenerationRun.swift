@@ -42,9 +42,6 @@ struct GenerationRun {
                 onEvent: onEvent)
             return try stage(prompts)
         }
-        for feature in features {
-            try pipeline.textEncoder.requireFinite(feature, "text features")
-        }
         timings.encode = clock.seconds
         return PromptFeatures(
             positive: features[0], negative: features.count > 1 ? features[1] : nil)

@@ -72,16 +72,19 @@ struct Download: AsyncParsableCommand {
         _ settings: HubSettings, _ report: Reporter,
         onEvent: @escaping @Sendable (DownloadEvent) -> Void
     ) async throws -> [String] {
-        report.notice("\(name): asking \(settings.hub.title)")
         if let variant, let model = ModelRepository(named: variant.rawValue) {
-            return try await fetch(model, settings, onEvent)
+            return try await fetch(model, settings, report, onEvent)
         }
         guard let files = RepositoryFiles(name) else { return [] }
         let repository = try Repository(files.id, kind: dataset ? .dataset : .model)
+        let patterns = include.isEmpty ? [files.pattern] : include
+        if let because = settings.offlineBecause {
+            return [try present(repository, patterns, settings, because)]
+        }
+        report.notice("\(name): asking \(settings.hub.title)")
         let client = HubClient(settings)
         let snapshot = try await client.snapshot(
             of: repository, revision: revision, on: settings.hub, onEvent: onEvent)
-        let patterns = include.isEmpty ? [files.pattern] : include
         let wanted = snapshot.files(matching: patterns, excluding: exclude)
         guard !wanted.isEmpty else { throw snapshot.nothing(fits: patterns) }
         let place =
@@ -92,18 +95,62 @@ struct Download: AsyncParsableCommand {
         ]
     }
 
+    /// The folder on this machine that has files of every pattern, and none still to come.
+    private func present(
+        _ repository: Repository, _ patterns: [String], _ settings: HubSettings, _ because: String
+    ) throws -> String {
+        let folders = localDir.map { [$0] } ?? settings.folders(of: repository)
+        let found = folders.first { folder in
+            patterns.allSatisfy { pattern in
+                let files = LocalFiles.matching(pattern, in: folder, crossesFolders: true)
+                return !files.isEmpty && LocalFiles.missingShards(of: files).isEmpty
+                    && !DownloadMark.isOpen(in: folder, for: pattern)
+            }
+        }
+        guard let found else {
+            throw HubError(name, .offline(because: because, searched: folders))
+        }
+        return found
+    }
+
     /// Fetches a model's parts, those from its companion included.
     private func fetch(
-        _ model: ModelRepository, _ settings: HubSettings,
+        _ model: ModelRepository, _ settings: HubSettings, _ report: Reporter,
         _ onEvent: @escaping @Sendable (DownloadEvent) -> Void
     ) async throws -> [String] {
-        let parts = ModelRepository.Part.allCases
-        let wanted = localDir == nil ? parts.filter { model.present(settings)[$0] == nil } : parts
+        let wanted = wantedParts(of: model, settings)
         if !wanted.isEmpty {
+            if let because = settings.offlineBecause {
+                throw HubError(
+                    "\(name): \(wanted.map(\.rawValue).joined(separator: ", "))",
+                    .offline(
+                        because: because,
+                        searched: localDir.map { [$0] }
+                            ?? ModelPlaces.candidates(model.name, settings)))
+            }
+            report.notice("\(name): asking \(settings.hub.title)")
             try await RepositoryFetch(settings, onEvent: onEvent)(
                 model, wanted, into: localDir, revision: revision)
         }
         if let localDir { return [localDir] }
         return Set(model.present(settings).values).sorted()
+    }
+
+    /// The parts that are missing; with the hub at hand, those too that lie where they would be
+    /// fetched to, since files may have changed or got lost.
+    private func wantedParts(
+        of model: ModelRepository, _ settings: HubSettings
+    ) -> [ModelRepository.Part] {
+        let present = model.present(settings)
+        let isOffline = settings.offlineBecause != nil
+        return ModelRepository.Part.allCases.filter { part in
+            if localDir != nil || revision != nil { return !isOffline || present[part] == nil }
+            guard let folder = present[part] else { return true }
+            guard !isOffline else { return false }
+            switch settings.destination(of: model.source(of: part), on: settings.hub) {
+            case .folder(let place): return folder == place
+            case .cache(let root): return folder.hasPrefix(root + "/")
+            }
+        }
     }
 }

@@ -27,7 +27,7 @@ extension Models {
                 dataset
                 ? try Repository(name, kind: .dataset)
                 : try ModelRepository(named: name)?.repository ?? Repository(name)
-            let folders = settings.storage(of: repository)
+            let folders = settings.storage(of: repository, named: dataset ? nil : name)
             guard !folders.isEmpty else {
                 throw HubError(name, .notHere(searched: settings.folders(of: repository)))
             }

@@ -49,7 +49,15 @@ struct Rerun: AsyncParsableCommand {
         let dtype = try settings.known(DType(name: settings.dtype), "dtype", settings.dtype)
         let device = try settings.known(Device(name: settings.device), "device", settings.device)
         var model = model
-        model.model = model.model ?? settings.model
+        // Only a published model is taken by the picture's word, which may be anybody's.
+        if model.model == nil, model.transformer == nil {
+            guard let variant = Variant(named: settings.model) else {
+                throw ValidationError(
+                    "\(image) was made with a model called '\(settings.model)'; say where it is "
+                        + "with --model")
+            }
+            model.model = variant.rawValue
+        }
         let files = try await model.files(report)
         let engine = Engine(files, device: device, dtype: dtype, threads: threads)
         let progress = TerminalProgress(report)

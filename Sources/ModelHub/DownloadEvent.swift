@@ -1,5 +1,7 @@
 /// What a download is doing; sums count bytes of all its files.
 public enum DownloadEvent: Hashable, Sendable {
+    /// A file that is here already is summed up, which takes a while for a large one.
+    case checking(path: String)
     /// Before the first byte: what there is to fetch, and how much of it an earlier attempt left.
     case began(files: Int, bytes: Int, present: Int)
     /// Bytes that are here by now, those of earlier attempts included.

@@ -1,6 +1,3 @@
-internal import Files
-internal import Foundation
-
 /// Lists and fetches what hubs keep.
 public struct HubClient: Sendable {
     public let settings: HubSettings
@@ -33,87 +30,73 @@ public struct HubClient: Sendable {
                 }
                 return snapshot
             } catch let error as HTTPError {
-                throw api.explain(error, (repository, revision))
+                throw api.explain(error, repository, revision: revision)
             }
         }
     }
 
-    /// Fetches files in parallel parts; those that are here already are left alone.
+    /// Fetches files in parallel parts; those that are here with the right sum are left alone.
     ///
     /// What an earlier attempt left is continued, and what this one leaves when it fails or is
     /// cancelled is kept for the next. A file appears under its name when its sum is right.
     ///
-    /// - Returns: the folder in which the repository's paths are found.
+    /// - Parameters:
+    ///   - jobs: of one hub.
+    ///   - pins: whether caches remember the commits as those of their branches, so that the files
+    ///     are found by the repository's name.
     /// - Throws: `HubError`, `FileError`, `CancellationError`.
+    public func download(
+        _ jobs: [DownloadJob], pins: Bool = true,
+        onEvent: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
+    ) async throws {
+        var plan = try await Cancellation.onThread {
+            try DownloadPlan(jobs, settings, $0, onEvent: onEvent)
+        }
+        if !plan.transfers.isEmpty {
+            try refuseOffline(jobs[0].snapshot.repository.id)
+            try plan.checkRoom()
+            let present = plan.presentBytes
+            onEvent(.began(files: plan.transfers.count, bytes: plan.bytes, present: present))
+            try plan.mark()
+            let queue = TransferQueue(plan.transfers, present: present, onEvent: onEvent)
+            try await run(queue, settings.api(jobs[0].snapshot.hub))
+            plan = try await Cancellation.onThread { [plan] in
+                var plan = plan
+                try plan.look(settings, $0)
+                return plan
+            }
+        }
+        try plan.finish(pins: pins)
+    }
+
+    /// Fetches files of one repository.
+    ///
+    /// - Returns: the folder in which the repository's paths are found.
+    /// - Throws: as the other.
     @discardableResult
     public func download(
         _ files: [RemoteFile], of snapshot: Snapshot, to destination: Destination,
         onEvent: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
     ) async throws -> String {
-        let api = settings.api(snapshot.hub)
-        let transfers = try plan(files, of: snapshot, to: destination)
-        if !transfers.isEmpty {
-            try refuseOffline(snapshot.repository.id)
-            let bytes = transfers.reduce(0) { $0 + $1.file.size }
-            let present = transfers.reduce(0) { $0 + $1.presentBytes }
-            try Self.checkRoom(for: bytes - present, in: destination.folder(of: snapshot))
-            onEvent(.began(files: transfers.count, bytes: bytes, present: present))
-            let queue = TransferQueue(transfers, present: present, onEvent: onEvent)
-            try await run(queue, api, snapshot)
-        }
-        try destination.pin(snapshot)
+        try await download(
+            [DownloadJob(files, of: snapshot, to: destination)], onEvent: onEvent)
         return destination.folder(of: snapshot)
     }
 
-    private func run(
-        _ queue: TransferQueue, _ api: any HubAPI, _ snapshot: Snapshot
-    ) async throws {
+    private func run(_ queue: TransferQueue, _ api: any HubAPI) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<max(1, settings.connections) {
                 group.addTask {
-                    try await Cancellation.onThread { cancellation in
-                        do {
-                            try queue.work(settings, api, cancellation)
-                        } catch let error as HTTPError {
-                            throw api.explain(error, (snapshot.repository, snapshot.revision))
-                        }
-                    }
+                    try await Cancellation.onThread { try queue.work(settings, api, $0) }
                 }
             }
-            try await group.waitForAll()
-        }
-    }
-
-    /// The files that are to be fetched; what a cache has under another name is linked.
-    private func plan(
-        _ files: [RemoteFile], of snapshot: Snapshot, to destination: Destination
-    ) throws -> [FileTransfer] {
-        let api = settings.api(snapshot.hub)
-        return try files.compactMap { file in
-            let places = destination.places(of: file, in: snapshot)
-            if places.hold(size: file.size) { return nil }
-            let transfer = FileTransfer(
-                file, places: places, address: api.address(of: file.path, in: snapshot),
-                partSize: settings.partSize)
-            guard places.contentHolds(size: file.size) else { return transfer }
-            try transfer.linkToContent()
-            return nil
+            // The first error ends the others.
+            for try await _ in group {}
         }
     }
 
     private func refuseOffline(_ id: String) throws {
         guard let because = settings.offlineBecause else { return }
         throw HubError(id, .offline(because: because, searched: []))
-    }
-
-    private static func checkRoom(for needed: Int, in folder: String) throws {
-        var place = URL(fileURLWithPath: folder)
-        while !FileManager.default.fileExists(atPath: place.path), place.path != "/" {
-            place.deleteLastPathComponent()
-        }
-        let free = try DiskSpace.free(at: place.path)
-        guard needed <= free else {
-            throw HubError(folder, .diskFull(folder: place.path, needed: needed, free: free))
-        }
     }
 }

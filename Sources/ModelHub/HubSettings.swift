@@ -51,6 +51,9 @@ public struct HubSettings: Sendable {
         func value(_ names: String...) -> String? {
             names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
         }
+        func place(_ names: String...) -> String? {
+            names.lazy.compactMap { value($0) }.first.map { Self.expanded($0, environment) }
+        }
         hub = try Self.hub(value("DIFFSYNTH_DOWNLOAD_SOURCE"))
         endpoints = [
             .huggingFace: try Self.endpoint(value("HF_ENDPOINT"), else: "https://huggingface.co"),
@@ -58,24 +61,37 @@ public struct HubSettings: Sendable {
                 value("MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN"),
                 else: "https://www.modelscope.cn"),
         ]
-        let cacheHome = value("XDG_CACHE_HOME") ?? home + "/.cache"
-        let huggingFace = value("HF_HOME") ?? cacheHome + "/huggingface"
-        cache = value("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") ?? huggingFace + "/hub"
-        let named = value("DIFFSYNTH_MODEL_BASE_PATH")
+        let cacheHome = place("XDG_CACHE_HOME") ?? home + "/.cache"
+        let huggingFace = place("HF_HOME") ?? cacheHome + "/huggingface"
+        cache = place("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") ?? huggingFace + "/hub"
+        let named = place("DIFFSYNTH_MODEL_BASE_PATH")
         modelsAreNamed = named != nil
         models = named ?? "models"
         ownFolders =
-            value("FLUX2_MODELS").map { $0.split(separator: ":").map(String.init) } ?? []
-        modelScopeCache = value("MODELSCOPE_CACHE") ?? home + "/.cache/modelscope"
-        authorities = value("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+            value("FLUX2_MODELS").map { text in
+                text.split(separator: ":").map { Self.expanded(String($0), environment) }
+            } ?? []
+        modelScopeCache = place("MODELSCOPE_CACHE") ?? home + "/.cache/modelscope"
+        authorities = place("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
         tokens = [:]
         tokens[.huggingFace] =
             value("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-            ?? Self.line(of: value("HF_TOKEN_PATH") ?? huggingFace + "/token")
+            ?? Self.line(of: place("HF_TOKEN_PATH") ?? huggingFace + "/token")
         tokens[.modelScope] = value("MODELSCOPE_API_TOKEN")
-        if Self.isTrue(value("HF_HUB_OFFLINE")) { offlineBecause = "HF_HUB_OFFLINE" }
-        if Self.isTrue(value("DIFFSYNTH_SKIP_DOWNLOAD")) {
-            offlineBecause = "DIFFSYNTH_SKIP_DOWNLOAD"
+        if Self.isTrue(value("HF_HUB_DISABLE_IMPLICIT_TOKEN")) { tokens[.huggingFace] = nil }
+        offlineBecause = ["DIFFSYNTH_SKIP_DOWNLOAD", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]
+            .first { Self.isTrue(value($0)) }
+    }
+
+    /// A path with `~` and variables replaced, as Python's `expanduser` and `expandvars` do it.
+    private static func expanded(_ path: String, _ environment: [String: String]) -> String {
+        var path = path
+        if path == "~" || path.hasPrefix("~/"), let home = environment["HOME"] {
+            path = home + path.dropFirst()
+        }
+        return path.replacing(#/\$(?:\{(\w+)\}|(\w+))/#) { match in
+            let name = String(match.1 ?? match.2 ?? "")
+            return environment[name] ?? String(match.0)
         }
     }
 

@@ -48,6 +48,26 @@ extension CommandLineTests {
             #expect(made[0] == made[1] && made[1] == made[2])
         }
 
+        /// A place where prompts cannot be kept costs a line, not the picture; neither does a
+        /// standard error that nobody reads.
+        @Test func areMadeWhereNothingCanBeKeptOrTold() throws {
+            let folder = try TemporaryFolder()
+            let outcome = try Program.run(
+                tinyArguments(output: folder.file("a.png")),
+                environment: ["FLUX2_PROMPT_CACHE": "/proc/none/prompts"])
+            #expect(outcome.status == 0)
+            #expect(outcome.errors.contains("warning: the prompt is not kept for the next time"))
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments =
+                ["-c", "exec \"$0\" \"$@\" 2> /dev/full", Program.path]
+                + tinyArguments(output: folder.file("b.png"))
+            try process.run()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            #expect(folder.contents == ["a.png", "b.png"])
+        }
+
         @Test func areRefusedTogetherWhenOneExists() throws {
             let folder = try TemporaryFolder()
             _ = FileManager.default.createFile(atPath: folder.file("a-003.png"), contents: Data())

@@ -167,9 +167,12 @@ extension CommandLineTests {
                 "flux2/*", "--exclude", "*.txt", "--local_dir", home.file("data/example"),
             ])
             #expect(outcome.status == 0, "\(outcome.errors)")
-            #expect(
-                FileManager.default.enumerator(atPath: home.file("data/example"))?
-                    .allObjects.count == 2)
+            let names = try FileManager.default.contentsOfDirectory(
+                atPath: home.file("data/example/flux2"))
+            #expect(names == ["a.png"])
+            let here = try FileManager.default.contentsOfDirectory(
+                atPath: home.file("data/example"))
+            #expect(here.filter { !$0.hasPrefix(".") } == ["flux2"])
             let usual = try run([
                 "download", "--dataset", "DiffSynth-Studio/example_image_dataset",
             ])
@@ -178,6 +181,73 @@ extension CommandLineTests {
                 FileManager.default.fileExists(
                     atPath: home.file(
                         "data/DiffSynth-Studio/example_image_dataset/other/c.png")))
+        }
+
+        /// Steps and guidance of a base model are not those of the model that it borrows from.
+        @Test func borrowedPartsBringNoSettings() throws {
+            try addKlein()
+            let index = #"{"_class_name": "Flux2KleinPipeline", "is_distilled": true}"#
+            try index.write(
+                toFile: hub.path(of: "black-forest-labs/FLUX.2-klein-4B") + "/model_index.json",
+                atomically: true, encoding: .utf8)
+            try hub.add(
+                "black-forest-labs/FLUX.2-klein-base-4B",
+                folder: Reference.ownModel("tiny-klein-f32"))
+            let done = try run(["download", "klein-base-4b", "--local-dir", home.file("base")])
+            #expect(done.status == 0, "\(done.errors)")
+            #expect(
+                !FileManager.default.fileExists(atPath: home.file("base/model_index.json")))
+            #expect(done.errors.components(separatedBy: "fetching").count == 2)
+        }
+
+        /// When a repository changes between two downloads, the cache still has a whole model.
+        @Test func aRepositoryThatChangesMeanwhile() throws {
+            let id = "black-forest-labs/FLUX.2-klein-4B"
+            let named = [
+                "DIFFSYNTH_MODEL_BASE_PATH": "", "DIFFSYNTH_DOWNLOAD_SOURCE": "huggingface",
+            ]
+            try addKlein()
+            let first = try run(["download", id + ":vae/", "--quiet"], named)
+            #expect(first.status == 0, "\(first.errors)")
+            try hub.tell(id, ["commit": String(repeating: "b", count: 40)])
+            let whole = try run(generate(["--model", "klein-4b"]), named)
+            #expect(whole.status == 0, "\(whole.errors)")
+            try hub.tell(id, ["commit": String(repeating: "d", count: 40)])
+            let part = try run(["download", id + ":vae/", "--quiet"], named)
+            #expect(part.status == 0, "\(part.errors)")
+            let again = try run(
+                generate(["--model", "klein-4b", "--offline"], output: "b.png"), named)
+            #expect(again.status == 0, "\(again.errors)")
+        }
+
+        @Test func offlineWhatIsHereIsFound() throws {
+            try addKlein()
+            for name in ["klein-4b", "black-forest-labs/FLUX.2-klein-4B"] {
+                let absent = try run(["download", name, "--offline"])
+                #expect(absent.status == 1)
+                #expect(absent.errors.contains("not on this machine, and --offline forbids"))
+                #expect(absent.errors.contains("looked for"))
+            }
+            #expect(try run(["download", "klein-4b", "--quiet"]).status == 0)
+            for name in ["klein-4b", "black-forest-labs/FLUX.2-klein-4B"] {
+                let here = try run(["download", name, "--offline"])
+                #expect(here.status == 0, "\(here.errors)")
+                #expect(
+                    here.output == home.file("models/black-forest-labs/FLUX.2-klein-4B") + "\n")
+            }
+            let missing = try run(["download", "klein-4b", "--revision", "v9"])
+            #expect(missing.status == 1)
+            #expect(missing.errors.contains("a revision 'v9'"))
+        }
+
+        /// A download mends what is missing, whoever has removed it.
+        @Test func aFileThatGotLostComesBack() throws {
+            try addKlein()
+            #expect(try run(["download", "klein-4b", "--quiet"]).status == 0)
+            let config = home.file("models/black-forest-labs/FLUX.2-klein-4B/vae/config.json")
+            try FileManager.default.removeItem(atPath: config)
+            #expect(try run(["download", "klein-4b", "--quiet"]).status == 0)
+            #expect(FileManager.default.fileExists(atPath: config))
         }
 
         @Test func whatIsRemovedIsGone() throws {

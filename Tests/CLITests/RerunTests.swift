@@ -67,6 +67,16 @@ extension CommandLineTests {
             #expect(third.status == 0, "\(third.errors)")
         }
 
+        /// A picture may be from anybody, and name anything.
+        @Test func fetchesNothingOnAPicturesWord() throws {
+            let picture = folder.file("a.png")
+            _ = try Program.run(tinyArguments(output: picture))
+            let outcome = try Program.run(
+                ["rerun", picture, "--check"], environment: ["HF_HUB_OFFLINE": "0"])
+            #expect(outcome.status == 64)
+            #expect(outcome.errors.contains("made with a model called 'tiny-klein'; say where"))
+        }
+
         @Test func refusesWhatIsNotItsOwnOrLacksInputs() throws {
             let foreign = try Program.run(
                 ["rerun", input("init_64x64.png"), "--check"] + model)

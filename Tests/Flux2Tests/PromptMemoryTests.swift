@@ -99,9 +99,14 @@ struct PromptMemoryTests {
         var cache = PromptCache(folder: folder.file("prompts"))
         // A prompt of the tiny model takes up 512 rows of 96 values, and there are two.
         cache.limit = 3 * (512 * 96 * 4 + 1000)
+        let other = folder.file("prompts/model.safetensors")
+        try FileManager.default.createDirectory(
+            atPath: cache.folder, withIntermediateDirectories: true)
+        try Data(count: 1_000_000).write(to: URL(fileURLWithPath: other))
         let pipeline = try pipeline(cache)
         for prompt in ["a", "b", "c", "d"] { _ = try encode(pipeline, prompt) }
         let names = try FileManager.default.contentsOfDirectory(atPath: cache.folder)
-        #expect(names.count == 3)
+        #expect(names.count == 4)
+        #expect(FileManager.default.fileExists(atPath: other))
     }
 }

@@ -171,6 +171,79 @@ struct DownloadTests {
         try expectAll(bench, in: try await bench.fetch("whole/a"))
     }
 
+    /// Without a sum, nothing but the order of events keeps the bytes right.
+    @Test func serversThatIgnoreARangeNowAndThen() async throws {
+        for round in 0..<5 {
+            let bench = try Bench()
+            let id = "mixed/\(round)"
+            try bench.hub.add(
+                id, ["sub/large.bin": files["sub/large.bin"] ?? Data()],
+                behaviour: ["ranges": "mixed"])
+            let client = HubClient(bench.settings)
+            var snapshot = try await client.snapshot(of: Repository(id), on: .huggingFace)
+            snapshot.files[0].checksum = nil
+            try await client.download(
+                snapshot.files, of: snapshot, to: .folder(bench.home.file("out")))
+            #expect(
+                try bench.contents(bench.home.file("out/sub/large.bin")) == files["sub/large.bin"])
+        }
+    }
+
+    @Test func filesOfTheSameContentAreFetchedOnce() async throws {
+        let bench = try Bench()
+        let same = noise(50_000, seed: 9)
+        let names = ["a.bin", "b.bin", "x/c.bin"]
+        try bench.hub.add(
+            "same/a", Dictionary(uniqueKeysWithValues: names.map { ($0, same) }),
+            behaviour: ["stall": 0.05])
+        let folder = try await bench.fetch("same/a", to: .cache(bench.settings.cache))
+        for name in names { #expect(try bench.contents(folder + "/" + name) == same) }
+        let parts = bench.requests("same/a").filter { $0.place == "second" }
+        #expect(parts.count == 3)
+    }
+
+    @Test func changedFilesOfTheSameSizeAreFetchedAnew() async throws {
+        let bench = try Bench()
+        try bench.hub.add("stale/a", ["w.bin": noise(30_000, seed: 1), "c.txt": Data("1".utf8)])
+        let folder = try await bench.fetch("stale/a")
+        let new = noise(30_000, seed: 2)
+        try bench.hub.add("stale/a", ["w.bin": new, "c.txt": Data("2".utf8)])
+        try await bench.fetch("stale/a")
+        #expect(try bench.contents(folder + "/w.bin") == new)
+        #expect(try bench.contents(folder + "/c.txt") == Data("2".utf8))
+        // What has rotted on the disk since is noticed too.
+        try noise(30_000, seed: 3).write(to: URL(fileURLWithPath: folder + "/w.bin"))
+        try await bench.fetch("stale/a")
+        #expect(try bench.contents(folder + "/w.bin") == new)
+    }
+
+    @Test func halfADownloadIsMarkedAsSuch() async throws {
+        let bench = try Bench()
+        try bench.hub.add("half/a", files, behaviour: ["dies": 1])
+        _ = await failure { try await bench.fetch("half/a") }
+        let folder = bench.home.file("out")
+        #expect(DownloadMark.isOpen(in: folder, for: "sub/"))
+        #expect(!DownloadMark.isOpen(in: folder, for: "elsewhere/"))
+        try bench.hub.tell("half/a", [:])
+        try await bench.fetch("half/a")
+        #expect(!DownloadMark.isOpen(in: folder, for: ""))
+    }
+
+    /// As a process leaves it that was killed between the last byte and the final name.
+    @Test func aCompleteFileWithoutItsNameIsNotFetchedAgain() async throws {
+        let bench = try Bench()
+        let content = noise(30_000, seed: 5)
+        try bench.hub.add("late/a", ["large.bin": content])
+        let sum = Checksum.of(content, .sha256).value
+        try FileManager.default.createDirectory(
+            atPath: bench.home.file("out"), withIntermediateDirectories: true)
+        try content.write(
+            to: URL(fileURLWithPath: bench.home.file("out/.large.bin.\(sum.prefix(16)).part")))
+        let folder = try await bench.fetch("late/a")
+        #expect(try bench.contents(folder + "/large.bin") == content)
+        #expect(bench.requests("late/a").allSatisfy { $0.path.contains("/api/") })
+    }
+
     @Test func aFileWithAWrongByteIsFetchedAgainOnce() async throws {
         let bench = try Bench()
         let one = ["large.bin": noise(30_000)]

@@ -86,6 +86,70 @@ struct RefusalTests {
         #expect(bench.requests("cert/a").isEmpty)
     }
 
+    @Test func serversBehindTheHubAreNotTakenForIt() async throws {
+        let bench = try Bench()
+        try bench.hub.add("behind/a", files, behaviour: ["second": 403])
+        let error = await failure { try await bench.fetch("behind/a") }
+        #expect(
+            error == "behind/a: large.bin: localhost:\(bench.hub.ports[1]) answered with status 403"
+        )
+    }
+
+    @Test func listingsThatDoNotEnd() async throws {
+        let bench = try Bench()
+        let many = (0..<7).map { ("\($0).txt", Data("\($0)".utf8)) }
+        try bench.hub.add(
+            "loop/a", Dictionary(uniqueKeysWithValues: many), behaviour: ["loop": true])
+        #expect(
+            await failure { try await bench.fetch("loop/a") }.contains("listing do not end"))
+        let more = (0..<200).map { ("\($0).txt", Data("\($0)".utf8)) }
+        try bench.hub.add(
+            "loop/b", Dictionary(uniqueKeysWithValues: more), dataset: true,
+            behaviour: ["loop": true])
+        #expect(
+            await failure { try await bench.fetch("loop/b", from: .modelScope, dataset: true) }
+                .contains("listing repeat"))
+    }
+
+    @Test func passwordsInAddressesAreNotShown() async throws {
+        let hub = try Bench.hub.get()
+        let bench = try Bench([
+            "HF_ENDPOINT": "https://user:secret@localhost:\(hub.ports[0])"
+        ])
+        try hub.add("password/a", files, behaviour: ["gated": true])
+        let error = await failure { try await bench.fetch("password/a") }
+        #expect(error.contains("https://localhost") && !error.contains("secret"), "\(error)")
+    }
+
+    @Test func theFirstErrorEndsTheOthers() async throws {
+        let bench = try Bench()
+        var many = Dictionary(
+            uniqueKeysWithValues: (0..<60).map { ("b\($0).txt", Data("\($0)".utf8)) })
+        many["a.txt"] = Data("a".utf8)
+        try bench.hub.add("first/a", many)
+        let client = HubClient(bench.settings)
+        let snapshot = try await client.snapshot(of: Repository("first/a"), on: .huggingFace)
+        try FileManager.default.removeItem(atPath: bench.hub.path(of: "first/a") + "/a.txt")
+        try bench.hub.tell("first/a", ["stall": 0.1])
+        let before = bench.hub.requests.count
+        let error = await failure {
+            try await client.download(
+                snapshot.files, of: snapshot, to: .folder(bench.home.file("out")))
+        }
+        #expect(error == "first/a: a.txt: Hugging Face answered with status 404")
+        #expect(bench.hub.requests.count - before < 20)
+    }
+
+    @Test func aFolderThatIsAFile() async throws {
+        let bench = try Bench()
+        try bench.hub.add("notdir/a", files)
+        try Data().write(to: URL(fileURLWithPath: bench.home.file("plain")))
+        let error = await failure {
+            try await bench.fetch("notdir/a", to: .folder(bench.home.file("plain/sub")))
+        }
+        #expect(error.contains("plain/sub") && error.contains("not a directory"), "\(error)")
+    }
+
     @Test func namesThatLeaveTheFolder() async throws {
         for name in ["../evil.txt", "/etc/evil", "a/../../evil", "a\\..\\evil", "a//b"] {
             let bench = try Bench()
@@ -130,7 +194,8 @@ struct RefusalTests {
             ).files.first { $0.path == "large.bin" })
         let mark = large.checksum?.value.prefix(16) ?? ""
         let other = try PartialFile(
-            path: bench.home.file("out/.large.bin.\(mark).part"), size: 30_000, partSize: 20_000)
+            path: bench.home.file("out/.large.bin.\(mark).part"), size: 30_000, partSize: 20_000,
+            isChecked: true)
         let error = await failure { try await bench.fetch("busy/file") }
         #expect(error.contains("another process is fetching this file"))
         _ = other

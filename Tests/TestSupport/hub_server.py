@@ -12,13 +12,17 @@ line of JSON. A repository's file `.behaviour` says what goes wrong there:
     dies         how many answers with files come before all others are cut off at once
     lie          bytes by which the announced length differs from the listed one
     corrupt      how many answers have a wrong byte
-    ranges       false: ranges are ignored; "wrong": another part than asked is sent
+    ranges       false: ranges are ignored; "wrong": another part than asked is sent; "mixed": the
+                 second answer ignores its range
     status       answers every request with this status
     busy         [how many requests are answered so, status, seconds of Retry-After]
     gated        files are refused with 403 and the header of gated repositories
     private      the token without which nothing is shown
     redirect     "plain": to the port without TLS; "loop": to itself
     stall        seconds before each answer
+    commit       another commit than usual
+    loop         listings never come to their last page
+    second       the second host answers with this status
     names        listed instead of the files that are there
 """
 import hashlib, http.server, json, os, ssl, sys, threading, time
@@ -110,10 +114,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not found:
             return
         folder, what = found
+        commit = what.get("commit", COMMIT)
         if rest[0] == "revision":
-            if rest[1] not in ("main", COMMIT):
+            if rest[1] not in ("main", commit):
                 return self.answer(404, b"Invalid rev id", {"X-Error-Code": "RevisionNotFound"})
-            return self.json({"id": "/".join(id), "sha": COMMIT})
+            return self.json({"id": "/".join(id), "sha": commit})
         entries = []
         for path, content in files(folder):
             entry = {"type": "file", "path": path, "size": len(content),
@@ -126,10 +131,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         entries.append({"type": "directory", "path": "folder", "size": 0, "oid": COMMIT})
         # Pages of three, to be followed by the header Link.
         start = int(self.query.get("cursor", 0))
-        headers = {}
-        if start + 3 < len(entries):
-            base = f"https://localhost:{ports['hub']}{self.path.split('?')[0]}"
-            headers["Link"] = f'<{base}?recursive=true&cursor={start + 3}>; rel="next"'
+        headers, after = {}, start + 3
+        if what.get("loop") and after >= len(entries):
+            after = 3
+        if after < len(entries):
+            base = self.path.split("?")[0]
+            headers["Link"] = f'<{base}?recursive=true&cursor={after}>; rel="next"'
         self.json(entries[start:start + 3], headers)
 
     def modelscope(self, kind, id, rest):
@@ -145,6 +152,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             {"Type": "blob", "Path": path, "Name": os.path.basename(path), "Size": len(content),
              "Sha256": hashlib.sha256(content).hexdigest()}
             for path, content in files(folder)]
+        if what.get("loop"):
+            return self.json({"Code": 200, "Data": {"Files": entries}})
         page, size = int(self.query.get("PageNumber", 1)), int(self.query.get("PageSize", 10000))
         self.json({"Code": 200, "Data": {"Files": entries[(page - 1) * size:page * size]}})
 
@@ -168,6 +177,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if len(content) >= LARGE and self.server.name == "hub":
             place = f"https://localhost:{ports['second']}{self.path}"
             return self.answer(302, b"", dict(self.identity(content), Location=place))
+        if self.server.name == "second" and "second" in what:
+            return self.answer(what["second"], b"no")
         self.bytes(content, what, full)
 
     def identity(self, content):
@@ -175,7 +186,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         large = len(content) >= LARGE
         tag = (hashlib.sha256(content) if large
                else hashlib.sha1(b"blob %d\0" % len(content) + content)).hexdigest()
-        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{tag}"'}
+        headers = {"X-Repo-Commit": self.path.split("/resolve/")[-1][:40], "ETag": f'"{tag}"'}
         if large:
             headers.update({"X-Linked-Etag": f'"{tag}"', "X-Linked-Size": str(len(content))})
         return headers
@@ -184,7 +195,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = len(content)
         status, start, end = 200, 0, size
         asked = self.headers.get("Range")
-        if asked and what.get("ranges", True):
+        ranges = what.get("ranges", True)
+        if ranges == "mixed":
+            ranges = count(("mixed", full)) != 2
+        if asked and ranges:
             first, last = asked.removeprefix("bytes=").split("-")
             status, start, end = 206, int(first), min(int(last) + 1, size)
         shift = 10 if what.get("ranges") == "wrong" else 0

@@ -42,16 +42,16 @@ struct ModelFolder {
             .sorted().map { path + "/" + $0 }
     }
 
-    /// Whether all files of a part are there that are needed.
+    /// Whether all files of a part are there that are needed, and no download of it stopped half-way.
     func has(_ part: ModelRepository.Part) -> Bool {
-        switch part {
-        case .tokenizer:
-            ["tokenizer.json", "vocab.json"].contains {
-                FileManager.default.fileExists(atPath: "\(path)/\(part.rawValue)/\($0)")
+        guard !DownloadMark.isOpen(in: path, for: part.rawValue + "/") else { return false }
+        guard let component = part.component else {
+            func exists(_ name: String) -> Bool {
+                FileManager.default.fileExists(atPath: "\(path)/\(part.rawValue)/\(name)")
             }
-        case .transformer, .textEncoder, .autoencoder:
-            (part.component.flatMap { try? path(of: $0) }).map(Self.isComplete) ?? false
+            return exists("tokenizer.json") || (exists("vocab.json") && exists("merges.txt"))
         }
+        return (try? self.path(of: component)).map(Self.isComplete) ?? false
     }
 
     /// Whether the shards of a checkpoint are all there.

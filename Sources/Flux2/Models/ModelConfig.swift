@@ -53,6 +53,7 @@ public struct ModelConfig: Hashable, Sendable {
         if let localModelPath, !settings.modelsAreNamed {
             settings.models = localModelPath
             settings.modelsAreNamed = true
+            settings.ownFolders = []
         }
         let folders = settings.folders(of: repository)
         if let found = folders.lazy.compactMap(present).first { return found }
@@ -74,8 +75,10 @@ public struct ModelConfig: Hashable, Sendable {
 
     /// What the pattern names in a folder; nil when nothing is there, or not all that belongs.
     private func present(in folder: String) -> [String]? {
-        guard LocalFiles.isFolder(folder) else { return nil }
         let pattern = originFilePattern == "./" ? "" : originFilePattern
+        guard LocalFiles.isFolder(folder), !DownloadMark.isOpen(in: folder, for: pattern) else {
+            return nil
+        }
         guard pattern.isEmpty || pattern.hasSuffix("/") else {
             let files = LocalFiles.matching(pattern, in: folder)
             return !files.isEmpty && isWhole(files) ? files : nil

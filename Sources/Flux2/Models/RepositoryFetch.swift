@@ -18,23 +18,44 @@ public struct RepositoryFetch: Sendable {
         self.onEvent = onEvent
     }
 
+    /// Some files of a repository, and where they go if not to the hub's own place.
+    private struct Order {
+        var repository: Repository
+        var patterns: [String]
+        var revision: String?
+        var destination: Destination?
+    }
+
     /// Fetches parts of a model, each from its own repository.
     ///
-    /// - Parameter folder: where they go; the places of the hub without it.
+    /// A cache gets all parts that come from a repository: it finds a repository's files by one
+    /// commit, and those that it has cost nothing.
+    ///
+    /// - Parameters:
+    ///   - folder: where they go; the places of the hub without it.
+    ///   - revision: of the model's own repository; its companion's is the main one.
     /// - Throws: `HubError`, `FileError`, `CancellationError`.
     public func callAsFunction(
         _ model: ModelRepository, _ parts: [ModelRepository.Part], into folder: String? = nil,
         revision: String? = nil
     ) async throws {
+        var orders: [Order] = []
         for repository in [model.repository, model.companion].compactMap(\.self) {
-            let own = parts.filter { model.source(of: $0) == repository }
-            guard !own.isEmpty else { continue }
-            // The two at the end are for other programs that read the folder.
-            let patterns = own.map { $0.rawValue + "/" } + ["model_index.json", "scheduler/"]
-            try await self(
-                RepositoryFiles(id: repository.id, pattern: ""), patterns: patterns,
-                to: folder.map(Destination.folder), revision: revision)
+            let all = ModelRepository.Part.allCases.filter { model.source(of: $0) == repository }
+            let wanted = all.filter(parts.contains)
+            guard !wanted.isEmpty else { continue }
+            let destination = folder.map(Destination.folder)
+            let place = destination ?? client.settings.destination(of: repository, on: hub)
+            let fetched = if case .cache = place { all } else { wanted }
+            let isOwn = repository == model.repository
+            // The two besides are for this model's settings and for other programs.
+            let extras = isOwn ? ["model_index.json", "scheduler/"] : []
+            orders.append(
+                Order(
+                    repository: repository, patterns: fetched.map { $0.rawValue + "/" } + extras,
+                    revision: isOwn ? revision : nil, destination: destination))
         }
+        try await fetch(orders)
     }
 
     /// Fetches the files that a pattern names, without shards of layers that are not looked at.
@@ -43,39 +64,64 @@ public struct RepositoryFetch: Sendable {
     /// - Throws: `HubError`, `FileError`, `CancellationError`.
     @discardableResult
     public func callAsFunction(
-        _ files: RepositoryFiles, patterns: [String]? = nil, to destination: Destination? = nil,
-        revision: String? = nil
+        _ files: RepositoryFiles, to destination: Destination? = nil
     ) async throws -> String {
-        let repository = try Repository(files.id)
-        let snapshot = try await client.snapshot(
-            of: repository, revision: revision, on: hub, onEvent: onEvent)
-        let wanted = snapshot.files(matching: patterns ?? [files.pattern])
-        guard !wanted.isEmpty else { throw snapshot.nothing(fits: patterns ?? [files.pattern]) }
-        let place = destination ?? client.settings.destination(of: repository, on: hub)
-        // Small files come first: indices tell which of the large ones are needed.
-        let weights = wanted.filter { $0.path.hasSuffix(".safetensors") }
-        let indices = snapshot.files.filter { file in
-            file.path.hasSuffix(".safetensors.index.json")
-                && weights.contains { Self.folder($0.path) == Self.folder(file.path) }
+        let order = Order(
+            repository: try Repository(files.id), patterns: [files.pattern],
+            destination: destination)
+        return try await fetch([order])[0]
+    }
+
+    /// - Returns: the folder of each order.
+    @discardableResult
+    private func fetch(_ orders: [Order]) async throws -> [String] {
+        var jobs: [DownloadJob] = []
+        for order in orders { jobs.append(try await job(order)) }
+        // Indices come first, since they tell which shards are needed; nobody waits for them.
+        let indices = jobs.map(\.withIndicesAlone)
+        try await client.download(indices, pins: false)
+        for index in jobs.indices {
+            let spare = try Self.spare(indices[index])
+            jobs[index].files.removeAll { spare.contains($0.path) }
         }
-        let small = Set(wanted).subtracting(weights).union(indices)
-        let folder = try await client.download(
-            small.sorted { $0.path < $1.path }, of: snapshot, to: place, onEvent: onEvent)
-        let spare = try Self.spare(indices.map(\.path), in: folder)
-        return try await client.download(
-            weights.filter { !spare.contains($0.path) }, of: snapshot, to: place, onEvent: onEvent)
+        try await client.download(jobs, onEvent: onEvent)
+        return jobs.map { $0.destination.folder(of: $0.snapshot) }
+    }
+
+    private func job(_ order: Order) async throws -> DownloadJob {
+        let snapshot = try await client.snapshot(
+            of: order.repository, revision: order.revision, on: hub, onEvent: onEvent)
+        let wanted = snapshot.files(matching: order.patterns)
+        guard !wanted.isEmpty else { throw snapshot.nothing(fits: order.patterns) }
+        let folders = Set(wanted.filter(\.isWeights).map(\.folder))
+        let indices = snapshot.files.filter { $0.isIndex && folders.contains($0.folder) }
+        return DownloadJob(
+            Set(wanted).union(indices).sorted { $0.path < $1.path }, of: snapshot,
+            to: order.destination ?? client.settings.destination(of: order.repository, on: hub))
     }
 
     /// The paths of shards without which nothing changes.
-    private static func spare(_ indices: [String], in root: String) throws -> Set<String> {
-        try indices.reduce(into: []) { all, path in
-            let index = try ShardIndex(path: root + "/" + path)
-            all.formUnion(index.spareFiles.map { folder(path) + $0 })
+    private static func spare(_ job: DownloadJob) throws -> Set<String> {
+        let root = job.destination.folder(of: job.snapshot)
+        return try job.files.reduce(into: []) { all, file in
+            let index = try ShardIndex(path: root + "/" + file.path)
+            all.formUnion(index.spareFiles.map { file.folder + $0 })
         }
     }
+}
 
-    /// The folder of a path, with the slash at its end.
-    private static func folder(_ path: String) -> String {
+extension DownloadJob {
+    fileprivate var withIndicesAlone: DownloadJob {
+        DownloadJob(files.filter(\.isIndex), of: snapshot, to: destination)
+    }
+}
+
+extension RemoteFile {
+    fileprivate var isWeights: Bool { path.hasSuffix(".safetensors") }
+    fileprivate var isIndex: Bool { path.hasSuffix(".safetensors.index.json") }
+
+    /// The folder, with the slash at its end.
+    fileprivate var folder: String {
         String(path[..<(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)])
     }
 }

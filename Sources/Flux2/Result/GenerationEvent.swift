@@ -12,6 +12,8 @@ public enum GenerationEvent: Hashable, Sendable {
     case working(stage: Stage, done: Int, of: Int)
     case denoised(step: Int, of: Int)
     case decoded
+    /// Something went wrong that the picture does not depend on.
+    case warned(String)
 
     public enum Stage: String, Hashable, Sendable {
         case encode, denoise, decode

@@ -47,9 +47,10 @@ public struct PromptCache: Hashable, Sendable {
     /// - Throws: `FileError` when they cannot be written.
     func keep(_ features: Tensor, as key: String) throws {
         guard let type = ElementType(features.dtype) else { return }
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700])
+        if !LocalFiles.isFolder(folder) {
+            try Folder.make(folder)
+            chmod(folder, 0o700)
+        }
         try SafetensorsWriter.write(
             to: path(key),
             tensors: [
@@ -62,12 +63,19 @@ public struct PromptCache: Hashable, Sendable {
 
     private func path(_ key: String) -> String { "\(folder)/\(key).safetensors" }
 
+    /// Whether a file has a name that this cache gives; others are none of its business.
+    private static func isOwn(_ file: URL) -> Bool {
+        let stem = file.deletingPathExtension().lastPathComponent
+        return file.pathExtension == "safetensors" && stem.utf8.count == 64
+            && stem.allSatisfy(\.isHexDigit)
+    }
+
     private func removeOldest() {
         let keys: [URLResourceKey] = [.contentModificationDateKey, .fileSizeKey]
         let files =
             (try? FileManager.default.contentsOfDirectory(
                 at: URL(fileURLWithPath: folder), includingPropertiesForKeys: keys)) ?? []
-        let known = files.filter { $0.pathExtension == "safetensors" }.compactMap { file in
+        let known = files.filter(Self.isOwn).compactMap { file in
             (try? file.resourceValues(forKeys: Set(keys))).map { values in
                 (file, values.contentModificationDate ?? .distantPast, values.fileSize ?? 0)
             }

@@ -15,7 +15,7 @@ struct PromptIdentity {
         _ weights: Checkpoint, _ configuration: TextEncoderConfiguration, device: Device,
         dtype: DType
     ) throws {
-        var parts = ["1", "\(configuration)", "\(device)", dtype.name]
+        var parts = ["1", Runtime.version, "\(configuration)", "\(device)", dtype.name]
         if device.kind == .cpu { parts += [Runtime.cpuCapability, "\(Runtime.threads)"] }
         for file in weights.files {
             let attributes = try? FileManager.default.attributesOfItem(

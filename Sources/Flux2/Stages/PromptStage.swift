@@ -66,11 +66,20 @@ struct PromptStage {
             layers += 1
             onEvent(.working(stage: .encode, done: layers, of: depth))
         }
+        try part.requireFinite(features, "text features")
         pipeline.prompts.keep(features, as: key)
-        if let cache = pipeline.promptCache {
-            try cache.keep(features, as: pipeline.promptIdentity().key(key))
-        }
+        keepOnDisk(features, key)
         return features
+    }
+
+    /// The picture does not need it, so it does not fail with it.
+    private func keepOnDisk(_ features: Tensor, _ key: PromptMemory.Key) {
+        guard let cache = pipeline.promptCache else { return }
+        do {
+            try cache.keep(features, as: pipeline.promptIdentity().key(key))
+        } catch {
+            onEvent(.warned("the prompt is not kept for the next time: \(error)"))
+        }
     }
 }
 

@@ -21,6 +21,7 @@ final class DownloadProgress: Sendable {
 
     func show(_ event: DownloadEvent) {
         switch event {
+        case .checking(let path): line("\(path): checking")
         case .began(let files, let bytes, let present):
             state.withLock { state in
                 state.bytes = bytes

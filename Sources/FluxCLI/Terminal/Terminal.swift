@@ -12,7 +12,8 @@ struct Reporter: Sendable {
     }
 
     func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        // Where nobody can be told anything, the work still goes on.
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }
 

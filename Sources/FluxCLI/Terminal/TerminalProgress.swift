@@ -42,6 +42,7 @@ final class TerminalProgress: Sendable {
         case .working(let stage, let done, let total): bar(stage, done, total)
         case .denoised(let step, let total):
             if !report.isInteractive { log(step, of: total) }
+        case .warned(let text): line("warning: \(text)")
         case .decoded: break
         }
     }

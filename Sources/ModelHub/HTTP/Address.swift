@@ -10,6 +10,17 @@ enum Address {
         return String(cString: text)
     }
 
+    /// The host and port of an origin.
+    static func host(_ origin: String) -> String {
+        String(origin.drop { $0 != "/" }.dropFirst(2))
+    }
+
+    /// An address for messages, without a name and password that it may hold.
+    static func shown(_ address: String) -> String {
+        guard let match = address.wholeMatch(of: #/(\w+:\/\/)[^\/]*@(.*)/#) else { return address }
+        return String(match.1 + match.2)
+    }
+
     /// Where a redirect leads, which may be told relative to where it was found.
     static func resolve(_ address: String, at base: String) -> String? {
         var text: UnsafeMutablePointer<CChar>?

@@ -4,6 +4,8 @@ internal import Foundation
 /// The beginning of a server's answer.
 struct ResponseHead {
     var status = 0
+    /// Scheme, host and port of the server that sent it.
+    var origin: String?
     /// By names in lower case.
     var fields: [String: String] = [:]
 
@@ -72,7 +74,8 @@ final class HTTPSession {
             if let credentials, credentials.origin == Address.origin(place) {
                 headers += credentials.headers
             }
-            let head = try fetch(place, headers, Exchange(cancellation, onHead, onBody))
+            let exchange = Exchange(Address.origin(place), cancellation, onHead, onBody)
+            let head = try fetch(place, headers, exchange)
             guard head.isRedirect else { return }
             place = try target(of: head, at: place)
         }
@@ -92,7 +95,7 @@ final class HTTPSession {
 
     /// The server's name, without what an address may carry of secrets.
     private static func host(_ address: String) -> String {
-        Address.origin(address).map { String($0.drop { $0 != "/" }.dropFirst(2)) } ?? "the server"
+        Address.origin(address).map(Address.host) ?? "the server"
     }
 
     /// One request and its answer.
@@ -140,7 +143,7 @@ private func withOptionalCString<R>(
 
 /// What comes back while a request runs; libcurl calls into it.
 private final class Exchange {
-    private var head = ResponseHead()
+    private var head: ResponseHead
     private var problem: [UInt8] = []
     private var error: (any Error)?
     private var headIsShown = false
@@ -149,9 +152,11 @@ private final class Exchange {
     private let onBody: (UnsafeRawBufferPointer) throws -> Void
 
     init(
-        _ cancellation: Cancellation, _ onHead: @escaping (ResponseHead) throws -> Void,
+        _ origin: String?, _ cancellation: Cancellation,
+        _ onHead: @escaping (ResponseHead) throws -> Void,
         _ onBody: @escaping (UnsafeRawBufferPointer) throws -> Void
     ) {
+        head = ResponseHead(origin: origin)
         self.cancellation = cancellation
         self.onHead = onHead
         self.onBody = onBody
@@ -180,7 +185,7 @@ private final class Exchange {
         if line.hasPrefix("HTTP/") {
             // A proxy's answer, or one that announces another, is replaced by the next.
             let status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
-            head = ResponseHead(status: status ?? 0)
+            head = ResponseHead(status: status ?? 0, origin: head.origin)
         } else if let colon = line.firstIndex(of: ":") {
             let name = line[..<colon].lowercased()
             head.fields[name] = line[line.index(after: colon)...]

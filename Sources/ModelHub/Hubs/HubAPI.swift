@@ -30,7 +30,8 @@ extension HubAPI {
         guard Address.isSecure(endpoint) || Address.isLoopback(endpoint) else {
             throw HubError(
                 tokenVariable,
-                .badSetting("is not sent to \(endpoint), which is without encryption"))
+                .badSetting(
+                    "is not sent to \(Address.shown(endpoint)), which is without encryption"))
         }
         guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ";") })
         else {
@@ -40,9 +41,19 @@ extension HubAPI {
     }
 
     /// What an answer that is no success means to users.
-    func explain(_ error: HTTPError, _ snapshot: (id: Repository, revision: String)) -> HubError {
+    ///
+    /// - Parameter file: what was asked for, if not the listing.
+    func explain(
+        _ error: HTTPError, _ repository: Repository, revision: String, file: String? = nil
+    ) -> HubError {
+        let subject = file.map { "\(repository.id): \($0)" } ?? repository.id
         guard case .status(let head, _) = error else {
-            return HubError(snapshot.id.id, .unreachable("\(error)"))
+            return HubError(subject, .unreachable("\(error)"))
+        }
+        // Servers that files are fetched from in the end know nothing of users.
+        guard head.origin == Address.origin(endpoint) else {
+            let host = head.origin.map(Address.host) ?? "a server"
+            return HubError(subject, .status(head.status, hub: host, attempts: 1))
         }
         let hasToken = settings.tokens[hub] != nil
         let isGated = head.fields["x-error-code"] == "GatedRepo"
@@ -51,19 +62,20 @@ extension HubAPI {
             case 401, 403:
                 isGated || head.status == 403
                     ? .needsAgreement(
-                        page: page(of: snapshot.id), token: tokenVariable, hasToken: hasToken)
+                        page: Address.shown(page(of: repository)), token: tokenVariable,
+                        hasToken: hasToken)
                     : .noRepository(
-                        hub: hub.title, revision: snapshot.revision,
+                        hub: hub.title, revision: revision,
                         advice: hasToken
                             ? "\(tokenVariable) may have ended"
                             : "if it is private, set \(tokenVariable)")
-            case 404:
+            case 404 where file == nil:
                 .noRepository(
-                    hub: hub.title, revision: snapshot.revision,
+                    hub: hub.title, revision: revision,
                     advice: "look at its name, or try --hub \(other.rawValue)")
             default: .status(head.status, hub: hub.title, attempts: 1)
             }
-        return HubError(snapshot.id.id, reason)
+        return HubError(subject, reason)
     }
 
     private var other: Hub { hub == .huggingFace ? .modelScope : .huggingFace }

@@ -5,6 +5,9 @@ internal import JSONReading
 /// - Source: the addresses that `huggingface_hub` 1.x asks (`HfApi.repo_info`,
 ///   `HfApi.list_repo_tree`, `hf_hub_url`).
 struct HuggingFaceAPI: HubAPI {
+    /// More pages than any listing has.
+    private static let mostPages = 10_000
+
     let settings: HubSettings
     let hub = Hub.huggingFace
     let tokenVariable = "HF_TOKEN"
@@ -33,8 +36,13 @@ struct HuggingFaceAPI: HubAPI {
             throw HubError(repository.id, .badAnswer("Hugging Face tells no commit"))
         }
         var files: [RemoteFile] = []
+        var seen: Set<String> = []
         var next: String? = "\(root)/tree/\(commit)?recursive=true"
         while let page = next {
+            guard seen.insert(page).inserted, seen.count <= Self.mostPages else {
+                throw HubError(
+                    repository.id, .badAnswer("the pages of Hugging Face's listing do not end"))
+            }
             let (entries, head) = try asker.json(page, about: repository.id)
             files += try Self.files(entries, of: repository)
             next = try head.fields["link"].flatMap { try Self.nextPage($0, after: page) }

@@ -59,6 +59,7 @@ struct ModelScopeAPI: HubAPI {
         _ repository: Repository, _ revision: String, _ asker: HubAsker
     ) throws -> [RemoteFile] {
         var files: [RemoteFile] = []
+        var seen: Set<String> = []
         for page in 1... {
             let (answer, _) = try asker.json(
                 root(repository)
@@ -66,7 +67,14 @@ struct ModelScopeAPI: HubAPI {
                     + "&PageNumber=\(page)&PageSize=\(Self.pageSize)",
                 about: repository.id)
             let entries = try Self.entries(answer, of: repository)
-            files += try Self.files(entries, of: repository)
+            let listed = try Self.files(entries, of: repository)
+            let before = seen.count
+            seen.formUnion(entries.compactMap { $0["Path"].string })
+            guard entries.isEmpty || seen.count > before else {
+                throw HubError(
+                    repository.id, .badAnswer("the pages of ModelScope's listing repeat"))
+            }
+            files += listed
             if entries.count < Self.pageSize { break }
         }
         return files

@@ -31,7 +31,7 @@ public enum Destination: Hashable, Sendable {
             commit != snapshot.revision
         else { return }
         let path = Self.cacheFolder(of: snapshot.repository, root) + "/refs/" + snapshot.revision
-        try FileTransfer.makeFolder(of: path)
+        try Folder.make(for: path)
         try AtomicFile.write(path, bytes: Array(commit.utf8))
     }
 
@@ -72,7 +72,12 @@ struct FilePlaces: Hashable, Sendable {
     var link: String?
 
     /// Whether a file of this many bytes is there.
-    func hold(size: Int) -> Bool { Self.size(of: path) == size }
+    func hold(size: Int) -> Bool {
+        if let link, (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != link {
+            return false
+        }
+        return Self.size(of: path) == size
+    }
 
     /// Whether the bytes are there, though perhaps not under this name.
     func contentHolds(size: Int) -> Bool { Self.size(of: content) == size }

@@ -8,7 +8,7 @@ extension HubSettings {
     public func folders(of repository: Repository) -> [String] {
         let roots = repository.kind == .dataset ? [datasets] : modelFolders
         return roots.map { $0 + "/" + repository.id }
-            + [hubSnapshot(repository)].compactMap(\.self)
+            + hubSnapshots(repository)
             + modelScopeFolders(of: repository)
     }
 
@@ -30,21 +30,30 @@ extension HubSettings {
     }
 
     /// All folders on this machine that a repository's files take up.
-    public func storage(of repository: Repository) -> [String] {
-        let cached = Destination.cacheFolder(of: repository, cache)
-        let folders = folders(of: repository).filter { !$0.hasPrefix(cached + "/") }
-        return (folders + [cached]).filter(LocalFiles.isFolder)
+    ///
+    /// - Parameter name: another name that its folder may have in those of `FLUX2_MODELS`.
+    public func storage(of repository: Repository, named name: String? = nil) -> [String] {
+        let cached = [
+            Destination.cacheFolder(of: repository, cache),
+            "\(modelScopeCache)/\(repository.kind.rawValue)s/"
+                + repository.id.replacing("/", with: "--"),
+        ]
+        let plain = name.map { name in modelFolders.map { $0 + "/" + name } } ?? []
+        let folders = (plain + folders(of: repository)).filter { folder in
+            !cached.contains { folder.hasPrefix($0 + "/") }
+        }
+        return (folders + cached).filter(LocalFiles.isFolder)
     }
 
-    /// The snapshot in huggingface_hub's cache that `main` points at, else the only one.
-    private func hubSnapshot(_ repository: Repository) -> String? {
+    /// The snapshots in huggingface_hub's cache; first the one that `main` points at.
+    private func hubSnapshots(_ repository: Repository) -> [String] {
         let folder = Destination.cacheFolder(of: repository, cache)
-        let snapshots = folder + "/snapshots"
-        if let commit = try? String(contentsOfFile: folder + "/refs/main", encoding: .utf8) {
-            return snapshots + "/" + commit.trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-        let all = (try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []
-        return all.count == 1 ? snapshots + "/" + all[0] : nil
+        let main = try? String(contentsOfFile: folder + "/refs/main", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let all =
+            (try? FileManager.default.contentsOfDirectory(atPath: folder + "/snapshots")) ?? []
+        let others = all.filter { $0 != main && !$0.hasPrefix(".") }.sorted()
+        return ([main].compactMap(\.self) + others).map { folder + "/snapshots/" + $0 }
     }
 
     /// - Source: `_download.py` of modelscope_hub: one layout of its own, and two of older versions

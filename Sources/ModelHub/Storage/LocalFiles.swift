@@ -5,9 +5,11 @@ internal import JSONReading
 public enum LocalFiles {
     /// The files whose paths in the folder fit a pattern, as Python's `glob` finds them; sorted.
     ///
-    /// - Parameter pattern: `*` stops at slashes.
-    public static func matching(_ pattern: String, in folder: String) -> [String] {
-        let pattern = FilePattern(pattern, crossesFolders: false)
+    /// - Parameter crossesFolders: whether `*` goes on at slashes, as with the tools of the hubs.
+    public static func matching(
+        _ pattern: String, in folder: String, crossesFolders: Bool = false
+    ) -> [String] {
+        let pattern = FilePattern(pattern, crossesFolders: crossesFolders)
         return all(in: folder).filter(pattern.matches).map { folder + "/" + $0 }
     }
 

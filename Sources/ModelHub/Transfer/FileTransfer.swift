@@ -5,9 +5,11 @@ internal import Synchronization
 /// One file on its way, part by part; several threads work on it.
 final class FileTransfer: Sendable {
     let file: RemoteFile
+    let snapshot: Snapshot
     let places: FilePlaces
     let address: String
     private let partSize: Int
+    private let record: SumRecord?
 
     /// What a thread can do for the file.
     enum Work {
@@ -30,11 +32,16 @@ final class FileTransfer: Sendable {
 
     private let state = Mutex(State())
 
-    init(_ file: RemoteFile, places: FilePlaces, address: String, partSize: Int) {
-        self.partSize = partSize
+    init(
+        _ file: RemoteFile, of snapshot: Snapshot, places: FilePlaces, address: String,
+        partSize: Int, record: SumRecord?
+    ) {
         self.file = file
+        self.snapshot = snapshot
         self.places = places
         self.address = address
+        self.partSize = partSize
+        self.record = record
     }
 
     /// Bytes that an earlier attempt left.
@@ -68,9 +75,10 @@ final class FileTransfer: Sendable {
     func open() throws -> PartialFile {
         try state.withLock { state in
             if let partial = state.partial { return partial }
-            try Self.makeFolder(of: places.partial)
+            try Folder.make(for: places.partial)
             let partial = try PartialFile(
-                path: places.partial, size: file.size, partSize: partSize)
+                path: places.partial, size: file.size, partSize: partSize,
+                isChecked: file.checksum != nil)
             state.partial = partial
             // Taken from the end.
             state.waiting = partial.openParts.reversed()
@@ -104,11 +112,12 @@ final class FileTransfer: Sendable {
             guard found == listed else { return try startOver(listed, found) }
         }
         try partial.complete()
-        try Self.makeFolder(of: places.content)
+        try Folder.make(for: places.content)
         guard rename(places.partial, places.content) == 0 else {
             throw FileError.failed("write", places.content)
         }
         try linkToContent()
+        record?.note(file)
         state.withLock { $0.partial = nil }
         return true
     }
@@ -134,23 +143,11 @@ final class FileTransfer: Sendable {
     /// Puts the link in place, where the bytes lie elsewhere.
     func linkToContent() throws {
         guard let link = places.link else { return }
-        try Self.makeFolder(of: places.path)
+        try Folder.make(for: places.path)
         let draft = places.path + ".link"
         unlink(draft)
         guard symlink(link, draft) == 0, rename(draft, places.path) == 0 else {
             throw FileError.failed("write", places.path)
-        }
-    }
-
-    static func makeFolder(of path: String) throws {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        let folder = parts.dropLast().joined(separator: "/")
-        guard !folder.isEmpty else { return }
-        do {
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw FileError(path: folder, reason: .failed(action: "make the folder", code: EACCES))
         }
     }
 }

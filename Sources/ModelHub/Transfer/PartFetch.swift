@@ -17,18 +17,19 @@ struct PartFetch {
             } _: {
                 try attempt(part, of: transfer, into: partial)
             }
-        } catch is TakenElsewhere {}
+        } catch is TakenElsewhere {
+        } catch is PartialFile.Superseded {}
     }
 
     private func attempt(
         _ part: Int, of transfer: FileTransfer, into partial: PartialFile
     ) throws {
         // A stream that broke starts again; there are no parts to go on with.
-        let sink = Sink(transfer, partial, part, onBytes)
         if transfer.isStreamed {
             onBytes(-partial.byteCount)
             try partial.restart()
         }
+        let sink = Sink(transfer, partial, part, onBytes)
         let range = transfer.isStreamed ? nil : partial.rest(of: part)
         if let range, range.isEmpty { return }
         try session.get(
@@ -43,6 +44,7 @@ struct PartFetch {
         private let partial: PartialFile
         private let onBytes: (Int) -> Void
         private var parts: [Int]
+        private var generation: Int
 
         init(
             _ transfer: FileTransfer, _ partial: PartialFile, _ part: Int,
@@ -52,6 +54,7 @@ struct PartFetch {
             self.partial = partial
             self.onBytes = onBytes
             parts = [part]
+            generation = partial.generation
         }
 
         /// Checks what the server announces before a byte of it is kept.
@@ -71,6 +74,7 @@ struct PartFetch {
                 if range != nil {
                     guard try transfer.claimStream() else { throw TakenElsewhere() }
                     onBytes(-before)
+                    generation = partial.generation
                 }
                 parts = partial.openParts
             }
@@ -86,7 +90,8 @@ struct PartFetch {
                 }
                 let room = partial.rest(of: part).count
                 let piece = rest.prefix(room)
-                try partial.append(UnsafeRawBufferPointer(rebasing: piece), to: part)
+                try partial.append(
+                    UnsafeRawBufferPointer(rebasing: piece), to: part, generation: generation)
                 onBytes(piece.count)
                 rest = rest.dropFirst(piece.count)
                 if piece.count == room { parts.removeFirst() }

@@ -34,7 +34,14 @@ final class TransferQueue: Sendable {
             switch work {
             case .fetch(let part):
                 defer { transfer.endPart() }
-                try fetch(part, of: transfer)
+                do {
+                    try fetch(part, of: transfer)
+                } catch let error as HTTPError {
+                    let snapshot = transfer.snapshot
+                    throw api.explain(
+                        error, snapshot.repository, revision: snapshot.revision,
+                        file: transfer.file.path)
+                }
             case .publish:
                 if try transfer.publish(cancellation) {
                     onEvent(.finished(path: transfer.places.path))
