@@ -23,6 +23,7 @@ extension Models {
             var encoder: String
             var steps: Int
             var cfgScale: Double
+            var embeddedGuidance: Double?
             var licence: String
             var gated: Bool
             var bytes: Int
@@ -48,6 +49,7 @@ extension Models {
             return Row(
                 name: variant.rawValue, hubID: variant.hubID, encoder: variant.encoderName,
                 steps: variant.preset.steps, cfgScale: variant.preset.cfgScale,
+                embeddedGuidance: variant.preset.embeddedGuidance,
                 licence: variant.licence.name, gated: variant.licence.isGated,
                 bytes: variant.sizes.values.reduce(0, +), path: own,
                 missing: ModelRepository.Part.allCases.filter { present[$0] == nil }
@@ -59,11 +61,12 @@ extension Models {
             let lack =
                 row.missing.isEmpty || row.path == nil
                 ? "" : " (lacks \(row.missing.joined(separator: ", ")))"
+            let guidance = row.embeddedGuidance.map { ", embedded-guidance \($0)" } ?? ""
             return """
                 \(row.name)
                   repository  \(row.hubID)
                   size        \(Terminal.bytes(row.bytes)), with \(row.encoder)
-                  preset      \(row.steps) steps, cfg-scale \(row.cfgScale)
+                  preset      \(row.steps) steps, cfg-scale \(row.cfgScale)\(guidance)
                   licence     \(row.licence)\(row.gated ? ", to be agreed to on the hub" : "")
                   on disk     \(disk)\(lack)
                 """

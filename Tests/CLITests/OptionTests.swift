@@ -195,5 +195,36 @@ extension CommandLineTests {
             #expect(outcome.errors.contains("Error: "))
             #expect(!FileManager.default.fileExists(atPath: folder.file("x.png")))
         }
+
+        /// Pieces are for the sake of memory, in encoding and in decoding.
+        @Test(.enabled(if: ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil))
+        func tilesAndStripsTakeLessMemory() throws {
+            let picture = folder.file("large.png")
+            try Image(width: 1024, height: 1024, red: 10, green: 120, blue: 200)
+                .write(to: picture)
+            func peak(_ tiling: String, _ more: [String] = []) throws -> Int {
+                let outcome = try Program.run(
+                    [
+                        "generate", "x", "--model", Reference.ownModel("tiny-klein"), "--height",
+                        "1024", "--width", "1024", "--steps", "1", "--seed", "1", "--input-image",
+                        picture, "--denoising-strength", "0.5", "--dtype", "float32", "--tiling",
+                        tiling, "--json", "--quiet", "--force", "--output", folder.file("m.png"),
+                    ] + more)
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let report =
+                    try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+                    as? [String: Any]
+                let memory = report?["memory"] as? [String: Any]
+                return try #require(memory?["peak_private_bytes"] as? Int)
+            }
+            let whole = try peak("off")
+            let strips = try peak("strips")
+            let feathered = try peak("feathered", ["--tile-size", "32", "--tile-stride", "16"])
+            let overlapping = try peak("overlapping", ["--tile-size", "32"])
+            print("private MB: \([whole, strips, feathered, overlapping].map { $0 / 1_000_000 })")
+            #expect(strips < whole * 9 / 10)
+            #expect(feathered < whole / 2)
+            #expect(overlapping < whole / 2)
+        }
     }
 }

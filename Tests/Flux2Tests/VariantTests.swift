@@ -21,7 +21,8 @@ struct VariantTests {
     @Test func comeWithTheSettingsOfTheirMakers() {
         #expect(Variant.klein4B.preset == Preset(name: "klein-4b", steps: 4, cfgScale: 1))
         #expect(Variant.kleinBase9B.preset == Preset(name: "klein-base-9b", steps: 50, cfgScale: 4))
-        #expect(Variant.dev.preset == Preset(name: "dev", steps: 50, cfgScale: 1))
+        #expect(
+            Variant.dev.preset == Preset(name: "dev", steps: 50, cfgScale: 1, embeddedGuidance: 4))
         #expect(Variant.kleinBase4B.companion == .klein4B)
         #expect(Variant.dev.companion == nil)
     }

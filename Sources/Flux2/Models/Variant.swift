@@ -45,7 +45,8 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
     public var preset: Preset {
         Preset(
             name: rawValue, steps: isDistilled ? 4 : 50,
-            cfgScale: isDistilled || self == .dev ? 1 : 4)
+            cfgScale: isDistilled || self == .dev ? 1 : 4,
+            embeddedGuidance: self == .dev ? 4 : nil)
     }
 
     /// The text encoder, in words.
@@ -113,4 +114,6 @@ public struct Preset: Hashable, Sendable {
     public var name: String
     public var steps: Int
     public var cfgScale: Double
+    /// Guidance as an input; nil for models that have no such input.
+    public var embeddedGuidance: Double?
 }
