@@ -10,68 +10,39 @@ final class DownloadProgress: Sendable {
         /// Bytes that were here before the first was fetched.
         var before = 0
         var begun = ContinuousClock.now
-        var drawn = ContinuousClock.now
-        var lineIsOpen = false
     }
 
-    private let report: Reporter
+    private let status: StatusLine
     private let state = Mutex(State())
 
-    init(_ report: Reporter) { self.report = report }
+    init(_ report: Reporter) { status = StatusLine(report, logsEvery: .seconds(10)) }
 
     func show(_ event: DownloadEvent) {
         switch event {
-        case .checking(let path): line("\(path): checking")
+        case .checking(let path): status.write("\(path): checking")
         case .began(let files, let bytes, let present):
-            state.withLock { state in
-                state.bytes = bytes
-                state.done = present
-                state.before = present
-                state.begun = .now
-            }
+            state.withLock { $0 = State(bytes: bytes, done: present, before: present) }
             let rest =
                 present > 0 ? ", \(Terminal.bytes(present)) of them from an earlier attempt" : ""
-            line("fetching \(files) file\(files == 1 ? "" : "s"), \(Terminal.bytes(bytes))\(rest)")
-        case .received(let bytes): draw(bytes)
+            status.write(
+                "fetching \(files) file\(files == 1 ? "" : "s"), \(Terminal.bytes(bytes))\(rest)")
+        case .received(let bytes):
+            // Threads may tell of their bytes in another order than they counted them.
+            let state = state.withLock { state in
+                state.done = max(bytes, state.before)
+                return state
+            }
+            status.draw { Self.text(state) }
         case .waiting(let seconds, let because):
-            line("\(because); trying again in \(Terminal.seconds(seconds))")
-        case .damaged(let path): line("\(path): damaged on its way; fetching it again")
-        case .finished(let path): line(path)
+            status.write("\(because); trying again in \(Terminal.seconds(seconds))")
+        case .damaged(let path):
+            status.write("\(path): damaged on its way; fetching it again")
+        case .finished(let path): status.write(path)
         }
     }
 
     /// Ends the line that is being drawn over.
-    func finish() { state.withLock { close(&$0) } }
-
-    private func line(_ text: String) {
-        state.withLock {
-            close(&$0)
-            report.notice(text)
-        }
-    }
-
-    private func close(_ state: inout State) {
-        if state.lineIsOpen { report.write("\r\u{1B}[K") }
-        state.lineIsOpen = false
-    }
-
-    private func draw(_ bytes: Int) {
-        guard !report.quiet else { return }
-        state.withLock { state in
-            // Threads may tell of their bytes in another order than they counted them.
-            state.done = max(bytes, state.before)
-            let pause: Duration = report.isInteractive ? .milliseconds(100) : .seconds(10)
-            guard ContinuousClock.now - state.drawn > pause else { return }
-            state.drawn = .now
-            let text = Self.text(state)
-            if report.isInteractive {
-                state.lineIsOpen = true
-                report.write("\r\(text)\u{1B}[K")
-            } else {
-                report.notice(text)
-            }
-        }
-    }
+    func finish() { status.finish() }
 
     /// `fetch ██████░░░░ 60 %  1.2 of 2.0 GB, 85 MB/s, 9.4 s left`.
     private static func text(_ state: State) -> String {

@@ -7,14 +7,18 @@ final class TerminalProgress: Sendable {
     private struct State {
         var stage: GenerationEvent.Stage?
         var begun = ContinuousClock.now
-        var drawn = ContinuousClock.now
-        var lineIsOpen = false
+        /// When a step was last told to a log.
+        var told = ContinuousClock.now
     }
 
     private let report: Reporter
+    private let status: StatusLine
     private let state = Mutex(State())
 
-    init(_ report: Reporter) { self.report = report }
+    init(_ report: Reporter) {
+        self.report = report
+        status = StatusLine(report)
+    }
 
     func show(_ event: GenerationEvent) {
         guard !report.quiet else { return }
@@ -50,29 +54,17 @@ final class TerminalProgress: Sendable {
     /// A line for logs, at most every two seconds.
     private func log(_ step: Int, of total: Int) {
         let due = state.withLock { state in
-            let due = step == total || ContinuousClock.now - state.drawn > .seconds(2)
-            if due { state.drawn = .now }
+            let due = step == total || ContinuousClock.now - state.told > .seconds(2)
+            if due { state.told = .now }
             return due
         }
         if due { line("step \(step) of \(total)\(elapsed())") }
     }
 
     /// Ends the line that is being drawn over.
-    func finish() {
-        state.withLock { close(&$0) }
-    }
+    func finish() { status.finish() }
 
-    private func line(_ text: String) {
-        state.withLock {
-            close(&$0)
-            report.notice(text)
-        }
-    }
-
-    private func close(_ state: inout State) {
-        if state.lineIsOpen { report.write("\r\u{1B}[K") }
-        state.lineIsOpen = false
-    }
+    private func line(_ text: String) { status.write(text) }
 
     private func elapsed() -> String {
         state.withLock { ", \(Terminal.seconds(Self.seconds(since: $0.begun)))" }
@@ -84,16 +76,15 @@ final class TerminalProgress: Sendable {
     }
 
     private func bar(_ stage: GenerationEvent.Stage, _ done: Int, _ total: Int) {
-        state.withLock { state in
+        let begun = state.withLock { state in
             if state.stage != stage {
                 state.stage = stage
                 state.begun = .now
             }
-            let due = done == total || ContinuousClock.now - state.drawn > .milliseconds(100)
-            guard report.isInteractive, due else { return }
-            state.drawn = .now
-            state.lineIsOpen = true
-            report.write("\r" + Self.text(stage, done, total, Self.seconds(since: state.begun)))
+            return state.begun
+        }
+        status.draw(isLast: done == total) {
+            Self.text(stage, done, total, Self.seconds(since: begun))
         }
     }
 
@@ -105,6 +96,6 @@ final class TerminalProgress: Sendable {
         let left = seconds * (1 - share) / max(share, 1e-9)
         let name = stage.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)
         return "\(name)\(Terminal.bar(share)) \(Int(share * 100)) %  \(Terminal.seconds(seconds)), "
-            + "\(Terminal.seconds(left)) left\u{1B}[K"
+            + "\(Terminal.seconds(left)) left"
     }
 }
