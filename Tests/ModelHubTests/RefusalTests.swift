@@ -137,7 +137,7 @@ struct RefusalTests {
                 snapshot.files, of: snapshot, to: .folder(bench.home.file("out")))
         }
         #expect(error == "first/a: a.txt: Hugging Face answered with status 404")
-        #expect(bench.hub.requests.count - before < 20)
+        #expect(bench.requests("first/a", after: before).count < 20)
     }
 
     @Test func aFolderThatIsAFile() async throws {
