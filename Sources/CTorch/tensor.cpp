@@ -1,3 +1,4 @@
+#include "float8.hpp"
 #include "guard.hpp"
 
 #ifndef CT_HAS_LIBTORCH
@@ -129,7 +130,11 @@ ct_status ct_from_memory(const void *data, const int64_t *s, size_t rank, ct_dty
 }
 
 ct_status ct_to(ct_tensor t, ct_dtype d, ct_device where, bool copy, ct_tensor *out) {
-  return guarded([&] { *out = adopt(borrow(t)->to(device(where), dtype(d), false, copy)); });
+  return guarded([&] {
+    at::Tensor fast;
+    if (where.type == CT_CPU) fast = converted_from_float8(*borrow(t), dtype(d));
+    *out = adopt(fast.defined() ? fast : borrow(t)->to(device(where), dtype(d), false, copy));
+  });
 }
 
 ct_status ct_contiguous(ct_tensor t, ct_tensor *out) {

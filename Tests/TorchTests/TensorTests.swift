@@ -75,6 +75,31 @@ struct TorchTests {
             #expect(try x.values(as: Float.self) == [0.3125, -448, 1])
         }
 
+        /// Those that lie side by side are converted by a kernel of this package, others by ATen.
+        @Test(arguments: [DType.float8e4m3fn, .float8e5m2], [DType.bfloat16, .float32])
+        func eightBitFloatsBecomeWhatATenMakesOfThem(from: DType, to: DType) throws {
+            let once: [UInt8] = Array(0...255)
+            let all = once + once + once + [0x38, 0x01, 0x80]
+            let pairs: [UInt8] = all.flatMap { [$0, UInt8(0)] }
+            let twice = try pairs.withUnsafeBytes {
+                try Tensor.from(bytes: $0, shape: [all.count, 2], dtype: from)
+            }
+            let apart = try twice.slice(0..<1, along: 1)
+            let together = try apart.contiguous()
+            let expected = try apart.to(dtype: to)
+            let found = try together.to(dtype: to)
+            #expect(found.shape == [all.count, 1] && found.dtype == to)
+            let (isNumber, isNumberThere) = try (found.isFinite(), expected.isFinite())
+            try #expect(isNumber.isEqual(to: isNumberThere))
+            // Bits, so that the two zeros are told apart; NaNs have many.
+            for (index, pair) in zip(
+                try found.to(dtype: .float32).values(as: Float.self),
+                try expected.contiguous().to(dtype: .float32).values(as: Float.self)
+            ).enumerated() where !pair.1.isNaN || !pair.0.isNaN {
+                #expect(pair.0.bitPattern == pair.1.bitPattern, "byte \(all[index])")
+            }
+        }
+
         @Test func namesOfTypesAndDevicesAreRead() {
             #expect(DType(name: "torch.bfloat16") == .bfloat16)
             #expect(DType(name: "fp8") == .float8e4m3fn)
