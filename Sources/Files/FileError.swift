@@ -2,6 +2,7 @@ import Foundation
 
 /// A file that cannot be read or written.
 public struct FileError: Error, Hashable, CustomStringConvertible {
+    /// What went wrong.
     public enum Reason: Hashable, Sendable {
         /// The system refused an action with this error number.
         case failed(action: String, code: Int32)
@@ -13,8 +14,10 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
 
     /// The file as its user named it.
     public var path: String
+    /// What went wrong; `description` puts it into words.
     public var reason: Reason
 
+    /// Names a file and what went wrong with it.
     public init(path: String, reason: Reason) {
         self.path = path
         self.reason = reason

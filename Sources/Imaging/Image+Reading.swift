@@ -16,9 +16,12 @@ public struct ReadOptions: Hashable, Sendable {
         case drop
     }
 
+    /// Whether the picture is turned as its camera was held.
     public var orientation: Orientation
+    /// What is behind transparent places.
     public var alpha: Alpha
 
+    /// Upright and on white unless told otherwise.
     public init(orientation: Orientation = .apply, alpha: Alpha = .compositeOnWhite) {
         self.orientation = orientation
         self.alpha = alpha

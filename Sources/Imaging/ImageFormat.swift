@@ -1,5 +1,6 @@
 /// A picture file format that is read and written.
 public enum ImageFormat: String, CaseIterable, Hashable, Sendable {
+    /// JPEG loses detail, and so does WebP where a quality is given; PNG never does.
     case png, jpeg, webp
 
     /// The format that a path's extension stands for, in either case; nil where it is unknown.

@@ -1,24 +1,41 @@
 /// A picture that cannot be read, changed or written.
 public struct ImagingError: Error, Hashable, CustomStringConvertible {
+    /// What is wrong with the picture or with what was asked of it.
     public enum Reason: Hashable, Sendable {
+        /// The file cannot be opened, with the system's reason.
         case unreadable(String)
+        /// There are no bytes.
         case empty
+        /// The first bytes are those of no known format.
         case unknownFormat
+        /// A path to write to ends in this, which stands for no known format.
         case unknownExtension(String)
+        /// A side is zero.
         case noPixels
+        /// More than 16384 pixels on a side, or 2^28 in all.
         case tooLarge(width: Int, height: Int)
+        /// The codec gave up, with its own words.
         case damaged(ImageFormat, String)
+        /// A kind of this format that is not read, such as animated WebP.
         case unsupported(ImageFormat, String)
+        /// The format has no room for the picture or its metadata.
         case notEncodable(ImageFormat, String)
+        /// A quality outside 1 to 100.
         case badQuality(Int)
+        /// A key or value that files cannot carry, with the rule that it breaks.
         case badMetadata(key: String, String)
+        /// A rectangle that is empty or leaves the picture, whose width and height `of` gives.
         case outsideOfThePicture(x: Int, y: Int, width: Int, height: Int, of: [Int])
+        /// A contact sheet of nothing.
         case noPictures
     }
 
+    /// What is wrong; `description` puts it into words.
     public var reason: Reason
+    /// The file; nil for bytes in memory.
     public var path: String?
 
+    /// Tells what is wrong, and with which file where there is one.
     public init(_ reason: Reason, path: String? = nil) {
         self.reason = reason
         self.path = path

@@ -8,12 +8,15 @@ public struct AdapterTarget: Hashable, Sendable {
     /// Which rows of the module's change are the parameter's.
     public var rows: Rows
 
+    /// A parameter, with the rows of a module that change it.
     public init(key: String, rows: Rows) {
         self.key = key
         self.rows = rows
     }
 
+    /// Rows of a module's change.
     public enum Rows: Hashable, Sendable {
+        /// The rows as they are.
         case all
         /// One of equal parts: a fused projection.
         case part(Int, of: Int)

@@ -6,6 +6,7 @@ internal import Torch
 
 /// A file of weight changes, taken apart into modules.
 public struct LoRAFile: Sendable {
+    /// The path it was opened by.
     public let path: String
     /// The file's modules by name, behind the prefix, in the order of their names.
     public let modules: [Module]
@@ -19,10 +20,13 @@ public struct LoRAFile: Sendable {
 
     /// All tensors of one module.
     public struct Module: Sendable {
+        /// What stands before the name in the file, dots included; often nothing.
         public var prefix: String
+        /// The name behind the prefix, in the file's own naming.
         public var name: String
         /// Names as in the file.
         var tensors: [LoRAKey.Part: TensorInfo]
+        /// What the file calls the adapter, such as `default`; nil where it does not.
         public var adapter: String?
         /// alpha over rank, where metadata tell it.
         var scaleOfMetadata: Double?
@@ -93,6 +97,7 @@ extension LoRAFile {
 
 /// A LoRA that cannot be used.
 public struct LoRAError: Error, Hashable, CustomStringConvertible {
+    /// What keeps the LoRA from being used.
     public enum Reason: Hashable, Sendable {
         /// No tensor is one of a LoRA.
         case nothing(tensors: Int)
@@ -100,17 +105,26 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case noMatch(modules: Int, first: String)
         /// Some modules are not the model's, and nothing may be lost.
         case unmatched(count: Int, first: String)
+        /// A module lacks a tensor that its form needs.
         case incomplete(String, missing: String)
+        /// Something that is not done, as the beginning of a sentence: biases, types, forms.
         case unsupported(String)
+        /// A module changes a weight of another shape than the model's.
         case unexpectedShape(String, expected: [Int], found: [Int])
+        /// Two matrices of a module that have no rank in common.
         case rankMismatch(String, down: [Int], up: [Int])
+        /// A tensor with infinite values or NaN.
         case notFinite(String)
+        /// Settings in the header or beside the file that cannot be read.
         case badMetadata(String)
     }
 
+    /// The LoRA file, or the settings beside it.
     public var path: String
+    /// What is wrong; `description` puts it into words.
     public var reason: Reason
 
+    /// Names a file and what is wrong with it.
     public init(path: String, reason: Reason) {
         self.path = path
         self.reason = reason

@@ -4,10 +4,13 @@ internal import Foundation
 
 /// The sum that a file's bytes must have.
 public struct Checksum: Hashable, Sendable {
+    /// The sums that hubs list.
     public enum Kind: String, Hashable, Sendable {
+        /// SHA-256, which hubs list for large files.
         case sha256
         /// The name that Git gives to a file: SHA-1 over its length and its bytes.
         case gitBlob
+        /// MD5, which DiffSynth-Studio tells checkpoints apart by.
         case md5
 
         /// What people call it.
@@ -20,6 +23,7 @@ public struct Checksum: Hashable, Sendable {
         }
     }
 
+    /// How the bytes are summed up.
     public var kind: Kind
     /// Lower-case hexadecimal digits.
     public var value: String

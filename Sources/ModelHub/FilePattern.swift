@@ -61,6 +61,7 @@ public struct FilePattern: Hashable, Sendable {
         return place < text.count ? (.oneOf(ranges, inverted: inverted), place) : nil
     }
 
+    /// Whether the whole path fits, from its beginning to its end.
     public func matches(_ path: String) -> Bool {
         matches(Array(path.unicodeScalars))
     }

@@ -1,7 +1,9 @@
 /// Lists and fetches what hubs keep.
 public struct HubClient: Sendable {
+    /// Where hubs are, who asks them, and how patiently.
     public let settings: HubSettings
 
+    /// Asks nothing yet.
     public init(_ settings: HubSettings) { self.settings = settings }
 
     /// Asks a hub what a repository holds.

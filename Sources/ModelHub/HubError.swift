@@ -1,5 +1,6 @@
 /// A repository or a file that cannot be fetched from a hub.
 public struct HubError: Error, Hashable, CustomStringConvertible {
+    /// What keeps a repository or a file from being fetched.
     public enum Reason: Hashable, Sendable {
         /// Not a name of this kind.
         case badName(expected: String)
@@ -33,8 +34,10 @@ public struct HubError: Error, Hashable, CustomStringConvertible {
 
     /// The repository, file or setting.
     public var subject: String
+    /// What went wrong; `description` puts it into words.
     public var reason: Reason
 
+    /// Names a repository, file or setting and what is wrong with it.
     public init(_ subject: String, _ reason: Reason) {
         self.subject = subject
         self.reason = reason

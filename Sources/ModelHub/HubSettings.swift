@@ -131,9 +131,12 @@ public struct HubSettings: Sendable {
 
 /// A place that keeps models.
 public enum Hub: String, Hashable, Sendable, CaseIterable {
+    /// huggingface.co, or what `HF_ENDPOINT` says.
     case huggingFace = "huggingface"
+    /// modelscope.cn, or what `MODELSCOPE_ENDPOINT` says.
     case modelScope = "modelscope"
 
+    /// The name for people.
     public var title: String {
         switch self {
         case .huggingFace: "Hugging Face"

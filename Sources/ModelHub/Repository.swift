@@ -1,10 +1,14 @@
 /// A model or a data set on a hub.
 public struct Repository: Hashable, Sendable {
+    /// What a repository is for; hubs keep the kinds under addresses of their own.
     public enum Kind: String, Hashable, Sendable {
+        /// Weights with what belongs to them.
         case model
+        /// Data that models are trained with.
         case dataset
     }
 
+    /// What it is for; the hub's addresses depend on it.
     public let kind: Kind
     /// `owner/name`.
     public let id: String
@@ -42,10 +46,12 @@ public struct Repository: Hashable, Sendable {
 
 /// Some files of a repository, as a command line names them: `owner/name:pattern`.
 public struct RepositoryFiles: Hashable, Sendable {
+    /// `owner/name`.
     public var id: String
     /// Which files; empty means all, a slash at the end a whole folder.
     public var pattern: String
 
+    /// Names files; neither text is checked before they are asked for.
     public init(id: String, pattern: String) {
         self.id = id
         self.pattern = pattern
@@ -67,8 +73,10 @@ public struct RemoteFile: Hashable, Sendable {
     public var path: String
     /// Bytes.
     public var size: Int
+    /// What its bytes add up to; nil where the hub does not tell, and then the size decides.
     public var checksum: Checksum?
 
+    /// A file by what a hub lists of it.
     public init(path: String, size: Int, checksum: Checksum? = nil) {
         self.path = path
         self.size = size
@@ -85,12 +93,15 @@ public struct RemoteFile: Hashable, Sendable {
 
 /// What a repository holds at one commit.
 public struct Snapshot: Hashable, Sendable {
+    /// The hub that was asked.
     public var hub: Hub
+    /// The repository that was asked for.
     public var repository: Repository
     /// The branch, tag or commit that was asked for.
     public var revision: String
     /// The commit, where the hub tells it.
     public var commit: String?
+    /// All of its files, folders left out.
     public var files: [RemoteFile]
 
     /// The files that one of the patterns names.

@@ -1,12 +1,16 @@
 /// Tensors of a checkpoint that do not fit the model they are meant for.
 public struct WeightError: Error, Hashable, CustomStringConvertible {
+    /// How checkpoint and model differ.
     public enum Reason: Hashable, Sendable {
         /// The model needs it and others, in all `count`.
         case missing(count: Int)
         /// The model has no use for it and others, in all `count`.
         case unused(count: Int)
+        /// The tensor is there with another shape.
         case unexpectedShape(expected: [Int], found: [Int])
+        /// No tensor can hold elements of this type, as the file spells it.
         case unsupportedType(String)
+        /// Some values are infinite or NaN.
         case notFinite
     }
 
@@ -14,8 +18,10 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
     public var file: String
     /// The tensor's name in the file.
     public var key: String
+    /// How the tensor differs from what the model needs.
     public var reason: Reason
 
+    /// Names a tensor of a file and what is wrong with it.
     public init(file: String, key: String, reason: Reason) {
         self.file = file
         self.key = key

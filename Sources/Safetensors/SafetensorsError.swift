@@ -1,15 +1,20 @@
 /// A tensor file that cannot be read or written.
 public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
+    /// What is wrong with the file, its header or one of its tensors.
     public enum Reason: Hashable, Sendable {
         /// Shorter than the eight bytes that give the header's length, or than the header.
         case truncated(expected: Int, found: Int)
+        /// The first eight bytes announce a header of more bytes than are read, 10^8.
         case headerTooLarge(Int, limit: Int)
+        /// The header is not the JSON that it should be, with what was expected.
         case malformedHeader(String)
         /// The file's data do not end where the header says.
         case wrongSize(expected: Int, found: Int)
         /// A name that two tensors carry; `other` is the other file, if it is another.
         case duplicate(other: String?)
+        /// The header gives a tensor this type, which the format does not have.
         case unknownType(String)
+        /// Negative lengths, or more bytes than can be counted.
         case badShape([Int])
         /// The bytes from `start` to `end` are not a range within the file's data.
         case outOfRange(start: Int, end: Int, size: Int)
@@ -25,11 +30,14 @@ public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
         case badSource(expected: Int, found: Int)
     }
 
+    /// The file, index or folder.
     public var file: String
     /// The tensor's name; nil when the whole file is concerned.
     public var key: String?
+    /// What is wrong; `description` puts it into words.
     public var reason: Reason
 
+    /// Names a file, a tensor of it where one is to blame, and what is wrong.
     public init(file: String, key: String? = nil, reason: Reason) {
         self.file = file
         self.key = key

@@ -6,12 +6,16 @@ public struct TensorToWrite {
     /// Takes the bytes of a tensor piece by piece.
     public typealias Sink = (UnsafeRawBufferPointer) throws -> Void
 
+    /// The name in the file, once only.
     public var name: String
+    /// The type that the bytes are in.
     public var type: ElementType
+    /// Lengths of the dimensions, outermost first; with ``type`` they decide the number of bytes.
     public var shape: [Int]
     /// Hands all bytes to a sink, in order; called once, when their place in the file is reached.
     public var source: (Sink) throws -> Void
 
+    /// A tensor whose bytes are made when they are written.
     public init(
         name: String, type: ElementType, shape: [Int], source: @escaping (Sink) throws -> Void
     ) {

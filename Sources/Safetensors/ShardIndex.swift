@@ -3,6 +3,7 @@ internal import JSONReading
 
 /// Which file of a sharded checkpoint holds which tensor, as `….safetensors.index.json` tells.
 public struct ShardIndex: Sendable {
+    /// The path of the index itself.
     public let path: String
     /// The names of files beside the index, by the names of tensors.
     public private(set) var files: [String: String] = [:]

@@ -12,8 +12,11 @@ public struct TokenizedPrompt: Hashable, Sendable {
 
 /// Turns prompts into ids of a fixed number.
 public struct PromptTokenizer: Sendable {
+    /// The vocabulary with its rules.
     public let tokenizer: Tokenizer
+    /// The words that are put around a prompt.
     public let format: PromptFormat
+    /// Where padding goes: before the text, or behind it.
     public let paddingSide: PaddingSide
     private let paddingID: Int
 

@@ -3,6 +3,7 @@ internal import JSONReading
 
 /// On which side short prompts are filled up.
 public enum PaddingSide: String, Hashable, Sendable, CaseIterable {
+    /// Before the text, or behind it.
     case left, right
 }
 

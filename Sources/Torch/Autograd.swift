@@ -16,6 +16,7 @@ public func withGradients<R>(_ enabled: Bool = true, _ body: () throws -> R) ret
 }
 
 extension Tensor {
+    /// Whether operations on this tensor are recorded for gradients.
     public var requiresGradient: Bool {
         withExtendedLifetime(self) { ct_requires_grad(raw) }
     }
@@ -46,6 +47,7 @@ extension Tensor {
         }
     }
 
+    /// Forgets what `backward()` has collected, so that the next call starts anew.
     public func clearGradient() throws {
         try withExtendedLifetime(self) { try check(ct_zero_grad(raw)) }
     }

@@ -2,18 +2,31 @@ internal import CTorch
 
 /// The type of a tensor's elements.
 public enum DType: Int32, Hashable, Sendable, CaseIterable {
+    /// 0 to 255.
     case uint8 = 0
+    /// -128 to 127.
     case int8 = 1
+    /// Integers of 2 bytes with a sign.
     case int16 = 2
+    /// Integers of 4 bytes with a sign.
     case int32 = 3
+    /// Integers of 8 bytes with a sign; the type of indices.
     case int64 = 4
+    /// IEEE half precision: 11 bits of precision, at most 65504.
     case float16 = 5
+    /// IEEE single precision: 24 bits of precision.
     case float32 = 6
+    /// IEEE double precision: 53 bits of precision.
     case float64 = 7
+    /// Complex numbers of two `float32`.
     case complex64 = 9
+    /// Truth values, a byte each.
     case bool = 11
+    /// The upper half of `float32`: its range with 8 bits of precision.
     case bfloat16 = 15
+    /// 8 bits with 5 of exponent and 2 of fraction, at most 57344.
     case float8e5m2 = 23
+    /// 8 bits with 4 of exponent and 3 of fraction, at most 448 and without infinities.
     case float8e4m3fn = 24
 
     /// The name used by PyTorch, without its prefix.
@@ -48,6 +61,7 @@ public enum DType: Int32, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// Whether elements are real numbers; complex ones do not count.
     public var isFloatingPoint: Bool {
         switch self {
         case .float16, .float32, .float64, .bfloat16, .float8e5m2, .float8e4m3fn: true

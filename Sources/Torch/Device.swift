@@ -4,18 +4,22 @@ internal import CTorch
 public struct Device: Hashable, Sendable, CustomStringConvertible {
     /// The kinds of devices that this package knows.
     public enum Kind: String, Hashable, Sendable {
+        /// The processor, an NVIDIA GPU, an Apple GPU.
         case cpu, cuda, mps
     }
 
+    /// The processor, or what brand of GPU.
     public var kind: Kind
     /// Counts from 0; nil is the current device of its kind.
     public var index: Int?
 
+    /// A device of a kind; nothing is looked up or loaded before it is used.
     public init(_ kind: Kind, index: Int? = nil) {
         self.kind = kind
         self.index = index
     }
 
+    /// The processor.
     public static let cpu = Device(.cpu)
 
     /// Reads `cpu`, `cuda`, `cuda:1` or `mps`.

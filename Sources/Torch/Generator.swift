@@ -3,6 +3,7 @@ internal import CTorch
 /// A source of random numbers, bit for bit PyTorch's generator of the same device and seed.
 public final class Generator {
     let raw: ct_generator
+    /// Where numbers are drawn; another kind of device draws others from the same seed.
     public let device: Device
 
     /// Makes a generator.

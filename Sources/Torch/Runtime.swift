@@ -50,6 +50,7 @@ public enum Runtime {
     /// The number of CUDA devices, once `loadCUDA()` has succeeded.
     public static var cudaDeviceCount: Int { Int(ct_cuda_device_count()) }
 
+    /// Whether libtorch can use an Apple GPU here.
     public static var hasMPS: Bool { ct_has_mps() }
 
     /// Waits until everything queued on a device is done.
@@ -114,7 +115,9 @@ extension Device {
 
 /// A device that cannot be used.
 public struct DeviceError: Error, Hashable, CustomStringConvertible {
+    /// The device that was asked for.
     public var device: Device
+    /// Why it cannot be used, in one line.
     public var why: String
 
     public var description: String { "device \(device) cannot be used: \(why)" }

@@ -2,6 +2,7 @@ internal import CTorch
 
 /// A Swift number type that is laid out like a tensor's elements.
 public protocol TensorElement: BitwiseCopyable, Sendable {
+    /// The elements that values of this type become.
     static var dtype: DType { get }
 }
 

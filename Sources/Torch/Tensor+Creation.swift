@@ -19,12 +19,14 @@ extension Tensor {
         }
     }
 
+    /// A tensor of zeros.
     public static func zeros(
         _ shape: [Int], dtype: DType = .float32, device: Device = .cpu
     ) throws -> Tensor {
         try full(shape, 0, dtype: dtype, device: device)
     }
 
+    /// A tensor of ones.
     public static func ones(
         _ shape: [Int], dtype: DType = .float32, device: Device = .cpu
     ) throws -> Tensor {

@@ -10,6 +10,7 @@ extension Tensor {
         }
     }
 
+    /// The axes in another order, without copying; `axes` names each old one once.
     public func permuted(_ axes: [Int]) throws -> Tensor {
         try withExtendedLifetime(self) {
             try axes.withInt64 { axes, rank in
@@ -27,16 +28,19 @@ extension Tensor {
         }
     }
 
+    /// Two axes exchanged, without copying; negative ones count from the end.
     public func transposed(_ a: Int, _ b: Int) throws -> Tensor {
         try withExtendedLifetime(self) {
             try Tensor.make { ct_transpose(raw, Int64(a), Int64(b), $0) }
         }
     }
 
+    /// A new axis of size 1 at this place, without copying; -1 is behind the last.
     public func unsqueezed(_ axis: Int) throws -> Tensor {
         try withExtendedLifetime(self) { try Tensor.make { ct_unsqueeze(raw, Int64(axis), $0) } }
     }
 
+    /// Without this axis if its size is 1, else as it is; nothing is copied.
     public func squeezed(_ axis: Int) throws -> Tensor {
         try withExtendedLifetime(self) { try Tensor.make { ct_squeeze(raw, Int64(axis), $0) } }
     }
@@ -88,12 +92,14 @@ extension Tensor {
         }
     }
 
+    /// The parts one behind the other along an axis; their other sizes are equal.
     public static func concatenating(_ parts: [Tensor], along axis: Int) throws -> Tensor {
         try parts.withHandles { handles, count in
             try make { ct_cat(handles, count, Int64(axis), $0) }
         }
     }
 
+    /// The parts along a new axis; their shapes are equal.
     public static func stacking(_ parts: [Tensor], along axis: Int) throws -> Tensor {
         try parts.withHandles { handles, count in
             try make { ct_stack(handles, count, Int64(axis), $0) }

@@ -49,6 +49,7 @@ public final class Tensor {
     /// The size of all elements, in bytes; views count what they show, not what they share.
     public var byteCount: Int { count * dtype.byteCount }
 
+    /// The type of the elements.
     public var dtype: DType {
         withExtendedLifetime(self) {
             guard let dtype = DType(rawValue: ct_tensor_dtype(raw)) else {
@@ -59,8 +60,10 @@ public final class Tensor {
         }
     }
 
+    /// Where the elements are.
     public var device: Device { withExtendedLifetime(self) { Device(ct_tensor_device(raw)) } }
 
+    /// Whether elements follow each other in row-major order, without gaps.
     public var isContiguous: Bool { withExtendedLifetime(self) { ct_tensor_is_contiguous(raw) } }
 
     /// The size of one axis; negative axes count from the end.

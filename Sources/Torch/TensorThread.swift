@@ -27,6 +27,7 @@ public final class TensorThread: SerialExecutor, Sendable {
 
     private let inbox = Inbox()
 
+    /// Starts the thread, which ends with this object; the name is for debuggers.
     public init(name: String = "flux2.tensors") {
         let inbox = inbox
         let executor = Reference()

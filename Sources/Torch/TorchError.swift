@@ -4,11 +4,15 @@ import CTorch
 public struct TorchError: Error, Hashable, CustomStringConvertible {
     /// What kind of failure it was.
     public enum Reason: Hashable, Sendable {
+        /// The device or the machine has no memory left.
         case outOfMemory
+        /// libtorch has no such operation for this device or type.
         case notImplemented
+        /// Anything else, mostly shapes or types that do not fit together.
         case failed
     }
 
+    /// What kind of failure it was.
     public var reason: Reason
     /// libtorch's own words.
     public var message: String

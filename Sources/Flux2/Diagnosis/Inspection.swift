@@ -4,6 +4,7 @@ internal import Safetensors
 
 /// What a checkpoint, or each part of a model's folder, holds.
 public struct Inspection: Hashable, Sendable, Codable {
+    /// The file or folder that was looked at.
     public var path: String
     /// `transformer`, `text_encoder`, `vae`, `lora`, or nil for something else.
     public var component: String?
@@ -13,12 +14,17 @@ public struct Inspection: Hashable, Sendable, Codable {
     public var layout: String?
     /// DiffSynth-Studio's sum over names and shapes.
     public var keyHash: String
+    /// Files that the checkpoint is made of; more than one where it is sharded.
     public var files: Int
+    /// Tensors in all files.
     public var tensors: Int
+    /// Elements of all tensors, whatever their types.
     public var parameters: Int
+    /// Bytes of all tensors, without headers.
     public var bytes: Int
     /// Tensors per element type.
     public var types: [String: Int]
+    /// The notes in the files' headers.
     public var metadata: [String: String]
 
     /// Looks at a file, an index, a folder of shards, or a folder in the hub's layout.

@@ -3,6 +3,7 @@ internal import Torch
 
 /// Small computations whose results are known, to tell a sound engine from a broken one.
 public struct SelfTest: Hashable, Sendable {
+    /// What was computed, in words.
     public var name: String
     /// What was found wrong; nil when nothing was.
     public var failure: String?

@@ -1,5 +1,6 @@
 /// A model that cannot be put together from what is on disk.
 public struct ModelError: Error, Hashable, CustomStringConvertible {
+    /// What keeps the model from being put together.
     public enum Reason: Hashable, Sendable {
         /// No folder or file of this name.
         case notFound(searched: [String])
@@ -15,9 +16,12 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
         case notFinite(String, dtype: String)
     }
 
+    /// The file, folder, name or argument that the error is about.
     public var path: String
+    /// What was expected there and what was found.
     public var reason: Reason
 
+    /// Names a place and what is wrong with it.
     public init(path: String, reason: Reason) {
         self.path = path
         self.reason = reason

@@ -7,8 +7,11 @@ public struct ModelFiles: Hashable, Sendable {
     /// A file, an index, a folder of shards, or several files that make up one checkpoint.
     public typealias Weights = [String]
 
+    /// Weights of the flow transformer.
     public var transformer: Weights
+    /// Weights of the language model that reads prompts.
     public var textEncoder: Weights
+    /// Weights of the model between pictures and latents.
     public var autoencoder: Weights
     /// A folder with `tokenizer.json`.
     public var tokenizer: String
@@ -23,11 +26,16 @@ public struct ModelFiles: Hashable, Sendable {
 
     /// Files from other places for single components; nil takes the model's own.
     public struct Overrides: Hashable, Sendable {
+        /// Transformer weights from elsewhere.
         public var transformer: Weights?
+        /// Text encoder weights from elsewhere.
         public var textEncoder: Weights?
+        /// Autoencoder weights from elsewhere.
         public var autoencoder: Weights?
+        /// A folder with another `tokenizer.json`.
         public var tokenizer: String?
 
+        /// Replaces the components that are given; without any, all are the model's own.
         public init(
             transformer: Weights? = nil, textEncoder: Weights? = nil,
             autoencoder: Weights? = nil, tokenizer: String? = nil

@@ -19,11 +19,20 @@ public struct ModelConfig: Hashable, Sendable {
     /// Whether only files on this machine are taken; nil is what `DIFFSYNTH_SKIP_DOWNLOAD` says.
     public var skipDownload: Bool?
 
+    /// Takes one file, or one folder.
     public init(path: String) { self.path = [path] }
 
     /// - Parameter path: files that together make up one checkpoint.
     public init(path: [String]) { self.path = path }
 
+    /// Takes files of a repository, from this machine where they are on it.
+    ///
+    /// - Parameters:
+    ///   - modelID: `owner/name`.
+    ///   - originFilePattern: which files; empty means all, a slash at the end a folder.
+    ///   - downloadSource: the hub to ask; nil is that of the settings.
+    ///   - localModelPath: the folder of `owner/name`, where no variable names one.
+    ///   - skipDownload: true takes only what is here, false fetches whatever the settings say.
     public init(
         modelID: String, originFilePattern: String = "", downloadSource: Hub? = nil,
         localModelPath: String? = nil, skipDownload: Bool? = nil

@@ -5,9 +5,13 @@ public import ModelHub
 public struct ModelRepository: Hashable, Sendable {
     /// The folders that a picture is made with.
     public enum Part: String, Hashable, Sendable, CaseIterable {
+        /// The flow transformer, which is what tells the models apart.
         case transformer
+        /// The language model that reads prompts.
         case textEncoder = "text_encoder"
+        /// The model between pictures and latents.
         case autoencoder = "vae"
+        /// The vocabulary of the text encoder, without weights.
         case tokenizer
 
         var component: Component? { Component(rawValue: rawValue) }
@@ -15,6 +19,7 @@ public struct ModelRepository: Hashable, Sendable {
 
     /// What the user called it.
     public let name: String
+    /// Where the transformer comes from, and all other parts unless there is a companion.
     public let repository: Repository
     /// Where DiffSynth-Studio takes all parts but the transformer from.
     public let companion: Repository?

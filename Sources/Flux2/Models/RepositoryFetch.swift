@@ -9,6 +9,11 @@ public struct RepositoryFetch: Sendable {
     private let hub: Hub
     private let onEvent: @Sendable (DownloadEvent) -> Void
 
+    /// Fetches by these settings.
+    ///
+    /// - Parameters:
+    ///   - hub: the hub to ask; nil is that of the settings.
+    ///   - onEvent: told about downloads, from several threads.
     public init(
         _ settings: HubSettings, hub: Hub? = nil,
         onEvent: @escaping @Sendable (DownloadEvent) -> Void = { _ in }

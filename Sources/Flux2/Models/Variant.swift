@@ -2,10 +2,15 @@ public import FluxModels
 
 /// The published models by the names that `--model` takes.
 public enum Variant: String, Hashable, Sendable, CaseIterable {
+    /// klein of 4 billion parameters, distilled to 4 steps.
     case klein4B = "klein-4b"
+    /// klein of 4 billion parameters before distillation: 50 steps with guidance.
     case kleinBase4B = "klein-base-4b"
+    /// klein of 9 billion parameters, distilled to 4 steps.
     case klein9B = "klein-9b"
+    /// klein of 9 billion parameters before distillation: 50 steps with guidance.
     case kleinBase9B = "klein-base-9b"
+    /// The largest: 50 steps, with guidance as an input.
     case dev
 
     /// The repository on Hugging Face and ModelScope.
@@ -30,6 +35,7 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// The architecture, which a base model shares with the distilled one.
     public var transformer: PublishedTransformer {
         switch self {
         case .klein4B, .kleinBase4B: .klein4B
@@ -58,12 +64,15 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// The terms that weights are published under.
     public struct Licence: Hashable, Sendable {
+        /// What the licence is called.
         public var name: String
         /// Whether one has to agree on the hub before files can be fetched.
         public var isGated: Bool
     }
 
+    /// The licence of this model's weights.
     public var licence: Licence {
         switch self {
         case .klein4B, .kleinBase4B: Licence(name: "Apache 2.0", isGated: false)
@@ -111,8 +120,11 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
 
 /// Settings that suit a model better than the general ones.
 public struct Preset: Hashable, Sendable {
+    /// Whose settings these are: a variant's name, or `distilled`.
     public var name: String
+    /// Evaluations of the transformer for each side of guidance.
     public var steps: Int
+    /// Classifier-free guidance; 1 does without.
     public var cfgScale: Double
     /// Guidance as an input; nil for models that have no such input.
     public var embeddedGuidance: Double?

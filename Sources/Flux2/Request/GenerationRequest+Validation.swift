@@ -100,10 +100,14 @@ extension GenerationRequest {
 
 /// A setting that no picture can be made with.
 public struct RequestError: Error, Hashable, CustomStringConvertible {
+    /// The option or argument, as the command line or DiffSynth-Studio spells it.
     public var setting: String
+    /// What would be accepted; completes "must be …".
     public var expected: String
+    /// What was given; completes "not …".
     public var found: String
 
+    /// Names a setting with what it must be and what it is.
     public init(setting: String, expected: String, found: String) {
         self.setting = setting
         self.expected = expected

@@ -3,6 +3,7 @@ public import Torch
 
 /// What to make a picture of, and how; names and defaults are DiffSynth-Studio's.
 public struct GenerationRequest: Hashable, Sendable {
+    /// What the picture shows, or what to do with ``editImages``.
     public var prompt: String
     /// Tokens that prompts are cut or padded to; nil is what the model was made for, 512.
     public var textLength: Int?
@@ -16,9 +17,11 @@ public struct GenerationRequest: Hashable, Sendable {
     public var height = 1024
     /// Pixels; rounded up to a multiple of 16.
     public var width = 1024
+    /// Of the noise; the same seed and settings give the same picture.
     public var seed: UInt64
     /// Where noise is drawn; the same seed gives another picture on another kind of device.
     public var randomDevice = Device.cpu
+    /// Noise levels on the way to the picture, 1 to 10000.
     public var steps = 30
 
     /// A picture to start from or to paint over, of the rounded size.
@@ -36,10 +39,12 @@ public struct GenerationRequest: Hashable, Sendable {
     public var initialNoise: TensorRecord?
     /// What the prompts' branches are given besides.
     public var extras = Extras()
+    /// The same for the negative prompt.
     public var negativeExtras = Extras()
 
     /// LoRAs, applied in this order.
     public var loras: [LoRAUse] = []
+    /// How ``loras`` work on the weights; one way for all of them.
     public var loraMode = LoRAUse.Mode.hot
 
     /// Whether and how pictures pass the autoencoder in pieces.
@@ -54,17 +59,21 @@ public struct GenerationRequest: Hashable, Sendable {
         /// Softens the mask; in tokens of 16 pixels.
         public var blur: Blur?
 
+        /// A Gaussian blur of the mask.
         public struct Blur: Hashable, Sendable {
             /// The reach of the kernel, which is 2·size + 1 wide.
             public var size: Int
+            /// The deviation of the bell curve, above 0.
             public var sigma: Double
 
+            /// A kernel of 2·size + 1 tokens; `size` is below the shorter side in tokens.
             public init(size: Int, sigma: Double) {
                 self.size = size
                 self.sigma = sigma
             }
         }
 
+        /// Paints anew where the mask is white; without a blur, its edges stay as they are.
         public init(mask: Image, blur: Blur? = nil) {
             self.mask = mask
             self.blur = blur
@@ -78,20 +87,25 @@ public struct GenerationRequest: Hashable, Sendable {
         /// Keys and values that blocks look at besides their own, by `double_0`…, `single_0`….
         public var caches: [String: CacheRecord] = [:]
 
+        /// Adds nothing; inputs are set one by one.
         public init() {}
     }
 
     /// Keys and values for one block, [1, T, H, d] each.
     public struct CacheRecord: Hashable, Sendable {
+        /// [1, T, H, d], rotated already where that is wanted.
         public var keys: TensorRecord
+        /// [1, T, H, d].
         public var values: TensorRecord
 
+        /// Keys with their values; both have the same shape.
         public init(keys: TensorRecord, values: TensorRecord) {
             self.keys = keys
             self.values = values
         }
     }
 
+    /// A picture of 1024x1024 pixels in 30 steps; all else is set afterwards.
     public init(prompt: String, seed: UInt64) {
         self.prompt = prompt
         self.seed = seed

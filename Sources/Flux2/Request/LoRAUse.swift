@@ -7,6 +7,7 @@ public struct LoRAUse: Hashable, Sendable {
     /// The side of classifier-free guidance that it works on; nil is both.
     public var branch: GuidanceBranch?
 
+    /// Uses a file at a strength, on one side of guidance or on both.
     public init(path: String, strength: Double = 1, branch: GuidanceBranch? = nil) {
         self.path = path
         self.strength = strength

@@ -1,5 +1,8 @@
 /// What a generation is doing, in order; steps count from 1 and end at the total.
 public enum GenerationEvent: Hashable, Sendable {
+    /// Weights can be used; `bytes` counts mapped ones too.
+    ///
+    /// Each run tells of the transformer, and of the text encoder when that is loaded.
     case loaded(component: String, bytes: Int)
     /// The prompt fills `tokens` of `limit` places; what did not fit was dropped. One that is
     /// remembered needs no encoder.
@@ -10,12 +13,16 @@ public enum GenerationEvent: Hashable, Sendable {
     case encodedReferences(count: Int, tokens: Int, besides: Int)
     /// A model layer is done: `done` of `of` in this stage, for a smooth progress bar.
     case working(stage: Stage, done: Int, of: Int)
+    /// A noise level is done, both sides of guidance included.
     case denoised(step: Int, of: Int)
+    /// The pixels are there; nothing follows.
     case decoded
     /// Something went wrong that the picture does not depend on.
     case warned(String)
 
+    /// The parts of a run that take time.
     public enum Stage: String, Hashable, Sendable {
+        /// Prompts to features, noise to latents, latents to pixels.
         case encode, denoise, decode
     }
 }

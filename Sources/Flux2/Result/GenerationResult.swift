@@ -3,21 +3,27 @@ internal import Safetensors
 
 /// A finished picture with what is worth knowing about its making.
 public struct GenerationResult: Sendable {
+    /// The picture, of the request's rounded size.
     public var image: Image
     /// The final latents, [1, C, h, w].
     public var latents: TensorRecord
     /// The noise that the run started from, [1, C, h, w].
     public var noise: TensorRecord
+    /// How long each stage took.
     public var timings: Timings
 }
 
 /// Seconds per stage.
 public struct Timings: Hashable, Sendable, Codable {
+    /// Opening the model in its first run: headers, configurations, tokenizer.
     public var load = 0.0
+    /// Prompts to features, loading of the text encoder included.
     public var encode = 0.0
     /// Encoding input and reference pictures.
     public var pictures = 0.0
+    /// One entry for each noise level.
     public var steps: [Double] = []
+    /// Latents to pixels.
     public var decode = 0.0
 }
 

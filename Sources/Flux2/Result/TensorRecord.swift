@@ -4,7 +4,9 @@ internal import Torch
 
 /// The values of a tensor, free of the engine.
 public struct TensorRecord: Hashable, Sendable {
+    /// The type of the elements, as safetensors files have it.
     public var type: ElementType
+    /// Lengths of the axes, outermost first.
     public var shape: [Int]
     /// In row-major order.
     public var bytes: [UInt8]

@@ -2,11 +2,14 @@ public import Torch
 
 /// Draws the noise that a picture starts from, bit for bit as DiffSynth-Studio draws it.
 public struct NoiseStage {
+    /// Channels of a latent token.
     public var channels = 128
+    /// The type that numbers are drawn in, which decides their values.
     public var dtype: DType
     /// Where the numbers are drawn.
     public var randomDevice = Device.cpu
 
+    /// Draws in a type, on a device; another kind of device draws other numbers.
     public init(dtype: DType, randomDevice: Device = .cpu) {
         self.dtype = dtype
         self.randomDevice = randomDevice

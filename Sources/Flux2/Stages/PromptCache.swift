@@ -16,6 +16,7 @@ public struct PromptCache: Hashable, Sendable {
     /// Bytes of all files; a prompt takes up 8 to 16 MB.
     public var limit = 1 << 30
 
+    /// Keeps features in a folder, which need not be there yet.
     public init(folder: String) { self.folder = folder }
 
     /// The folder that `FLUX2_PROMPT_CACHE` names, else one in the user's caches; nil for `off`.

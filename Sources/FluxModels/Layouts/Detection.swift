@@ -2,8 +2,11 @@ internal import Torch
 
 /// The parts that a FLUX.2 model is made of.
 public enum Component: String, Hashable, Sendable, CaseIterable {
+    /// The flow transformer between noise and latents.
     case transformer
+    /// The language model that reads prompts.
     case textEncoder = "text_encoder"
+    /// The model between pictures and latents.
     case autoencoder = "vae"
 }
 
@@ -11,13 +14,19 @@ public enum Component: String, Hashable, Sendable, CaseIterable {
 public struct Detection: Sendable {
     /// The component, with the architecture that the shapes tell; nil when they do not suffice.
     public enum Content: Hashable, Sendable {
+        /// A flow transformer.
         case transformer(TransformerConfiguration?)
+        /// A model between pictures and latents.
         case autoencoder(AutoencoderConfiguration?)
+        /// A language model of a family that FLUX.2 reads prompts with.
         case textEncoder(TextEncoderConfiguration.Family, TextEncoderConfiguration?)
+        /// Changes of weights: LoRA, LoKr or LoHa, for whatever model.
         case lora
     }
 
+    /// What the tensors make up.
     public let content: Content
+    /// How they are named, prefix included.
     public let layout: Layout
 
     /// Looks at names and shapes.
@@ -43,6 +52,7 @@ public struct Detection: Sendable {
         self.layout = layout
     }
 
+    /// The part of a model that this is; nil for a LoRA.
     public var component: Component? {
         switch content {
         case .transformer: .transformer

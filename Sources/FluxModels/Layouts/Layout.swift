@@ -15,6 +15,7 @@ public struct Layout: Sendable {
     /// Whether a tensor of the file is known and not needed.
     public let isSpare: @Sendable (String) -> Bool
 
+    /// Describes a naming; unless told otherwise, no tensor of the file is spare.
     public init(
         name: String, recipe: @escaping @Sendable (String) -> WeightRecipe,
         isSpare: @escaping @Sendable (String) -> Bool = { _ in false }

@@ -2,10 +2,14 @@ internal import Torch
 
 /// The transformers that have been published; distilled and base models share an architecture.
 public enum PublishedTransformer: String, Hashable, Sendable, CaseIterable {
+    /// 5 double and 20 single blocks of width 3072.
     case klein4B = "FLUX.2 klein-4B or klein-base-4B"
+    /// 8 double and 24 single blocks of width 4096.
     case klein9B = "FLUX.2 klein-9B or klein-base-9B"
+    /// 8 double and 48 single blocks of width 6144, and guidance as an input.
     case dev = "FLUX.2 dev"
 
+    /// The architecture, as the published `transformer/config.json` has it.
     public var configuration: TransformerConfiguration {
         let (double, single, heads, text) =
             switch self {

@@ -6,6 +6,7 @@ public import Torch
 ///
 /// - Source: `Flux2TextEncoder` and `ZImageTextEncoder`, DiffSynth-Studio.
 public struct TextEncoder {
+    /// The architecture that the parameters were declared by.
     public let configuration: TextEncoderConfiguration
     private let taps: [Int]
     private let embedding: Embedding

@@ -2,7 +2,9 @@
 public struct TextEncoderConfiguration: Hashable, Sendable {
     /// The families whose hidden states FLUX.2 models were trained with.
     public enum Family: String, Hashable, Sendable {
+        /// Qwen3, for klein.
         case qwen3
+        /// The text part of Mistral Small 3, for dev.
         case mistral3
 
         /// The hidden states that FLUX.2 takes, by how many layers they have passed.
@@ -17,18 +19,28 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
         var normalisesHeads: Bool { self == .qwen3 }
     }
 
+    /// Decides the hidden states that are taken, and whether heads are normalised.
     public var family: Family
+    /// The hidden width D.
     public var width: Int
+    /// The feed-forward's hidden width.
     public var feedForwardWidth: Int
     /// Layers in the file; those past the last tap are not used.
     public var layerCount: Int
+    /// Heads of queries.
     public var headCount: Int
+    /// Heads of keys and values, each shared by `headCount / keyValueHeadCount` of queries.
     public var keyValueHeadCount: Int
+    /// Channels per head.
     public var headSize: Int
+    /// Rows of the embedding table.
     public var vocabularySize: Int
+    /// The base of the rotary frequencies.
     public var rotaryTheta: Double
+    /// Added to the mean square in all normalisations.
     public var epsilon: Double
 
+    /// An architecture by its numbers; that of a file is decoded from its `config.json`.
     public init(
         family: Family, width: Int, feedForwardWidth: Int, layerCount: Int, headCount: Int,
         keyValueHeadCount: Int, headSize: Int, vocabularySize: Int, rotaryTheta: Double,

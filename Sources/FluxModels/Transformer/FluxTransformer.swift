@@ -17,6 +17,7 @@ public struct TransformerInput {
     /// Additional keys and values per block, named `double_0`…, `single_0`….
     public var caches: [String: KeyValue]
 
+    /// Gathers the inputs; guidance is 4 unless another is given, as in DiffSynth-Studio.
     public init(
         latents: Tensor, references: Tensor? = nil, text: Tensor, sigma: Tensor,
         guidance: Double = 4, rotary: RotaryTable, caches: [String: KeyValue] = [:]
@@ -35,6 +36,7 @@ public struct TransformerInput {
 ///
 /// - Source: `Flux2Transformer2DModel`, diffusers; `flux2_dit.py`, DiffSynth-Studio.
 public struct FluxTransformer {
+    /// The architecture that the parameters were declared by.
     public let configuration: TransformerConfiguration
     private let latentEmbedder: Linear
     private let textEmbedder: Linear

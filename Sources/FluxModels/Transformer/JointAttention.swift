@@ -4,9 +4,12 @@ public import Torch
 ///
 /// - Shapes: each [B, S, H, d], rotated already where that is wanted.
 public struct KeyValue {
+    /// [B, S, H, d].
     public var keys: Tensor
+    /// [B, S, H, d].
     public var values: Tensor
 
+    /// Keys with their values, for as many places S.
     public init(keys: Tensor, values: Tensor) {
         self.keys = keys
         self.values = values

@@ -4,6 +4,7 @@ public struct TransformerConfiguration: Hashable, Sendable {
     public var doubleBlockCount: Int
     /// Single-stream blocks: one sequence, one set of weights.
     public var singleBlockCount: Int
+    /// Attention heads in every block.
     public var headCount: Int
     /// Channels per head.
     public var headSize: Int
@@ -17,9 +18,11 @@ public struct TransformerConfiguration: Hashable, Sendable {
     public var embedsGuidance: Bool
     /// Channels of a head for each coordinate of a position: t, h, w and place in the text.
     public var rotaryAxes: [Int]
+    /// The base of the rotary frequencies.
     public var rotaryTheta = 2000.0
     /// Width of the timestep's sinusoid.
     public var timestepChannels = 256
+    /// Added to variance or mean square in all normalisations.
     public var epsilon = 1e-6
 
     /// The hidden width D.

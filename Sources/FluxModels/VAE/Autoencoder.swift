@@ -7,6 +7,7 @@ public import Torch
 ///
 /// - Source: `AutoencoderKLFlux2`, diffusers; `flux2_vae.py`, DiffSynth-Studio.
 public struct Autoencoder {
+    /// The architecture that the parameters were declared by.
     public let configuration: AutoencoderConfiguration
     private let encoder: PictureEncoder
     private let decoder: PictureDecoder

@@ -8,11 +8,13 @@ public struct AutoencoderConfiguration: Hashable, Sendable {
     public var latentChannels = 32
     /// Residual units per level of the encoder; the decoder has one more.
     public var unitsPerLevel = 2
+    /// Groups that the channels of every map are normalised in.
     public var normGroups = 32
     /// Whether a 1x1 convolution follows the encoder.
     public var hasQuantConvolution = true
     /// Whether a 1x1 convolution precedes the decoder.
     public var hasPostQuantConvolution = true
+    /// Added to the variance of a group.
     public var normEpsilon = 1e-6
     /// Added to the running variance when latents are normalised.
     public var latentEpsilon = 1e-4

@@ -12,6 +12,7 @@ public struct FeatheredTiles: Hashable, Sendable {
     /// From the start of a tile to that of the next, in latents; what is left overlaps.
     public var stride: Int
 
+    /// Tiles of 1024 pixels that overlap by half, unless told otherwise; 1 ≤ stride ≤ size.
     public init(size: Int = 128, stride: Int = 64) {
         self.size = size
         self.stride = stride

@@ -13,6 +13,7 @@ public struct OverlappingTiles: Hashable, Sendable {
     /// The share of a tile that is blended with its neighbour.
     public var overlap: Double
 
+    /// Tiles of 1024 pixels, a quarter of which is blended, unless told otherwise.
     public init(pictureTile: Int = 1024, latentTile: Int = 128, overlap: Double = 0.25) {
         self.pictureTile = pictureTile
         self.latentTile = latentTile

@@ -13,6 +13,7 @@ public struct Strips: Hashable, Sendable {
     /// The size of a strip of a map, counted likewise.
     public var stripBytes: Int
 
+    /// Limits for the memory of one picture; smaller ones save more of it and take longer.
     public init(
         heldBytes: Int = 600 << 20, wholeBytes: Int = 100 << 20, stripBytes: Int = 32 << 20
     ) {

@@ -36,6 +36,7 @@ public enum LocalFiles {
     /// Deeper folders than any repository has; ends links that lead in a circle.
     private static let deepest = 12
 
+    /// Whether a path leads to a folder, through links as well.
     public static func isFolder(_ path: String) -> Bool {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)

@@ -8,6 +8,7 @@ public enum WeightDelta {
     case kronecker(Tensor, Tensor)
     /// The product, value by value, of two low-rank matrices.
     case hadamard(up1: Tensor, down1: Tensor, up2: Tensor, down2: Tensor)
+    /// The change itself, [out, in].
     case dense(Tensor)
 }
 
@@ -117,15 +118,18 @@ public final class Adapter {
         case columns(Tensor)
     }
 
+    /// The change at scale and strength 1.
     public let delta: WeightDelta
     /// What the change is multiplied with: alpha over rank.
     public let scale: Double
+    /// Lengths for the changed weight (DoRA); nil leaves them as they come.
     public let magnitude: Magnitude?
     /// The user's factor; 0 is off.
     public var strength = 1.0
     /// Given over found lengths, computed on first use.
     private var ratio: Tensor?
 
+    /// Takes a change at strength 1.
     public init(_ delta: WeightDelta, scale: Double = 1, magnitude: Magnitude? = nil) {
         self.delta = delta
         self.scale = scale

@@ -9,6 +9,7 @@ public func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) throws 
     }
 }
 
+/// `x · sigmoid(x)`, element by element.
 public func silu(_ x: Tensor) throws -> Tensor { try x.unary(ct_silu) }
 
 /// Normalises the last axis to mean 0 and variance 1, with 32-bit arithmetic inside.

@@ -4,14 +4,21 @@ internal import CTorch
 ///
 /// - Shapes: `x` [..., in] → [..., out].
 public struct Linear {
+    /// [out, in].
     public let weight: Parameter
+    /// [out], where there is one.
     public let bias: Parameter?
 
+    /// Declares `weight`, and `bias` on request, under a scope.
     public init(_ scope: Scope, from inputs: Int, to outputs: Int, bias: Bool = false) {
         weight = scope.parameter("weight", [outputs, inputs])
         self.bias = bias ? scope.parameter("bias", [outputs]) : nil
     }
 
+    /// Computes in the type and on the device of `x`.
+    ///
+    /// - Shapes: `x` [..., in] → [..., out].
+    /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         let y = try linear(x, weight.value(like: x), bias?.value(like: x))
         return try weight.adapters.reduce(y) { sum, adapter in
@@ -24,8 +31,10 @@ public struct Linear {
 ///
 /// - Shapes: `ids` [...] of int64 → [..., width].
 public struct Embedding {
+    /// The table, [count, width].
     public let weight: Parameter
 
+    /// Declares `weight` under a scope.
     public init(_ scope: Scope, count: Int, width: Int) {
         weight = scope.parameter("weight", [count, width])
     }
@@ -45,14 +54,21 @@ public struct Embedding {
 
 /// Scales the last axis to root mean square 1, then by a weight.
 public struct RMSNorm {
+    /// [width].
     public let weight: Parameter
+    /// Added to the mean square.
     public let epsilon: Double
 
+    /// Declares `weight` under a scope.
     public init(_ scope: Scope, width: Int, epsilon: Double) {
         weight = scope.parameter("weight", [width])
         self.epsilon = epsilon
     }
 
+    /// Scales in the type of `x`, with 32-bit arithmetic inside.
+    ///
+    /// - Shapes: `x` [..., width] → the same.
+    /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         try rmsNorm(x, weight: weight.value(like: x), epsilon: epsilon)
     }
@@ -62,11 +78,16 @@ public struct RMSNorm {
 ///
 /// - Shapes: `x` [B, C, h, w] → the same.
 public struct GroupNorm {
+    /// Multiplies each channel, [C].
     public let weight: Parameter
+    /// Is added to each channel, [C].
     public let bias: Parameter
+    /// Groups that share mean and variance; they divide the channels.
     public let groups: Int
+    /// Added to the variance.
     public let epsilon: Double
 
+    /// Declares `weight` and `bias` under a scope.
     public init(_ scope: Scope, channels: Int, groups: Int, epsilon: Double) {
         weight = scope.parameter("weight", [channels])
         bias = scope.parameter("bias", [channels])
@@ -74,6 +95,10 @@ public struct GroupNorm {
         self.epsilon = epsilon
     }
 
+    /// Normalises each picture by itself.
+    ///
+    /// - Shapes: `x` [B, C, h, w] → the same.
+    /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
         return try withExtendedLifetime((x, weight, bias)) {
@@ -103,11 +128,20 @@ extension GroupNorm {
 ///
 /// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h', w'].
 public struct Convolution {
+    /// The kernels, [Cout, Cin, size, size].
     public let weight: Parameter
+    /// Is added to each channel, [Cout].
     public let bias: Parameter
+    /// Pixels from one place of a kernel to the next, along both axes.
     public let stride: Int
+    /// Zeros added at each border, in pixels.
     public let padding: Int
 
+    /// Declares `weight` and `bias` under a scope.
+    ///
+    /// - Parameters:
+    ///   - size: the side of the kernels.
+    ///   - padding: nil is half of `size`, which keeps the picture's size at stride 1.
     public init(
         _ scope: Scope, from inputs: Int, to outputs: Int, size: Int, stride: Int = 1,
         padding: Int? = nil
@@ -118,6 +152,10 @@ public struct Convolution {
         self.padding = padding ?? size / 2
     }
 
+    /// All output channels.
+    ///
+    /// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h', w'].
+    /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         try callAsFunction(x, outputs: 0..<weight.shape[0])
     }

@@ -13,7 +13,9 @@ public final class Parameter {
 
     /// The name in the canonical layout.
     public let key: String
+    /// What values have to have; see ``load(_:scale:)``.
     public let shape: [Int]
+    /// Where the values are now.
     public private(set) var storage = Storage.absent
     private var fusion: Fusion?
     /// Changes that layers apply beside the weight.
@@ -49,6 +51,7 @@ public final class Parameter {
         fusion = nil
     }
 
+    /// Lets go of the values, folded changes included; adapters stay.
     public func unload() {
         storage = .absent
         fusion = nil
@@ -94,12 +97,17 @@ public final class Parameter {
 
 /// A parameter that cannot be used.
 public struct ParameterError: Error, Hashable, CustomStringConvertible {
+    /// What is wrong with the parameter.
     public enum Reason: Hashable, Sendable {
+        /// It was declared, and no values were loaded.
         case absent
+        /// The values have another shape than was declared.
         case unexpectedShape(expected: [Int], found: [Int])
     }
 
+    /// The name in the canonical layout.
     public var key: String
+    /// What is wrong with it.
     public var reason: Reason
 
     public var description: String {

@@ -9,6 +9,7 @@ public struct Scope {
         var parameters: [Parameter] = []
     }
 
+    /// A root, where nothing is declared yet.
     public init() {
         path = ""
         registry = Registry()
@@ -19,10 +20,12 @@ public struct Scope {
         self.registry = registry
     }
 
+    /// The place of this name under this one.
     public subscript(_ name: String) -> Scope {
         Scope(path: path.isEmpty ? name : path + "." + name, registry: registry)
     }
 
+    /// The place of this number under this one, for layers in a row.
     public subscript(_ index: Int) -> Scope { self[String(index)] }
 
     /// Declares a parameter; its values come later.
