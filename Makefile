@@ -2,6 +2,7 @@
 # make test     set up and run all tests
 # make install  put flux2 and the libraries it needs under PREFIX (/usr/local)
 # make install-libtorch   put libtorch there, for packages that depend on this one by version
+# make docs     documentation of the library as a site of static files in .build/docs
 # CUDA=1        with any of them: take libtorch for NVIDIA GPUs
 
 PREFIX ?= /usr/local
@@ -10,7 +11,7 @@ TORCH := $(STAGE)/lib/flux2/torch
 FLUX2 := .build/release/flux2
 SOURCES := Package.swift Sources Tests Examples
 
-.PHONY: setup build demo test check format install install-libtorch uninstall clean
+.PHONY: setup build demo test check format docs install install-libtorch uninstall clean
 
 setup:
 	@Scripts/setup_packages.sh
@@ -34,6 +35,18 @@ check:
 
 format:
 	swift format --in-place --recursive --parallel $(SOURCES)
+
+# The modules whose symbols `import Flux2` brings. Comments name the parameters that need words, not
+# all of them.
+docs: setup
+	@Scripts/check_documentation.py
+	@rm -rf .build/symbols && mkdir -p .build/symbols
+	@for module in Flux2 Torch Imaging ModelHub; do \
+	  cp .build/debug/../symbolgraph/$$module*.symbols.json .build/symbols/ || exit 1; done
+	docc convert Sources/Flux2/Flux2.docc --additional-symbol-graph-dir .build/symbols \
+	  --fallback-display-name Flux2 --fallback-bundle-identifier flux2.Flux2 \
+	  --fallback-default-module-kind Module \
+	  --disable-parameters-and-returns-validation --output-path .build/docs
 
 # Copies folders of libtorch; each is complete before it takes an older one's place.
 define copy-libtorch
