@@ -3,10 +3,14 @@ internal import Foundation
 
 /// Files of one repository that are to be at one place.
 public struct DownloadJob: Sendable {
+    /// Those of the snapshot that are wanted.
     public var files: [RemoteFile]
+    /// What the repository holds at the commit that they are of.
     public var snapshot: Snapshot
+    /// Where they go.
     public var destination: Destination
 
+    /// - Parameter files: those of the snapshot that are wanted.
     public init(_ files: [RemoteFile], of snapshot: Snapshot, to destination: Destination) {
         self.files = files
         self.snapshot = snapshot
