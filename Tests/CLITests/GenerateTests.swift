@@ -27,10 +27,87 @@ struct CommandLineTests {
                 #expect(file["noise"]?.shape == found.shape)
                 let tokens = try found.reshaped([1, found.size(1), -1]).transposed(1, 2)
                 try golden.expect(tokens, "final_latents")
+                let image = try Image(contentsOf: folder.file(name + ".png"))
+                try golden.expect(
+                    .from(image.pixels, shape: [image.height, image.width, 3]), "image")
                 cases += 1
             }
             print("golden pipeline through the command line: \(cases) cases")
             #expect(cases > 0)
+        }
+
+        @Test func recognisesCheckpointsAsTheReferenceDoes() throws {
+            let golden = try #require(
+                try JSONSerialization.jsonObject(
+                    with: Data(
+                        contentsOf: URL(
+                            fileURLWithPath: Reference.path(
+                                "goldens/loading/tiny_model_hashes.json"))))
+                    as? [String: String])
+            for (path, hash) in golden {
+                let outcome = try Program.run([
+                    "inspect", Reference.path("models/" + path), "--json",
+                ])
+                let parts = try #require(
+                    try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+                        as? [[String: Any]])
+                #expect(parts.map { $0["key_hash"] as? String } == [hash], "\(path)")
+            }
+        }
+
+        @Test func foldsLoRAsAsTheReferenceDoes() throws {
+            let folder = try TemporaryFolder()
+            var cases = 0
+            for name in try Reference.cases(of: "lora") where name.hasSuffix("_bf16") {
+                let golden = try Golden("lora", name)
+                guard golden.outputs.contains("fused_weight_first_layer") else { continue }
+                let merged = folder.file(name + ".safetensors")
+                let model = try #require(golden.string("model"))
+                let lora = try Reference.path(#require(golden.string("file")))
+                let outcome = try Program.run([
+                    "lora", "merge", lora, "--into", Reference.path("models/\(model)"), "--output",
+                    merged,
+                ])
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let file = try SafetensorsFile(path: merged)
+                let weight = try #require(file["transformer_blocks.0.attn.to_q.weight"])
+                try golden.expect(.mapped(weight, of: file), "fused_weight_first_layer")
+                cases += 1
+            }
+            print("golden lora through the command line: \(cases) cases")
+            #expect(cases > 0)
+        }
+
+        /// 8-bit weights are those that they stand for.
+        @Test func takesWeightsOfEightBits() throws {
+            let folder = try TemporaryFolder()
+            let eight = Reference.path("models/tiny-klein-fp8/transformer")
+            let file = try SafetensorsFile(
+                path: eight + "/diffusion_pytorch_model.safetensors")
+            let wide = folder.file("transformer")
+            try FileManager.default.createDirectory(
+                atPath: wide, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: eight + "/config.json", toPath: wide + "/config.json")
+            try SafetensorsWriter.write(
+                to: wide + "/model.safetensors",
+                tensors: file.tensors.map { info in
+                    let values = try Tensor.mapped(info, of: file).to(dtype: .bfloat16)
+                    return TensorToWrite(
+                        name: info.name, type: .BF16, shape: info.shape,
+                        bytes: try values.withBytes { Array($0) })
+                })
+            #expect(file.tensors.contains { $0.type == .F8_E4M3 })
+            let pictures = try [eight, wide].map { transformer in
+                let path = folder.file("a.png")
+                let outcome = try Program.run(
+                    tinyArguments(
+                        model: Reference.path("models/tiny-klein"), output: path,
+                        ["--transformer", transformer, "--force", "--dtype", "bfloat16"]))
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                return try Image(contentsOf: path)
+            }
+            #expect(pictures[0] == pictures[1])
         }
 
         private func arguments(_ golden: Golden) throws -> [String] {
