@@ -135,7 +135,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if what.get("loop") and after >= len(entries):
             after = 3
         if after < len(entries):
-            base = self.path.split("?")[0]
+            base = f"https://localhost:{ports['hub']}" + self.path.split("?")[0]
             headers["Link"] = f'<{base}?recursive=true&cursor={after}>; rel="next"'
         self.json(entries[start:start + 3], headers)
 
