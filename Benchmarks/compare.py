@@ -68,7 +68,7 @@ def run_flux2(options):
     outcome = subprocess.run(
         [FLUX2, "generate", PROMPT, "--model", options.model, "--height", str(options.size),
          "--width", str(options.size), "--steps", str(options.steps), "--seed", "1", "--json",
-         "--quiet", "--force", "--output", "/tmp/flux2-compare.png"],
+         "--quiet", "--force", "--no-prompt-cache", "--output", "/tmp/flux2-compare.png"],
         stdout=subprocess.PIPE, check=True, text=True)
     result = json.loads(outcome.stdout)
     seconds = result["seconds"]
