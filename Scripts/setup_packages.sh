@@ -11,6 +11,9 @@ need turbojpeg.h libturbojpeg0-dev
 need webp/encode.h libwebp-dev
 need curl/curl.h libcurl4-openssl-dev
 need openssl/evp.h libssl-dev
+# Tests make certificates; downloads trust those of the system.
+command -v openssl > /dev/null || missing+=(openssl)
+[ ! -e /etc/debian_version ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 python3 -m pip --version > /dev/null 2>&1 || missing+=(python3-pip)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
