@@ -83,19 +83,18 @@ struct DownloadPlan: Sendable {
 
     /// - Throws: `HubError` when a disk has not enough room for all that goes there.
     func checkRoom() throws {
-        var needed: [UInt: (bytes: Int, place: String, folder: String)] = [:]
+        var needed: [UInt: (bytes: Int, place: String)] = [:]
         for transfer in transfers {
-            let folder = transfer.places.partial
-            let place = Self.existing(folder)
+            let place = Self.existing(transfer.places.partial)
             var status = stat()
             guard stat(place, &status) == 0 else { continue }
-            needed[UInt(status.st_dev), default: (0, place, place)].bytes +=
+            needed[UInt(status.st_dev), default: (0, place)].bytes +=
                 transfer.file.size - transfer.presentBytes
         }
-        for (bytes, place, folder) in needed.values {
+        for (bytes, place) in needed.values {
             let free = try DiskSpace.free(at: place)
             guard bytes <= free else {
-                throw HubError(folder, .diskFull(folder: place, needed: bytes, free: free))
+                throw HubError(place, .diskFull(folder: place, needed: bytes, free: free))
             }
         }
     }
@@ -111,7 +110,7 @@ struct DownloadPlan: Sendable {
 
     /// Notes in the folders what is still to come.
     func mark() throws {
-        for (folder, paths) in pathsByFolder { try DownloadMark.begin(paths, in: folder) }
+        for (job, _) in jobs { try DownloadMark.begin(job.files.map(\.path), in: job.folder) }
     }
 
     /// Takes the notes away, remembers sums and which commits the caches hold.
@@ -121,9 +120,5 @@ struct DownloadPlan: Sendable {
             try record?.save()
             if pins { try job.destination.pin(job.snapshot) }
         }
-    }
-
-    private var pathsByFolder: [(String, [String])] {
-        jobs.map { job, _ in (job.folder, job.files.map(\.path)) }
     }
 }

@@ -148,6 +148,10 @@ struct LibraryTests {
         #expect(
             await failure([.init(modelID: "a/b", originFilePattern: "x/*.safetensors")])
                 .hasPrefix("a/b:x/*.safetensors: not on this machine, and HF_HUB_OFFLINE forbids"))
+        let error = await #expect(throws: HubError.self) {
+            try await Flux2ImagePipeline.fromPretrained(.klein9B, settings: offline)
+        }
+        #expect(error?.description.contains("looked for klein-9b, /nowhere/") == true)
         #expect(await failure([.init(path: tiny)], limit: 10).contains("vramLimit must be nil"))
     }
 }

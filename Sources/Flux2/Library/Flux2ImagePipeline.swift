@@ -12,12 +12,16 @@ public actor Flux2ImagePipeline {
     private let engine: Engine
     /// Steps and guidance for calls that give none.
     public nonisolated let preset: Preset?
+    private let settings: HubSettings?
     private var loras: [LoRAUse] = []
     private var loraMode: LoRAUse.Mode?
 
-    /// - Parameter preset: what calls use that do not say otherwise.
-    public init(_ engine: Engine, preset: Preset? = nil) {
+    /// - Parameters:
+    ///   - preset: what calls use that do not say otherwise.
+    ///   - settings: where LoRAs come from; what the environment says without it.
+    public init(_ engine: Engine, preset: Preset? = nil, settings: HubSettings? = nil) {
         self.engine = engine
+        self.settings = settings
         self.preset = preset
     }
 
@@ -54,7 +58,7 @@ public actor Flux2ImagePipeline {
         let settings = try settings ?? HubSettings()
         let files = try await ModelFiles(
             modelConfigs, tokenizer: tokenizerConfig, settings, onEvent: onDownload)
-        return try await opened(files, device, dtype, preset: nil)
+        return try await opened(files, device, dtype, preset: nil, settings)
     }
 
     /// Takes a published model, fetching what of it is not on this machine; calls then use its
@@ -70,14 +74,10 @@ public actor Flux2ImagePipeline {
         try refuse(vramLimit: vramLimit)
         let settings = try settings ?? HubSettings()
         if let model = ModelRepository(named: variant.rawValue) {
-            let present = model.present(settings)
-            let missing = ModelRepository.Part.allCases.filter { present[$0] == nil }
-            if !missing.isEmpty {
-                try await RepositoryFetch(settings, onEvent: onDownload)(model, missing)
-            }
+            try await RepositoryFetch(settings, onEvent: onDownload).missing(of: model)
         }
         let files = try ModelFiles(model: variant.rawValue, settings: settings)
-        return try await opened(files, device, dtype, preset: files.preset)
+        return try await opened(files, device, dtype, preset: files.preset, settings)
     }
 
     private static func refuse(vramLimit: Double?) throws {
@@ -88,11 +88,12 @@ public actor Flux2ImagePipeline {
     }
 
     private static func opened(
-        _ files: ModelFiles, _ device: Device?, _ dtype: DType, preset: Preset?
+        _ files: ModelFiles, _ device: Device?, _ dtype: DType, preset: Preset?,
+        _ settings: HubSettings
     ) async throws -> Flux2ImagePipeline {
         let engine = Engine(files, device: device ?? .automatic().device, dtype: dtype)
         try await engine.open()
-        return Flux2ImagePipeline(engine, preset: preset)
+        return Flux2ImagePipeline(engine, preset: preset, settings: settings)
     }
 
     // MARK: LoRA
@@ -108,7 +109,7 @@ public actor Flux2ImagePipeline {
     public func loadLoRA(
         _ config: ModelConfig, alpha: Double = 1, hotload: Bool = false
     ) async throws {
-        let paths = try await config.resolved(HubSettings())
+        let paths = try await config.resolved(settings ?? HubSettings())
         guard paths.count == 1 else {
             throw RequestError(
                 setting: "LoRA", expected: "one file", found: "\(paths.count) files")

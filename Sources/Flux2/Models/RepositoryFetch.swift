@@ -31,6 +31,30 @@ public struct RepositoryFetch: Sendable {
         var destination: Destination?
     }
 
+    /// Fetches those of some parts of a model that are not on this machine.
+    ///
+    /// - Parameter onMissing: told which they are, before the hub is asked.
+    /// - Throws: `HubError`, which offline names the places looked at; `FileError`,
+    ///   `CancellationError`.
+    public func missing(
+        of model: ModelRepository,
+        among parts: [ModelRepository.Part] = ModelRepository.Part.allCases,
+        onMissing: ([ModelRepository.Part]) -> Void = { _ in }
+    ) async throws {
+        let settings = client.settings
+        let present = model.present(settings)
+        let missing = parts.filter { present[$0] == nil }
+        guard !missing.isEmpty else { return }
+        if let because = settings.offlineBecause {
+            throw HubError(
+                "\(model.name): \(missing.map(\.rawValue).joined(separator: ", "))",
+                .offline(
+                    because: because, searched: ModelPlaces.candidates(model.name, settings)))
+        }
+        onMissing(missing)
+        try await self(model, missing)
+    }
+
     /// Fetches parts of a model, each from its own repository.
     ///
     /// A cache gets all parts that come from a repository: it finds a repository's files by one

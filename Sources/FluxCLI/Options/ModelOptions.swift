@@ -88,16 +88,9 @@ private func fetch(
     guard !FileManager.default.fileExists(atPath: name),
         let model = ModelRepository(named: name)
     else { return }
-    let missing = parts.filter { model.present(settings)[$0] == nil }
-    guard !missing.isEmpty else { return }
-    if let because = settings.offlineBecause {
-        throw HubError(
-            "\(name): \(missing.map(\.rawValue).joined(separator: ", "))",
-            .offline(
-                because: because, searched: ModelPlaces.candidates(name, settings)))
+    try await RepositoryFetch(settings, onEvent: onEvent).missing(of: model, among: parts) {
+        report.notice(
+            "\(name): \($0.map(\.rawValue).joined(separator: ", ")) not on this machine; "
+                + "fetching from \(settings.hub.title)")
     }
-    report.notice(
-        "\(name): \(missing.map(\.rawValue).joined(separator: ", ")) not on this machine; "
-            + "fetching from \(settings.hub.title)")
-    try await RepositoryFetch(settings, onEvent: onEvent)(model, missing)
 }
