@@ -78,6 +78,16 @@ ct_status ct_copy_(ct_tensor target, ct_tensor source);
 ct_status ct_view_dtype(ct_tensor t, ct_dtype dtype, ct_tensor *out);
 ct_status ct_item(ct_tensor t, double *out);
 
+// --- packed.cpp: weights of few bits -------------------------------------------------------------
+
+// Memory for a short while: the same again and again, unless somebody still shows it.
+ct_status ct_scratch(const int64_t *sizes, size_t rank, ct_dtype dtype, ct_device device, ct_tensor *out);
+// Gives this thread's such memory back.
+void ct_release_scratch(void);
+// Writes 8-bit `values`, times `scale` in 32 bits where it is not NULL: [] for all, [rows, 1], or
+// [rows, groups] with groups of equal width.
+ct_status ct_unpack8(ct_tensor values, ct_tensor scale, ct_tensor out);
+
 // --- shape.cpp -----------------------------------------------------------------------------------
 
 ct_status ct_reshape(ct_tensor t, const int64_t *sizes, size_t rank, ct_tensor *out);

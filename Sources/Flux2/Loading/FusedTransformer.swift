@@ -23,7 +23,8 @@ public struct FusedTransformer {
                 ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path)
             + "/config.json"
         for parameter in weights.parameters {
-            guard case .dense(let values) = parameter.storage, values.dtype.byteCount > 1 else {
+            guard case .held(.dense(let values)) = parameter.storage, values.dtype.byteCount > 1
+            else {
                 throw ModelError(
                     path: path,
                     reason: .wrongContent(
@@ -70,7 +71,8 @@ public struct FusedTransformer {
     }
 
     private func type(of parameter: Parameter) -> ElementType {
-        guard case .dense(let values) = parameter.storage, let type = ElementType(values.dtype)
+        guard case .held(.dense(let values)) = parameter.storage,
+            let type = ElementType(values.dtype)
         else { preconditionFailure("'\(parameter.key)' was dense before") }
         return type
     }
@@ -78,7 +80,7 @@ public struct FusedTransformer {
     private func fused(
         _ parameter: Parameter, _ all: [(changes: LoRAChanges, strength: Double)]
     ) throws -> Tensor {
-        guard case .dense(let stored) = parameter.storage else {
+        guard case .held(.dense(let stored)) = parameter.storage else {
             preconditionFailure("'\(parameter.key)' was dense before")
         }
         let adapters = all.compactMap { changes, strength in

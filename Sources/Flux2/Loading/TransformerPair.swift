@@ -37,7 +37,7 @@ public struct TransformerPair {
 
     /// The type that a weight is stored in.
     public func dtype(of key: String) throws -> DType {
-        guard case .dense(let values)? = tuned[key]?.storage else { return .float32 }
+        guard case .held(.dense(let values))? = tuned[key]?.storage else { return .float32 }
         return values.dtype
     }
 }

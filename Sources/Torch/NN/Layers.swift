@@ -41,14 +41,22 @@ public struct Embedding {
 
     /// Picks rows first and converts only those.
     public func callAsFunction(_ ids: Tensor, dtype: DType) throws -> Tensor {
-        guard case .dense(let table) = weight.storage else {
-            throw ParameterError(key: weight.key, reason: .absent)
+        // Bytes can be picked whatever they mean; the rest of libtorch knows no 8-bit floats.
+        func pick(_ table: Tensor) throws -> Tensor {
+            let table = table.dtype.byteCount == 1 ? try table.bitcast(to: .uint8) : table
+            let places = try ids.reshaped([-1]).to(device: table.device)
+            return try withExtendedLifetime((table, places)) {
+                try Tensor.make { ct_embedding(table.raw, places.raw, $0) }
+            }
         }
-        let places = try ids.to(device: table.device)
-        let rows = try withExtendedLifetime((table, places)) {
-            try Tensor.make { ct_embedding(table.raw, places.raw, $0) }
-        }
-        return try rows.to(dtype: dtype, device: ids.device)
+        let stored = try weight.stored()
+        let picked = try stored.replacing(
+            stored.tensors.map { tensor in
+                guard tensor.rank == 2, tensor.size(0) == weight.shape[0] else { return tensor }
+                return try pick(tensor).bitcast(to: tensor.dtype)
+            })
+        return try picked.value(dtype: dtype, device: ids.device).copy()
+            .reshaped(ids.shape + [weight.shape[1]])
     }
 }
 

@@ -5,10 +5,10 @@ public final class Parameter {
     public enum Storage {
         /// Declared, but not loaded.
         case absent
-        /// Ready values, in memory or shown from a mapped file, of any floating-point type.
-        case dense(Tensor)
-        /// Values of few bits; the weight is `values · scale`, a scale per row or a single one.
-        case scaled(Tensor, scale: Tensor)
+        /// Here to stay, in memory or shown from a mapped file.
+        case held(StoredWeight)
+        /// Brought by somebody each time they are used.
+        case supplied(any WeightSupply)
     }
 
     /// The name in the canonical layout.
@@ -42,12 +42,23 @@ public final class Parameter {
     /// Gives the parameter its values.
     ///
     /// - Throws: `ParameterError` when the shape is another one.
-    public func load(_ values: Tensor, scale: Tensor? = nil) throws {
-        guard values.shape == shape else {
+    public func load(_ weight: StoredWeight) throws {
+        guard weight.shape == shape else {
             throw ParameterError(
-                key: key, reason: .unexpectedShape(expected: shape, found: values.shape))
+                key: key, reason: .unexpectedShape(expected: shape, found: weight.shape))
         }
-        storage = scale.map { .scaled(values, scale: $0) } ?? .dense(values)
+        storage = .held(weight)
+        fusion = nil
+    }
+
+    /// Gives the parameter ready values.
+    ///
+    /// - Throws: `ParameterError` when the shape is another one.
+    public func load(_ values: Tensor) throws { try load(.dense(values)) }
+
+    /// Has somebody else bring the values whenever they are used.
+    public func load(from supply: any WeightSupply) {
+        storage = .supplied(supply)
         fusion = nil
     }
 
@@ -70,29 +81,41 @@ public final class Parameter {
         guard !adapters.isEmpty else { return }
         let base = storage
         let weight = try value(like: .empty([0], dtype: dtype, device: device))
-        storage = .dense(try adapters.reduce(weight) { try $1.merged(into: $0) })
+        storage = .held(.dense(try adapters.reduce(weight) { try $1.merged(into: $0) }))
         fusion = Fusion(parts: wanted, adapters: adapters, base: base)
     }
 
     private var device: Device {
+        if case .held(let weight) = storage { return weight.tensors[0].device }
+        return .cpu
+    }
+
+    /// The values as they are kept; whoever supplies them may have to bring them first.
+    ///
+    /// - Throws: `ParameterError` when nothing is loaded; what the supply throws.
+    public func stored() throws -> StoredWeight {
         switch storage {
-        case .absent: .cpu
-        case .dense(let values), .scaled(let values, _): values.device
+        case .absent: throw ParameterError(key: key, reason: .absent)
+        case .held(let weight): weight
+        case .supplied(let supply): try supply.weight(of: self)
         }
     }
 
     /// The values in the type and on the device of `other`, converted on the fly if they are not.
     ///
-    /// - Throws: `ParameterError` when nothing is loaded.
+    /// They are good until the next weight is asked for: converted ones are then overwritten once
+    /// nobody holds them, supplied ones may be.
+    ///
+    /// - Throws: `ParameterError` when nothing is loaded; what the supply throws.
     public func value(like other: Tensor) throws -> Tensor {
-        switch storage {
-        case .absent: throw ParameterError(key: key, reason: .absent)
-        case .dense(let values): return try values.to(dtype: other.dtype, device: other.device)
-        case .scaled(let values, let scale):
-            let weight = try values.to(dtype: other.dtype, device: other.device)
-            return try weight * scale.to(dtype: other.dtype, device: other.device)
-        }
+        try stored().value(dtype: other.dtype, device: other.device)
     }
+}
+
+/// Brings the values of weights that are not there all the time.
+public protocol WeightSupply: AnyObject {
+    /// The values of a parameter, good until a parameter of another group is asked for.
+    func weight(of parameter: Parameter) throws -> StoredWeight
 }
 
 /// A parameter that cannot be used.

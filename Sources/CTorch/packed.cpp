@@ -1,0 +1,74 @@
+#include "float8.hpp"
+#include "guard.hpp"
+
+#ifdef CT_HAS_LIBTORCH
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/reshape.h>
+#include <ATen/ops/unsqueeze.h>
+#include <c10/core/Storage.h>
+
+#include <map>
+#include <utility>
+
+using namespace ct;
+
+namespace {
+/// One buffer for each device and thread, lent out again once nothing shows it any more: a fresh
+/// one each time would cost more in page faults than the conversion into it.
+thread_local std::map<std::pair<int, int>, at::Tensor> scratch;
+
+at::Tensor lent(at::IntArrayRef sizes, at::ScalarType type, c10::Device where) {
+  at::Tensor result = at::empty({0}, at::TensorOptions().dtype(type).device(where));
+  int64_t count = c10::multiply_integers(sizes);
+  int64_t bytes = count * static_cast<int64_t>(c10::elementSize(type));
+  at::Tensor &buffer = scratch[{static_cast<int>(where.type()), where.index()}];
+  bool is_free = buffer.defined() && buffer.storage().use_count() == 1;
+  if (buffer.defined() && !is_free) return at::empty(sizes, result.options());
+  if (!buffer.defined() || buffer.numel() < bytes) {
+    buffer = at::Tensor();
+    buffer = at::empty({bytes}, result.options().dtype(at::kByte));
+  }
+  result.unsafeGetTensorImpl()->set_storage_keep_dtype(buffer.storage());
+  result.unsafeGetTensorImpl()->set_storage_offset(0);
+  result.unsafeGetTensorImpl()->set_sizes_contiguous(sizes);
+  return result;
+}
+
+/// `values · scale`, multiplied in 32 bits and rounded once.
+void unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
+  if (!scale.defined()) {
+    at::Tensor fast = converted_from_float8(values, target.scalar_type());
+    target.copy_(fast.defined() ? fast : values);
+    return;
+  }
+  at::Tensor exact = values.to(at::kFloat);
+  if (scale.dim() == 2 && scale.size(1) > 1) {
+    int64_t groups = scale.size(1);
+    at::Tensor grouped = at::mul(exact.reshape({values.size(0), groups, -1}), scale.unsqueeze(2));
+    target.copy_(grouped.reshape(values.sizes()));
+  } else {
+    target.copy_(at::mul(exact, scale));
+  }
+}
+}  // namespace
+
+extern "C" {
+
+ct_status ct_scratch(const int64_t *s, size_t rank, ct_dtype d, ct_device where, ct_tensor *out) {
+  return guarded([&] { *out = adopt(lent(sizes(s, rank), dtype(d), device(where))); });
+}
+
+void ct_release_scratch(void) { scratch.clear(); }
+
+ct_status ct_unpack8(ct_tensor values, ct_tensor scale, ct_tensor out) {
+  return guarded([&] {
+    at::Tensor target = borrow(out);
+    unpack8(borrow(values), scale ? at::Tensor(borrow(scale)) : at::Tensor(), target);
+  });
+}
+
+}  // extern "C"
+
+#endif

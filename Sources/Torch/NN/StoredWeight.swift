@@ -1,0 +1,116 @@
+internal import CTorch
+
+/// The values of a weight as they lie in memory or in a file.
+public enum StoredWeight {
+    /// Ready values of any floating-point type.
+    case dense(Tensor)
+    /// Values of 8 bits with their scales.
+    case packed(PackedWeight)
+
+    /// The shape that the layer knows.
+    public var shape: [Int] {
+        switch self {
+        case .dense(let values): values.shape
+        case .packed(let packed): packed.values.shape
+        }
+    }
+
+    /// Everything that has to be moved to move the weight, in a fixed order.
+    public var tensors: [Tensor] {
+        switch self {
+        case .dense(let values): [values]
+        case .packed(let packed): [packed.values] + [packed.scale].compactMap(\.self)
+        }
+    }
+
+    /// The same weight made of other tensors, which are those of ``tensors`` somewhere else.
+    public func replacing(_ tensors: [Tensor]) -> StoredWeight {
+        precondition(tensors.count == self.tensors.count, "another number of tensors")
+        switch self {
+        case .dense: return .dense(tensors[0])
+        case .packed:
+            return .packed(
+                PackedWeight(tensors[0], scale: tensors.count > 1 ? tensors[1] : nil))
+        }
+    }
+
+    /// The size of all tensors, in bytes.
+    public var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+
+    /// Whether layers can use it as it is when they compute in a type.
+    public func isReady(for dtype: DType) -> Bool {
+        if case .dense(let values) = self { return values.dtype == dtype }
+        return false
+    }
+
+    /// The values in a type and on a device; converted ones lie in memory that is used again as
+    /// soon as nobody holds them any more.
+    public func value(dtype: DType, device: Device) throws -> Tensor {
+        let stored = try replacing(tensors.map { try $0.to(device: device) })
+        switch stored {
+        case .dense(let values) where values.dtype == dtype: return values
+        case .dense(let values):
+            let result = try Tensor.scratch(values.shape, dtype: dtype, device: device)
+            try PackedWeight(values).unpack(into: result)
+            return result
+        case .packed(let packed):
+            let result = try Tensor.scratch(packed.values.shape, dtype: dtype, device: device)
+            try packed.unpack(into: result)
+            return result
+        }
+    }
+
+    /// Some of the rows, one after the other.
+    public func rows(_ ranges: [Range<Int>]) throws -> StoredWeight {
+        func pick(_ x: Tensor) throws -> Tensor {
+            let parts = try ranges.map { try x.slice($0, along: 0) }
+            return parts.count == 1 ? parts[0] : try .concatenating(parts, along: 0)
+        }
+        switch self {
+        case .dense(let values): return .dense(try pick(values))
+        case .packed(let packed):
+            // A scale of its own for each row goes with the row.
+            let perRow = packed.scale.map { $0.rank == 2 && $0.size(0) == packed.values.size(0) }
+            return .packed(
+                PackedWeight(
+                    try pick(packed.values),
+                    scale: perRow == true ? try packed.scale.map(pick) : packed.scale))
+        }
+    }
+}
+
+/// Values of 8 bits, `float8` or `int8`, and what they are multiplied with.
+public struct PackedWeight {
+    /// The values, of the weight's shape.
+    public let values: Tensor
+    /// Of `float32`: [] for all values, [rows, 1], or [rows, groups] of equal width; nil is 1.
+    public let scale: Tensor?
+
+    /// Puts values and scales together.
+    public init(_ values: Tensor, scale: Tensor? = nil) {
+        self.values = values
+        self.scale = scale
+    }
+
+    /// Writes `values · scale`, multiplied in 32 bits and rounded once.
+    ///
+    /// - Parameter target: of the weight's shape, on the same device.
+    public func unpack(into target: Tensor) throws {
+        if values.dtype.byteCount > 1 { return try target.assign(values) }
+        try withExtendedLifetime((values, scale, target)) {
+            try check(ct_unpack8(values.raw, scale?.raw, target.raw))
+        }
+    }
+}
+
+extension Tensor {
+    /// Memory that is lent for a short while: the same each time, unless it is still in use.
+    static func scratch(_ shape: [Int], dtype: DType, device: Device) throws -> Tensor {
+        try shape.withInt64 { sizes, rank in
+            try make { ct_scratch(sizes, rank, dtype.raw, device.raw, $0) }
+        }
+    }
+
+    /// Gives back the memory that conversions of this thread have used.
+    public static func releaseScratch() { ct_release_scratch() }
+}
