@@ -9,14 +9,19 @@ public final class MappedFile: Sendable {
     public let path: String
     /// All bytes of the file.
     nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer
+    let descriptor: Int32
 
     /// - Throws: `FileError` when the file cannot be opened or is no regular file.
     public init(path: String) throws {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError.failed("open", path) }
-        defer { close(descriptor) }
-        bytes = try Self.map(descriptor, path)
+        do {
+            bytes = try Self.map(descriptor, path)
+        } catch {
+            close(descriptor)
+            throw error
+        }
     }
 
     private static func map(_ descriptor: Int32, _ path: String) throws -> UnsafeRawBufferPointer {
@@ -38,6 +43,7 @@ public final class MappedFile: Sendable {
         if let base = bytes.baseAddress {
             munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
         }
+        close(descriptor)
     }
 
     /// Bytes in the file.

@@ -56,8 +56,20 @@ public final class SafetensorsFile: Sendable {
     }
 
     /// Tells the system that a tensor is read soon.
-    public func prefetch(_ tensor: TensorInfo) {
+    public func prefetch(_ tensor: TensorInfo) { file.advise(.willNeed, range(of: tensor)) }
+
+    /// Reads a tensor from the disk where it is not in memory, and returns when it is.
+    ///
+    /// - Returns: the bytes that were not in memory before.
+    public func bring(_ tensor: TensorInfo) -> Int { file.bring(range(of: tensor)) }
+
+    /// Lets a tensor's pages go: from this process, and from the system's cache as well.
+    public func release(_ tensor: TensorInfo, fromCache: Bool) {
+        file.release(range(of: tensor), fromCache: fromCache)
+    }
+
+    private func range(of tensor: TensorInfo) -> Range<Int> {
         let start = dataStart + tensor.range.lowerBound
-        file.advise(.willNeed, start..<start + tensor.byteCount)
+        return start..<start + tensor.byteCount
     }
 }

@@ -43,7 +43,7 @@ extension Tensor {
         precondition(
             bytes.count == tensor.byteCount, "\(bytes.count) bytes for \(shape) of \(dtype.name)")
         if let base = bytes.baseAddress, bytes.count > 0 {
-            try tensor.mutableData().copyMemory(from: base, byteCount: bytes.count)
+            try tensor.address().copyMemory(from: base, byteCount: bytes.count)
         }
         return tensor
     }
@@ -92,7 +92,7 @@ extension Tensor {
     public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
         precondition(device.kind == .cpu && isContiguous, "bytes of \(self), which is not on hand")
         return try withExtendedLifetime(self) {
-            try body(UnsafeRawBufferPointer(start: mutableData(), count: byteCount))
+            try body(UnsafeRawBufferPointer(start: address(), count: byteCount))
         }
     }
 
@@ -103,12 +103,5 @@ extension Tensor {
             try check(ct_item(raw, &value))
             return value
         }
-    }
-
-    private func mutableData() throws -> UnsafeMutableRawPointer {
-        var pointer: UnsafeMutableRawPointer?
-        try check(ct_tensor_data(raw, &pointer))
-        guard let pointer else { preconditionFailure("\(self) has no memory") }
-        return pointer
     }
 }

@@ -16,6 +16,7 @@ extern "C" {
 
 typedef struct ct_tensor_opaque *ct_tensor;
 typedef struct ct_generator_opaque *ct_generator;
+typedef struct ct_copier_s *ct_copier;
 
 typedef enum {
   CT_OK = 0,
@@ -87,6 +88,25 @@ void ct_release_scratch(void);
 // Writes 8-bit `values`, times `scale` in 32 bits where it is not NULL: [] for all, [rows, 1], or
 // [rows, groups] with groups of equal width.
 ct_status ct_unpack8(ct_tensor values, ct_tensor scale, ct_tensor out);
+
+// --- copier.cpp: from the host to a device while it computes ------------------------------------
+
+// Copies run on a stream of their own; fill and use of a slot exclude each other on the device.
+// `copy`, `will_fill`, `did_fill` and `settle` belong to the thread that brings, the others to the
+// one that computes. For devices other than the CPU.
+ct_status ct_copier_create(ct_device device, int32_t slots, ct_copier *out);
+void ct_copier_release(ct_copier c);
+// Returns at once from pinned memory, which must then stay as it is until the slot is filled.
+ct_status ct_copier_copy(ct_copier c, void *target, const void *source, size_t count);
+ct_status ct_copier_will_fill(ct_copier c, int32_t slot);
+ct_status ct_copier_did_fill(ct_copier c, int32_t slot);
+ct_status ct_copier_will_use(ct_copier c, int32_t slot);
+ct_status ct_copier_did_use(ct_copier c, int32_t slot);
+// Waits on the host until the slot is filled.
+ct_status ct_copier_settle(ct_copier c, int32_t slot);
+// Keeps host memory in place so that a device can read it by itself; false where that fails.
+bool ct_pin(void *start, size_t count);
+void ct_unpin(void *start);
 
 // --- shape.cpp -----------------------------------------------------------------------------------
 

@@ -40,11 +40,14 @@ struct DoubleStreamBlock {
             return try norms(q: q(x), k: k(x), v: v(x))
         }
 
-        /// Adds what attention brought, then the feed-forward's part.
-        func finish(_ x: Tensor, attended: Tensor, _ modulations: [Modulation]) throws -> Tensor {
-            let x = try x + modulations[0].gate * out(attended)
-            return try x + modulations[1].gate
-                * feedForward(modulations[1](x, epsilon: epsilon))
+        /// Adds what attention brought.
+        func joined(_ x: Tensor, _ attended: Tensor, _ modulation: Modulation) throws -> Tensor {
+            try x + modulation.gate * out(attended)
+        }
+
+        /// Adds the feed-forward's part.
+        func finished(_ x: Tensor, _ modulation: Modulation) throws -> Tensor {
+            try x + modulation.gate * feedForward(modulation(x, epsilon: epsilon))
         }
     }
 
@@ -64,10 +67,15 @@ struct DoubleStreamBlock {
         let attended = try jointAttention(
             [text.projected(y, modulations.text[0]), picture.projected(x, modulations.picture[0])],
             rotary: rotary, cache: cache)
+        // Weights of attention are done with before those of a feed-forward come.
         let parts = try attended.split([y.size(1), x.size(1)], along: 1)
+        let joined = try (
+            picture: picture.joined(x, parts[1], modulations.picture[0]),
+            text: text.joined(y, parts[0], modulations.text[0])
+        )
         return try (
-            picture.finish(x, attended: parts[1], modulations.picture),
-            bounded(text.finish(y, attended: parts[0], modulations.text))
+            picture.finished(joined.picture, modulations.picture[1]),
+            bounded(text.finished(joined.text, modulations.text[1]))
         )
     }
 }

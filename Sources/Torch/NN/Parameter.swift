@@ -133,6 +133,12 @@ public struct ParameterError: Error, Hashable, CustomStringConvertible {
     /// What is wrong with it.
     public var reason: Reason
 
+    /// Names a parameter and what is wrong with it.
+    public init(key: String, reason: Reason) {
+        self.key = key
+        self.reason = reason
+    }
+
     public var description: String {
         switch reason {
         case .absent: "no weight has been loaded for '\(key)'"

@@ -1,0 +1,199 @@
+internal import Foundation
+
+/// Has a thread bring units in their order, as far ahead as there are slots.
+final class BringQueue: Sendable {
+    private let carrier: any WeightCarrier
+    private let count: Int
+    private let condition = NSCondition()
+    /// Guarded by `condition`.
+    nonisolated(unsafe) private var state: State
+
+    private struct State {
+        /// The unit to bring next; `count` is the end of a passage.
+        var next = 0
+        /// Passages to begin after the present one.
+        var passesLeft = 0
+        var free: [Int]
+        var ready: [(unit: Int, slot: Int)] = []
+        /// Slots that are open or being filled are neither free nor ready.
+        var isBringing = false
+        /// Counts restarts: what was begun before the last one is not wanted.
+        var era = 0
+        var failure: (any Error)?
+        var isStopped = false
+        var hasThread = false
+        var counters = StreamCounters()
+    }
+
+    /// - Parameter count: units in a passage.
+    init(_ carrier: any WeightCarrier, count: Int) {
+        self.carrier = carrier
+        self.count = count
+        state = State(free: Array(0..<carrier.slots))
+        state.next = count
+    }
+
+    private func locked<R>(_ body: (inout State) throws -> R) rethrows -> R {
+        condition.lock()
+        defer { condition.unlock() }
+        return try body(&state)
+    }
+
+    var counters: StreamCounters { locked { $0.counters } }
+
+    /// Says how many passages are to come; what begins the next is brought while the last ends.
+    func expect(passes: Int) {
+        locked { state in
+            state.passesLeft = passes
+            startThread(&state)
+            condition.broadcast()
+        }
+    }
+
+    /// Takes a unit that has been brought, waiting for it if need be.
+    ///
+    /// - Throws: what bringing it threw.
+    func take(_ unit: Int) throws -> Int {
+        let begin = Date()
+        return try locked { state in
+            startThread(&state)
+            if !isComing(unit, state) { restart(at: unit, &state) }
+            var hasWaited = false
+            while true {
+                if let failure = state.failure {
+                    state.failure = nil
+                    state.next = count
+                    throw failure
+                }
+                while let first = state.ready.first, first.unit != unit {
+                    state.free.append(first.slot)
+                    state.ready.removeFirst()
+                    condition.broadcast()
+                }
+                if let first = state.ready.first {
+                    state.ready.removeFirst()
+                    if hasWaited {
+                        state.counters.waits += 1
+                        state.counters.waited += Date().timeIntervalSince(begin)
+                    }
+                    return first.slot
+                }
+                hasWaited = true
+                condition.wait()
+            }
+        }
+    }
+
+    /// Gives a slot back.
+    func free(_ slot: Int) {
+        locked { state in
+            state.free.append(slot)
+            condition.broadcast()
+        }
+    }
+
+    /// Forgets what is to come and waits until the thread is idle.
+    func pause() {
+        locked { state in
+            state.era += 1
+            state.next = count
+            state.passesLeft = 0
+            state.free += state.ready.map(\.slot)
+            state.ready = []
+            while state.isBringing { condition.wait() }
+            state.failure = nil
+        }
+    }
+
+    /// Ends the thread.
+    func stop() {
+        locked { state in
+            state.isStopped = true
+            condition.broadcast()
+        }
+    }
+
+    /// Whether a unit is ready, being brought, or next.
+    private func isComing(_ unit: Int, _ state: State) -> Bool {
+        if state.ready.contains(where: { $0.unit == unit }) { return true }
+        // What is being brought is the one before `next`.
+        if state.isBringing, state.next == unit + 1 { return true }
+        if state.next == count { return unit == 0 && state.passesLeft > 0 }
+        return state.next == unit
+    }
+
+    private func restart(at unit: Int, _ state: inout State) {
+        if state.counters.units > 0, state.next != count { state.counters.restarts += 1 }
+        state.era += 1
+        state.next = unit
+        state.free += state.ready.map(\.slot)
+        state.ready = []
+        condition.broadcast()
+    }
+
+    private func startThread(_ state: inout State) {
+        guard !state.hasThread else { return }
+        state.hasThread = true
+        let thread = Thread { [self] in run() }
+        thread.name = "weights"
+        thread.start()
+    }
+
+    private func run() {
+        while let work = nextWork() {
+            let outcome = Result { try carrier.bring(work.unit, into: work.slot) }
+            locked { state in
+                state.isBringing = false
+                finish(work, outcome, &state)
+                condition.broadcast()
+            }
+        }
+    }
+
+    private struct Work {
+        var unit: Int
+        var slot: Int
+        var era: Int
+    }
+
+    private func nextWork() -> Work? {
+        locked { state in
+            while !state.isStopped {
+                if state.next == count, state.passesLeft > 0 {
+                    state.passesLeft -= 1
+                    state.next = 0
+                }
+                if state.next < count, state.failure == nil, !state.free.isEmpty {
+                    let work = Work(
+                        unit: state.next, slot: state.free.removeFirst(), era: state.era)
+                    state.next += 1
+                    state.isBringing = true
+                    return work
+                }
+                condition.wait()
+            }
+            return nil
+        }
+    }
+
+    private func finish(
+        _ work: Work, _ outcome: Result<(moved: Int, read: Int), any Error>, _ state: inout State
+    ) {
+        switch outcome {
+        case .success(let bytes):
+            state.counters.units += 1
+            state.counters.moved += bytes.moved
+            state.counters.read += bytes.read
+            state.counters.mostOpen = max(
+                state.counters.mostOpen, carrier.slots - state.free.count)
+            if work.era == state.era {
+                state.ready.append((work.unit, work.slot))
+            } else {
+                state.free.append(work.slot)
+            }
+        case .failure(let error):
+            state.free.append(work.slot)
+            if work.era == state.era { state.failure = error }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+public import Torch
+
+/// Brings the weights of a model while it computes, a few units ahead of their use.
+///
+/// Units are used in their order, passage after passage; a unit that is asked for out of order is
+/// brought all the same, and what follows it after that.
+public final class WeightStream: WeightSupply {
+    /// In the order of their use.
+    public let units: [WeightUnit]
+    private let carrier: any WeightCarrier
+    private let queue: BringQueue
+    private var places: [ObjectIdentifier: (unit: Int, index: Int)] = [:]
+    private var current: (unit: Int, slot: Int, weights: [StoredWeight])?
+
+    /// Brings units to slots in a device's memory.
+    ///
+    /// - Parameters:
+    ///   - slots: at least 2, so that one is filled while another is used.
+    ///   - pinned: bytes of weights to keep in memory that the device reads by itself.
+    ///   - releases: whether what had to be read from the disk leaves memory after its copy.
+    ///   - poisons: whether what was used is overwritten at once, so that a use too late shows.
+    public convenience init(
+        _ units: [WeightUnit], device: Device, slots: Int, pinned: Int = 0, releases: Bool = false,
+        poisons: Bool = false
+    ) throws {
+        let carrier = try SlotCarrier(
+            units, device: device, slots: slots, pinned: pinned, releases: releases,
+            poisons: poisons)
+        self.init(units, carrier)
+    }
+
+    /// Leaves units where they are mapped, and has their pages there when they are used.
+    ///
+    /// - Parameters:
+    ///   - kept: units whose pages stay; those of others go after their use.
+    ///   - ahead: how many units are read before they are used.
+    ///   - bounded: whether pages that others have read leave this process, too.
+    public convenience init(
+        inPlace units: [WeightUnit], kept: Set<Int>, ahead: Int = 1, bounded: Bool
+    ) {
+        self.init(units, PageCarrier(units, kept: kept, ahead: ahead, bounded: bounded))
+    }
+
+    private init(_ units: [WeightUnit], _ carrier: any WeightCarrier) {
+        self.units = units
+        self.carrier = carrier
+        queue = BringQueue(carrier, count: units.count)
+        for (number, unit) in units.enumerated() {
+            for (index, parameter) in unit.parameters.enumerated() {
+                places[ObjectIdentifier(parameter)] = (number, index)
+            }
+        }
+    }
+
+    deinit { queue.stop() }
+
+    /// What was done so far.
+    public var counters: StreamCounters { queue.counters }
+
+    /// Begins to bring, and says how often all units will be used one after the other.
+    public func expect(passes: Int) { queue.expect(passes: passes) }
+
+    /// The values of a parameter, good until one of another unit is asked for.
+    ///
+    /// - Throws: `ParameterError` for a parameter of no unit; what bringing throws.
+    public func weight(of parameter: Parameter) throws -> StoredWeight {
+        guard let place = places[ObjectIdentifier(parameter)] else {
+            throw ParameterError(key: parameter.key, reason: .absent)
+        }
+        if let current, current.unit == place.unit { return current.weights[place.index] }
+        try closeCurrent()
+        let slot = try queue.take(place.unit)
+        let weights = try carrier.open(place.unit, in: slot)
+        current = (place.unit, slot, weights)
+        return weights[place.index]
+    }
+
+    /// Ends the use of all units; what was brought ahead is forgotten.
+    public func rest() throws {
+        try closeCurrent()
+        queue.pause()
+        try carrier.settle()
+    }
+
+    private func closeCurrent() throws {
+        guard let open = current else { return }
+        current = nil
+        try carrier.close(open.unit, in: open.slot)
+        queue.free(open.slot)
+    }
+}
