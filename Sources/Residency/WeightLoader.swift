@@ -9,6 +9,9 @@ public struct WeightLoader {
     /// Where the values of a canonical name are in the file.
     public typealias Recipe = (String) -> WeightRecipe
 
+    /// A tensor and the file that holds it.
+    public typealias Place = (file: SafetensorsFile, info: TensorInfo)
+
     private let checkpoint: Checkpoint
     private let recipe: Recipe
     private let isSpare: (String) -> Bool
@@ -31,18 +34,72 @@ public struct WeightLoader {
     ///
     /// - Parameters:
     ///   - device: where the values shall be; copied there unless it is the CPU.
-    ///   - dtype: the type they are converted to when they are copied.
+    ///   - dtype: the type they are converted to when they are copied; those of 8 bits with scales
+    ///     stay as they are.
     /// - Returns: the bytes that the parameters take up in the file.
     /// - Throws: `WeightError` naming the first tensor that is missing, too many or misshapen.
     public func load(
         _ parameters: [Parameter], to device: Device = .cpu, dtype: DType? = nil
     ) throws -> Int {
-        let found = try parameters.map { try ($0, source(of: $0, among: parameters)) }
-        try refuseUnused(taken: Set(found.map { $0.1.info.name }))
-        for (parameter, source) in found {
-            try load(parameter, from: source, to: device, dtype: dtype)
+        try check(parameters)
+        let weights = try stored(parameters)
+        for (parameter, weight) in zip(parameters, weights) {
+            try parameter.load(weight.placed(on: device, dtype: dtype))
         }
-        return found.reduce(0) { $0 + $1.0.shape.reduce($1.1.info.type.byteCount, *) }
+        return weights.reduce(0) { $0 + $1.byteCount }
+    }
+
+    /// Looks whether the checkpoint has all that a model needs and nothing that it does not know.
+    ///
+    /// - Parameter parameters: all of the model.
+    /// - Throws: `WeightError` naming the first tensor that is missing or too many.
+    public func check(_ parameters: [Parameter]) throws {
+        let names = parameters.map { recipe($0.key).source }
+        let missing = names.filter { checkpoint[$0] == nil }
+        if let first = missing.first {
+            throw WeightError(
+                file: checkpoint.location, key: first, reason: .missing(count: missing.count))
+        }
+        let taken = Set(names)
+        let unused = checkpoint.names.filter { !taken.contains($0) && !isSpare($0) }.sorted()
+        if let first = unused.first {
+            throw WeightError(
+                file: checkpoint.location, key: first, reason: .unused(count: unused.count))
+        }
+    }
+
+    /// The values of parameters as they lie in the mapped file, in the order of the parameters; the
+    /// parameters themselves stay as they are.
+    ///
+    /// They are on the CPU and show the file wherever that is possible: what has to be put together
+    /// anew, or lies askew, is copied.
+    ///
+    /// - Throws: `WeightError` naming the first tensor that is missing or misshapen.
+    public func stored(_ parameters: [Parameter]) throws -> [StoredWeight] {
+        try parameters.map(stored)
+    }
+
+    private func stored(_ parameter: Parameter) throws -> StoredWeight {
+        let recipe = recipe(parameter.key)
+        guard let place = checkpoint[recipe.source] else {
+            throw WeightError(
+                file: checkpoint.location, key: recipe.source, reason: .missing(count: 1))
+        }
+        let values = try Tensor.mapped(place.info, of: place.file)
+        let weight = try recipe(.dense(values), shape: parameter.shape)
+        guard weight.shape == parameter.shape else {
+            throw WeightError(
+                file: place.file.path, key: place.info.name,
+                reason: .unexpectedShape(expected: parameter.shape, found: weight.shape))
+        }
+        return weight
+    }
+
+    /// The tensors that a parameter's values are in; none when the file does not have them.
+    ///
+    /// Parameters that share a tensor each name all of it.
+    public func places(_ parameter: Parameter) -> [Place] {
+        [checkpoint[recipe(parameter.key).source]].compactMap(\.self)
     }
 
     /// Looks for values that are not finite; reads all that the parameters take from the file.
@@ -50,54 +107,35 @@ public struct WeightLoader {
     /// - Throws: `WeightError` naming the first tensor with such values.
     public func requireFinite(_ parameters: [Parameter]) throws {
         for parameter in parameters {
-            guard let source = checkpoint[recipe(parameter.key).source] else { continue }
-            let stored = try Tensor.mapped(source.info, of: source.file)
-            let values = stored.dtype.byteCount == 1 ? try stored.to(dtype: .float32) : stored
+            guard let place = places(parameter).first else { continue }
+            let weight = try stored(parameter)
+            let values =
+                try weight.tensors[0].dtype.byteCount == 1
+                ? weight.value(dtype: .float32, device: .cpu) : weight.tensors[0]
             guard try values.isFinite().allTrue() else {
                 throw WeightError(
-                    file: source.file.path, key: source.info.name, reason: .notFinite)
+                    file: place.file.path, key: place.info.name, reason: .notFinite)
             }
         }
     }
 
     /// What the parameters will read, in the order of the files.
     public func pieces(for parameters: [Parameter]) -> [ReadAhead.Piece] {
-        parameters.compactMap { checkpoint[recipe($0.key).source] }
+        parameters.flatMap(places)
             .sorted {
                 ($0.file.path, $0.info.range.lowerBound) < ($1.file.path, $1.info.range.lowerBound)
             }
             .map { ReadAhead.Piece(file: $0.file, info: $0.info) }
     }
+}
 
-    private typealias Source = (file: SafetensorsFile, info: TensorInfo)
-
-    private func source(of parameter: Parameter, among all: [Parameter]) throws -> Source {
-        let name = recipe(parameter.key).source
-        if let found = checkpoint[name] { return found }
-        let missing = all.count { checkpoint[recipe($0.key).source] == nil }
-        throw WeightError(
-            file: checkpoint.location, key: name, reason: .missing(count: missing))
-    }
-
-    private func refuseUnused(taken: Set<String>) throws {
-        let unused = checkpoint.names.filter { !taken.contains($0) && !isSpare($0) }.sorted()
-        guard let first = unused.first else { return }
-        throw WeightError(
-            file: checkpoint.location, key: first, reason: .unused(count: unused.count))
-    }
-
-    private func load(
-        _ parameter: Parameter, from source: Source, to device: Device, dtype: DType?
-    ) throws {
-        let stored = try Tensor.mapped(source.info, of: source.file)
-        let values = try recipe(parameter.key)(stored, shape: parameter.shape)
-        guard values.shape == parameter.shape else {
-            throw WeightError(
-                file: source.file.path, key: source.info.name,
-                reason: .unexpectedShape(expected: parameter.shape, found: values.shape))
+extension StoredWeight {
+    /// The weight where a model computes: itself on the CPU, else a copy.
+    fileprivate func placed(on device: Device, dtype: DType?) throws -> StoredWeight {
+        guard device.kind != .cpu else { return self }
+        if case .dense(let values) = self {
+            return .dense(try values.to(dtype: dtype, device: device))
         }
-        let placed =
-            device.kind == .cpu ? values : try values.to(dtype: dtype, device: device)
-        try parameter.load(placed)
+        return try replacing(tensors.map { try $0.to(device: device) })
     }
 }

@@ -14,20 +14,35 @@ public enum WeightRecipe: Hashable, Sendable {
         }
     }
 
-    /// Makes the parameter's values from the file's tensor, as a view where that is possible.
-    public func callAsFunction(_ stored: Tensor, shape: [Int]) throws -> Tensor {
+    /// Makes the parameter's values from the file's weight, as a view where that is possible.
+    ///
+    /// - Parameter shape: that of the parameter. What cannot be made of this shape keeps its own.
+    public func callAsFunction(_ stored: StoredWeight, shape: [Int]) throws -> StoredWeight {
         switch self {
-        case .tensor:
-            // A linear layer stored as a 1x1 convolution differs in axes of size 1 only.
-            let same = stored.shape.filter { $0 != 1 } == shape.filter { $0 != 1 }
-            return same && stored.shape != shape ? try stored.reshaped(shape) : stored
+        case .tensor: return try stored.reshaped(shape)
         case .rows(_, let part, let parts):
-            guard stored.rank > 0, stored.size(0) % parts == 0 else { return stored }
-            return try stored.chunks(parts, along: 0)[part]
+            guard let rows = stored.shape.first, rows % parts == 0 else { return stored }
+            let size = rows / parts
+            return try stored.rows([part * size..<(part + 1) * size])
         case .swappedHalves:
-            guard stored.rank > 0, stored.size(0) % 2 == 0 else { return stored }
-            let (first, second) = try stored.halves(along: 0)
-            return try .concatenating([second, first], along: 0)
+            guard let rows = stored.shape.first, rows % 2 == 0 else { return stored }
+            return try stored.rows([rows / 2..<rows, 0..<rows / 2])
         }
+    }
+}
+
+extension StoredWeight {
+    /// The same in a shape that differs in axes of size 1 only; itself for any other shape.
+    ///
+    /// A linear layer that is stored as a 1x1 convolution is such a weight.
+    func reshaped(_ shape: [Int]) throws -> StoredWeight {
+        let same = self.shape.filter { $0 != 1 } == shape.filter { $0 != 1 }
+        guard same, self.shape != shape else { return self }
+        let rest = tensors.dropFirst()
+        // Scales of rows go with the first axis, which has to stay.
+        guard rest.allSatisfy({ $0.rank == 0 }) || self.shape.first == shape.first else {
+            return self
+        }
+        return replacing([try tensors[0].reshaped(shape)] + rest)
     }
 }
