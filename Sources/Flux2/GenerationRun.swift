@@ -1,5 +1,6 @@
 internal import FluxModels
 internal import Imaging
+internal import Residency
 internal import Torch
 
 /// One passage through the stages: encode, prepare, denoise, decode.
@@ -25,6 +26,8 @@ struct GenerationRun {
             tokens: Schedule.tokens(height: counted.0, width: counted.1))
     }
 
+    private var isGuided: Bool { request.cfgScale != 1 }
+
     /// Reads LoRAs, before anything large is loaded.
     func readLoRAs(_ onEvent: (GenerationEvent) -> Void) throws {
         try pipeline.loras.read(request.loras, onEvent)
@@ -33,9 +36,7 @@ struct GenerationRun {
     /// Text features for one or both branches; the encoder is loaded only for prompts that are new.
     mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> PromptFeatures {
         let clock = Clock()
-        let prompts =
-            request.cfgScale == 1
-            ? [request.prompt] : [request.prompt, request.negativePrompt]
+        let prompts = isGuided ? [request.prompt, request.negativePrompt] : [request.prompt]
         let features = try withoutActuallyEscaping(onEvent) { onEvent in
             let stage = try PromptStage(
                 pipeline, request.parity, length: request.textLength ?? pipeline.textLength,
@@ -74,7 +75,7 @@ struct GenerationRun {
     ) throws -> Canvas {
         let clock = Clock()
         let encode = EncodeStage(
-            autoencoder: try pipeline.autoencoder.load(), dtype: pipeline.dtype,
+            autoencoder: try pipeline.autoencoder.load(passes: 1), dtype: pipeline.dtype,
             device: pipeline.device, tiling: request.tiling, parity: request.parity)
         let canvas = try Canvas(request, noise: noise, sigma: schedule.sigmas[0]) {
             try encode($0)
@@ -98,10 +99,14 @@ struct GenerationRun {
     ) throws -> Tensor {
         let part = pipeline.transformer
         var stage = DenoiseStage(
-            transformer: try part.load(), schedule: schedule, parity: request.parity)
-        onEvent(.loaded(component: "transformer", bytes: part.byteCount ?? 0))
+            transformer: try part.load(passes: schedule.sigmas.count * (isGuided ? 2 : 1)),
+            schedule: schedule, parity: request.parity)
+        onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
         try pipeline.loras.fuse(request.loras, mode: request.loraMode)
-        defer { pipeline.loras.deactivate() }
+        defer {
+            pipeline.loras.deactivate()
+            part.rest()
+        }
         stage.beforeBranch = { [loras = pipeline.loras, request] branch in
             loras.activate(request.loras, mode: request.loraMode, for: branch)
         }
@@ -153,7 +158,7 @@ struct GenerationRun {
         let clock = Clock()
         let part = pipeline.autoencoder
         var stage = DecodeStage(
-            autoencoder: try part.load(), tiling: request.tiling, parity: request.parity)
+            autoencoder: try part.load(passes: 1), tiling: request.tiling, parity: request.parity)
         stage.check = { try part.requireFinite($0, "pixels") }
         let image = try stage(latents, onEvent: onEvent)
         timings.decode = clock.seconds

@@ -38,15 +38,17 @@ final class Pipeline {
         self.promptCache = promptCache
         encoderWeights = parts.encoder.checkpoint
         textLength = files.textLength
-        transformer = ModelPart(parts.transformer.loader(), device: device, dtype: dtype) {
-            FluxTransformer($0, shape.transformer)
-        }
-        textEncoder = ModelPart(parts.encoder.loader(), device: device, dtype: dtype) {
-            TextEncoder($0, shape.encoder)
-        }
-        autoencoder = ModelPart(parts.autoencoder.loader(), device: device, dtype: dtype) {
-            Autoencoder($0, shape.autoencoder)
-        }
+        transformer = ModelPart(
+            parts.transformer.loader(), device: device, dtype: dtype,
+            grouping: WeightGroups.ofTransformer
+        ) { FluxTransformer($0, shape.transformer) }
+        textEncoder = ModelPart(
+            parts.encoder.loader(), device: device, dtype: dtype,
+            grouping: WeightGroups.ofTextEncoder, staysOnHost: { $0.key == "embed_tokens.weight" }
+        ) { TextEncoder($0, shape.encoder) }
+        autoencoder = ModelPart(
+            parts.autoencoder.loader(), device: device, dtype: dtype, grouping: { _ in nil }
+        ) { Autoencoder($0, shape.autoencoder) }
         loras = LoRABank(transformer.parameters, dtype: dtype, device: device)
         encoderFamily = shape.encoder.family
         tokenizer = try Self.tokenizer(files.tokenizer, for: shape.encoder)

@@ -102,6 +102,14 @@ public struct WeightLoader {
         [checkpoint[recipe(parameter.key).source]].compactMap(\.self)
     }
 
+    /// The bytes of a parameter's values, without those of others that share a tensor with it.
+    public func byteCount(_ parameter: Parameter) -> Int {
+        guard let first = places(parameter).first else { return 0 }
+        let width = first.info.type.dtype?.byteCount ?? 1
+        let scales = places(parameter).dropFirst().reduce(0) { $0 + $1.info.byteCount }
+        return parameter.shape.reduce(width, *) + scales
+    }
+
     /// Looks for values that are not finite; reads all that the parameters take from the file.
     ///
     /// - Throws: `WeightError` naming the first tensor with such values.
@@ -121,7 +129,8 @@ public struct WeightLoader {
 
     /// What the parameters will read, in the order of the files.
     public func pieces(for parameters: [Parameter]) -> [ReadAhead.Piece] {
-        parameters.flatMap(places)
+        var known: Set<String> = []
+        return parameters.flatMap(places).filter { known.insert($0.info.name).inserted }
             .sorted {
                 ($0.file.path, $0.info.range.lowerBound) < ($1.file.path, $1.info.range.lowerBound)
             }
@@ -131,7 +140,7 @@ public struct WeightLoader {
 
 extension StoredWeight {
     /// The weight where a model computes: itself on the CPU, else a copy.
-    fileprivate func placed(on device: Device, dtype: DType?) throws -> StoredWeight {
+    func placed(on device: Device, dtype: DType?) throws -> StoredWeight {
         guard device.kind != .cpu else { return self }
         if case .dense(let values) = self {
             return .dense(try values.to(dtype: dtype, device: device))

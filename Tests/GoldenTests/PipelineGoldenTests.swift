@@ -98,7 +98,7 @@ extension GoldenTests {
             _ golden: Golden, _ pipeline: Pipeline, _ latents: Tensor
         ) throws {
             if golden.outputs.contains("decoded") {
-                let decoded = try pipeline.autoencoder.load().decode(latents)
+                let decoded = try pipeline.autoencoder.load(passes: 1).decode(latents)
                 try golden.expect(decoded, "decoded")
             }
         }

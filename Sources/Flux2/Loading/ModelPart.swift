@@ -1,32 +1,42 @@
 internal import Residency
 internal import Torch
 
-/// One component: its architecture, where its weights are on disk, and whether they are loaded.
+/// One component: its architecture, its weights, and whether they are loaded.
 final class ModelPart<Model> {
     let model: Model
-    let parameters: [Parameter]
+    let weights: ArrangedWeights
+    /// Where the weights shall be from the next use on.
+    var arrangement = Arrangement.whole
     private let loader: WeightLoader
     private let device: Device
     private let dtype: DType
-    /// Bytes of weights in use; nil before they are loaded.
-    private(set) var byteCount: Int?
 
     init(
-        _ loader: WeightLoader, device: Device, dtype: DType, build: (Scope) -> Model
+        _ loader: WeightLoader, device: Device, dtype: DType,
+        grouping: @escaping ArrangedWeights.Grouping,
+        staysOnHost: @escaping (Parameter) -> Bool = { _ in false }, build: (Scope) -> Model
     ) {
         let scope = Scope()
         model = build(scope)
-        parameters = scope.parameters
+        weights = ArrangedWeights(
+            loader, scope.parameters, device: device, dtype: dtype, grouping: grouping,
+            staysOnHost: staysOnHost)
         self.loader = loader
         self.device = device
         self.dtype = dtype
     }
 
+    var parameters: [Parameter] { weights.parameters }
+
+    /// Whether weights are where they shall be.
+    var isLoaded: Bool { weights.arrangement == arrangement }
+
     /// Loads the weights unless they are; on the CPU this maps them.
-    func load() throws -> Model {
-        if byteCount == nil {
-            byteCount = try loader.load(parameters, to: device, dtype: dtype)
-        }
+    ///
+    /// - Parameter passes: how often the model will be evaluated before anything else is.
+    func load(passes: Int) throws -> Model {
+        try weights.arrange(arrangement)
+        weights.stream?.expect(passes: passes)
         return model
     }
 
@@ -39,14 +49,21 @@ final class ModelPart<Model> {
         throw ModelError(path: loader.location, reason: .notFinite(name, dtype: dtype.name))
     }
 
-    /// What is still to be read from the disk.
-    var pieces: [ReadAhead.Piece] { byteCount == nil ? loader.pieces(for: parameters) : [] }
+    /// What is still to be read from the disk, unless it is read when it is used.
+    var pieces: [ReadAhead.Piece] {
+        isLoaded || arrangement != .whole ? [] : loader.pieces(for: parameters)
+    }
+
+    /// Ends an evaluation, also one that came to no end.
+    func rest() {
+        try? weights.stream?.rest()
+        Tensor.releaseScratch()
+    }
 
     /// Frees a device's memory for the next component; mapped weights cost nothing and stay.
     func release() throws {
-        guard device.kind != .cpu else { return }
-        parameters.forEach { $0.unload() }
-        byteCount = nil
-        try Runtime.emptyCache(device)
+        try weights.stream?.rest()
+        if device.kind != .cpu || weights.stream != nil { try weights.release() }
+        Tensor.releaseScratch()
     }
 }

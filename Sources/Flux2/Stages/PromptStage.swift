@@ -1,4 +1,5 @@
 internal import FluxModels
+internal import Residency
 internal import Tokenization
 internal import Torch
 
@@ -32,8 +33,10 @@ struct PromptStage {
                     tokens: text.tokenCount, limit: length, wasTruncated: text.wasTruncated,
                     isRemembered: found != nil))
         }
+        let unknown = known.count { $0 == nil }
+        if unknown > 0 { try loadEncoder(passes: unknown) }
         let features = try zip(texts, known).map { try $1 ?? encoded($0) }
-        if known.contains(where: { $0 == nil }) { try pipeline.textEncoder.release() }
+        if unknown > 0 { try pipeline.textEncoder.release() }
         return features
     }
 
@@ -49,14 +52,21 @@ struct PromptStage {
         return features
     }
 
+    private func loadEncoder(passes: Int) throws {
+        let part = pipeline.textEncoder
+        let isLoaded = part.isLoaded
+        _ = try part.load(passes: passes)
+        if !isLoaded {
+            onEvent(.loaded(component: "text encoder", bytes: part.weights.byteCount))
+        }
+    }
+
     private func encoded(_ text: TokenizedPrompt) throws -> Tensor {
         let key = PromptMemory.Key(text)
         // The same text may stand on both sides of guidance.
         if let found = pipeline.prompts.features(key) { return found }
         let part = pipeline.textEncoder
-        let isLoaded = part.byteCount != nil
-        let encoder = try part.load()
-        if !isLoaded { onEvent(.loaded(component: "text encoder", bytes: part.byteCount ?? 0)) }
+        let encoder = part.model
         var layers = 0
         let depth = encoder.configuration.family.taps.max() ?? 0
         let features = try encoder(
