@@ -47,10 +47,13 @@ public enum HostMemory {
     /// The size up to which freed pieces are kept; 0 leaves it to the system.
     private static let keptPiece = Mutex<Int64>(0)
 
+    /// What this process may take: of the machine, or of the group that it was put into.
     static func figures() throws -> (free: Int, total: Int) {
         let fields = kilobyteFields(of: "/proc/meminfo")
         let total = fields["MemTotal"] ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
-        return (fields["MemAvailable"] ?? total, total)
+        let free = fields["MemAvailable"] ?? total
+        guard let group = MemoryGroup.current() else { return (free, total) }
+        return (min(free, max(group.limit - group.used, 0)), min(total, group.limit))
     }
 
     /// Reads `Name:   123 kB` lines.

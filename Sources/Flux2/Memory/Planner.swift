@@ -1,0 +1,218 @@
+internal import FluxModels
+internal import Residency
+internal import Torch
+
+/// Finds places for all weights of a generation, from sizes alone.
+struct Planner {
+    /// The weights of one component as they will be kept.
+    struct Part {
+        var component: Component
+        /// How they are kept: a type's name.
+        var format: String
+        var units: [UnitSize]
+        /// Bytes that are used all the time.
+        var small: Int
+        /// Bytes for a matrix while it is used, where weights are kept in another type.
+        var scratch: Int
+        /// Whether they are in memory of the process instead of a mapped file.
+        var isPrivate = false
+        /// Evaluations in a generation.
+        var passes: Int
+
+        var unitBytes: Int { units.reduce(0) { $0 + $1.byteCount } }
+        var largest: Int { units.map(\.byteCount).max() ?? 0 }
+    }
+
+    /// What a stage takes besides weights.
+    struct Demand {
+        var stage: String
+        var component: Component
+        var base: Int
+        var activations: Int
+    }
+
+    var device: Device
+    var settings: MemorySettings
+    /// Free memory of the device, with what this process would give back first.
+    var deviceFree: Int
+    /// The same of the host.
+    var hostFree: Int
+    var parts: [Part]
+    var demands: [Demand]
+    /// Bytes of the LoRAs of the transformer.
+    var loras = 0
+
+    /// Places for one model's weights.
+    struct Outcome {
+        var plan: MemoryPlan
+        var arrangements: [Component: Arrangement]
+    }
+
+    /// Room that is left for what nobody counts: tables of pages, a driver's workspaces.
+    static let margin = 128 << 20
+
+    private var usesDevice: Bool { device.kind != .cpu || settings.rehearses }
+
+    private var deviceBudget: Int {
+        let free = max(0, deviceFree - (device.kind == .cpu ? 0 : 2 * Self.margin))
+        return min(settings.deviceLimit ?? free, free)
+    }
+
+    private var hostBudget: Int { min(settings.hostLimit ?? hostFree, hostFree) }
+
+    /// - Throws: `MemoryError` for the first stage that does not fit.
+    func callAsFunction() throws -> Outcome {
+        var outcome = Outcome(
+            plan: MemoryPlan(
+                device: device.description, deviceBudget: deviceBudget, hostBudget: hostBudget,
+                stages: [], components: []),
+            arrangements: [:])
+        outcome.plan.keepsAll = keepsAll
+        for demand in demands {
+            guard let part = parts.first(where: { $0.component == demand.component }) else {
+                continue
+            }
+            let placed = try usesDevice ? onDevice(demand, part) : onHost(demand, part)
+            outcome.plan.stages.append(placed.stage)
+            outcome.arrangements[demand.component] = placed.arrangement
+            outcome.plan.components.removeAll { $0.name == demand.component.rawValue }
+            outcome.plan.components.append(summary(part, placed.arrangement))
+        }
+        return outcome
+    }
+
+    private typealias Placed = (stage: MemoryPlan.StagePlan, arrangement: Arrangement)
+
+    private func stage(_ demand: Demand, _ part: Part) -> MemoryPlan.StagePlan {
+        var stage = MemoryPlan.StagePlan(name: demand.stage)
+        stage.base = demand.base
+        stage.activations = demand.activations
+        stage.scratch = part.scratch
+        stage.loras = part.component == .transformer ? loras : 0
+        return stage
+    }
+
+    // MARK: In a device's memory
+
+    private func onDevice(_ demand: Demand, _ part: Part) throws -> Placed {
+        var stage = stage(demand, part)
+        stage.weights = part.small + (keepsAll ? otherBytes(part) : 0)
+        let room = deviceBudget - stage.total
+        guard part.unitBytes > room else {
+            stage.weights += part.unitBytes
+            let all = Set(part.units.map(\.name))
+            return (stage, settings.rehearses ? .slots(resident: all, .init()) : .whole)
+        }
+        var slots = Arrangement.SlotSettings()
+        stage.slots = slots.slots * (part.largest + 4096)
+        guard deviceBudget >= stage.total else {
+            throw MemoryError(
+                stage: demand.stage, place: "\(device)", needed: stage.total,
+                available: deviceBudget)
+        }
+        let resident = Self.spread(part.units, over: deviceBudget - stage.total)
+        let stay = part.units.filter { resident.contains($0.name) }
+        stage.weights += stay.reduce(0) { $0 + $1.byteCount }
+        let streamed = part.unitBytes - stay.reduce(0) { $0 + $1.byteCount }
+        if device.kind != .cpu, !part.isPrivate { slots.pinned = min(streamed, hostFree / 5 * 3) }
+        slots.releases = settings.hostLimit != nil
+        return (stage, .slots(resident: resident, slots))
+    }
+
+    /// Whether all parts fit on the device at once, which spares loading them again.
+    private var keepsAll: Bool {
+        guard usesDevice else { return false }
+        let weights = parts.reduce(0) { $0 + $1.unitBytes + $1.small }
+        let most = demands.map { demand in
+            demand.base + demand.activations
+                + (parts.first { $0.component == demand.component }?.scratch ?? 0)
+        }.max()
+        return weights + (most ?? 0) + loras <= deviceBudget
+    }
+
+    private func otherBytes(_ part: Part) -> Int {
+        parts.filter { $0.component != part.component }
+            .reduce(0) { $0 + $1.unitBytes + $1.small }
+    }
+
+    // MARK: In mapped files
+
+    private func onHost(_ demand: Demand, _ part: Part) throws -> Placed {
+        var stage = stage(demand, part)
+        for other in parts where other.isPrivate { stage.weights += other.unitBytes + other.small }
+        guard stage.total <= deviceBudget else {
+            throw MemoryError(
+                stage: demand.stage, place: "\(device)", needed: stage.total,
+                available: deviceBudget)
+        }
+        let room = hostBudget - stage.total - Self.margin
+        if part.isPrivate { return (stage, .whole) }
+        guard part.unitBytes + part.small > room else {
+            stage.mapped = part.unitBytes + part.small
+            return (stage, .whole)
+        }
+        // One unit is used while the next is read.
+        let window = part.small + 2 * part.largest
+        guard window <= room else {
+            throw MemoryError(
+                stage: demand.stage, place: "the host", needed: hostBudget - room + window,
+                available: hostBudget)
+        }
+        let kept = Self.spread(part.units, over: room - window)
+        let stay = part.units.filter { kept.contains($0.name) }
+        stage.mapped = window + stay.reduce(0) { $0 + $1.byteCount }
+        return (stage, .pages(kept: kept, bounded: settings.hostLimit != nil))
+    }
+
+    // MARK: What stays
+
+    /// As many units as there is room for, spread evenly over all, so that the others come while
+    /// these are used.
+    static func spread(_ units: [UnitSize], over room: Int) -> Set<String> {
+        let total = units.reduce(0) { $0 + $1.byteCount }
+        guard total > 0, room > 0 else { return [] }
+        let share = min(1, Double(room) / Double(total))
+        var passed = 0
+        var taken = 0
+        var names: Set<String> = []
+        for unit in units {
+            passed += unit.byteCount
+            guard Double(taken + unit.byteCount) <= share * Double(passed) + 1,
+                taken + unit.byteCount <= room
+            else { continue }
+            taken += unit.byteCount
+            names.insert(unit.name)
+        }
+        // What is left over at the end goes to the first that fit.
+        for unit in units
+        where !names.contains(unit.name) && taken + unit.byteCount <= room {
+            taken += unit.byteCount
+            names.insert(unit.name)
+        }
+        return names
+    }
+
+    private func summary(_ part: Part, _ arrangement: Arrangement) -> MemoryPlan.ComponentPlan {
+        let stays: (String) -> Bool
+        var source: String?
+        switch arrangement {
+        case .whole: stays = { _ in true }
+        case .slots(let resident, let settings):
+            stays = resident.contains
+            source = part.isPrivate || settings.pinned > 0 ? "host" : "disk"
+        case .pages(let kept, _):
+            stays = kept.contains
+            source = "disk"
+        }
+        let units = part.units.map {
+            MemoryPlan.ComponentPlan.Unit(
+                name: $0.name, bytes: $0.byteCount, stays: stays($0.name))
+        }
+        let streamed = units.filter { !$0.stays }.reduce(0) { $0 + $1.bytes }
+        return MemoryPlan.ComponentPlan(
+            name: part.component.rawValue, format: part.format,
+            bytes: part.unitBytes + part.small,
+            resident: part.unitBytes + part.small - streamed, streamed: streamed,
+            source: streamed > 0 ? source : nil, passes: part.passes, units: units)
+    }
+}
