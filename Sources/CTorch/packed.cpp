@@ -1,12 +1,9 @@
-#include "float8.hpp"
+#include "packed.hpp"
 #include "guard.hpp"
 
 #ifdef CT_HAS_LIBTORCH
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mul.h>
-#include <ATen/ops/reshape.h>
-#include <ATen/ops/unsqueeze.h>
 #include <c10/core/Storage.h>
 
 #include <map>
@@ -35,23 +32,6 @@ at::Tensor lent(at::IntArrayRef sizes, at::ScalarType type, c10::Device where) {
   result.unsafeGetTensorImpl()->set_sizes_contiguous(sizes);
   return result;
 }
-
-/// `values · scale`, multiplied in 32 bits and rounded once.
-void unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
-  if (!scale.defined()) {
-    at::Tensor fast = converted_from_float8(values, target.scalar_type());
-    target.copy_(fast.defined() ? fast : values);
-    return;
-  }
-  at::Tensor exact = values.to(at::kFloat);
-  if (scale.dim() == 2 && scale.size(1) > 1) {
-    int64_t groups = scale.size(1);
-    at::Tensor grouped = at::mul(exact.reshape({values.size(0), groups, -1}), scale.unsqueeze(2));
-    target.copy_(grouped.reshape(values.sizes()));
-  } else {
-    target.copy_(at::mul(exact, scale));
-  }
-}
 }  // namespace
 
 extern "C" {
@@ -66,6 +46,14 @@ ct_status ct_unpack8(ct_tensor values, ct_tensor scale, ct_tensor out) {
   return guarded([&] {
     at::Tensor target = borrow(out);
     unpack8(borrow(values), scale ? at::Tensor(borrow(scale)) : at::Tensor(), target);
+  });
+}
+
+ct_status ct_pack8(ct_tensor weight, ct_dtype d, int64_t group, ct_tensor *values, ct_tensor *scale) {
+  return guarded([&] {
+    Packed packed = pack8(borrow(weight), dtype(d), group);
+    *values = adopt(packed.values);
+    *scale = packed.scale.defined() ? adopt(packed.scale) : nullptr;
   });
 }
 

@@ -1,4 +1,4 @@
-#include "float8.hpp"
+#include "packed.hpp"
 #include "guard.hpp"
 
 #ifndef CT_HAS_LIBTORCH

@@ -88,6 +88,9 @@ void ct_release_scratch(void);
 // Writes 8-bit `values`, times `scale` in 32 bits where it is not NULL: [] for all, [rows, 1], or
 // [rows, groups] with groups of equal width.
 ct_status ct_unpack8(ct_tensor values, ct_tensor scale, ct_tensor out);
+// Makes 8-bit values, CT_FLOAT8_E4M3FN or CT_INT8, and scales for a weight [rows, ...]. `group`
+// neighbours of a row share a scale, [rows, groups]; -1: all do, []; 0: without (*scale is NULL).
+ct_status ct_pack8(ct_tensor weight, ct_dtype dtype, int64_t group, ct_tensor *values, ct_tensor *scale);
 
 // --- copier.cpp: from the host to a device while it computes ------------------------------------
 

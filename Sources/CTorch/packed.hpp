@@ -1,0 +1,25 @@
+// Weights of 8 bits: making them, reading them, and conversion of 8-bit floating-point numbers on the processor,
+// which ATen does one by one.
+#pragma once
+
+#include "guard.hpp"
+
+#ifdef CT_HAS_LIBTORCH
+namespace ct {
+/// Writes `values` times `scale`, multiplied in 32 bits and rounded once. The scale may be
+/// undefined, of one element, or [rows, groups] for values [rows, ...].
+void unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target);
+
+/// 8-bit floats in another type; undefined where this is not a conversion that is done here.
+at::Tensor converted_from_float8(const at::Tensor &source, at::ScalarType target);
+
+struct Packed {
+  at::Tensor values, scale;
+};
+
+/// Values of 8 bits, `float8_e4m3fn` or `int8`, and 32-bit scales for a weight [rows, ...].
+///
+/// `group` is how many neighbours of a row share a scale: 0 does without scales, -1 has one for all.
+Packed pack8(const at::Tensor &weight, at::ScalarType type, int64_t group);
+}  // namespace ct
+#endif

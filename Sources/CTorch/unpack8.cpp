@@ -1,0 +1,130 @@
+#include "clones.hpp"
+#include "eight_bits.hpp"
+#include "packed.hpp"
+#include "parallel.hpp"
+
+#ifdef CT_HAS_LIBTORCH
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/reshape.h>
+#include <ATen/ops/unsqueeze.h>
+#include <c10/util/Half.h>
+
+using namespace ct;
+
+namespace {
+[[gnu::always_inline]] inline uint32_t float32_bits(float x) { return std::bit_cast<uint32_t>(x); }
+
+/// The nearest, of two the even one.
+[[gnu::always_inline]] inline uint16_t bfloat16_bits(float x) {
+  uint32_t bits = std::bit_cast<uint32_t>(x);
+  uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+  return static_cast<uint16_t>(x != x ? 0x7FC0u : rounded);
+}
+
+[[gnu::always_inline]] inline uint16_t float16_bits(float x) {
+  return c10::detail::fp16_ieee_from_fp32_value(x);
+}
+
+/// Converts values side by side that share a scale.
+using Kernel = void (*)(const uint8_t *from, void *to, int64_t count, float scale);
+
+#define CT_UNPACK(format, target, bits)                                                         \
+  CT_CLONES void format##_to_##target(const uint8_t *from, void *out, int64_t count, float s) { \
+    auto *to = static_cast<bits *>(out);                                                        \
+    for (int64_t i = 0; i < count; i++) to[i] = target##_bits(from_##format(from[i]) * s);      \
+  }
+#define CT_UNPACK_ALL(format)           \
+  CT_UNPACK(format, float32, uint32_t)  \
+  CT_UNPACK(format, bfloat16, uint16_t) \
+  CT_UNPACK(format, float16, uint16_t)
+
+CT_UNPACK_ALL(e4m3fn)
+CT_UNPACK_ALL(e5m2)
+CT_UNPACK_ALL(int8)
+
+#define CT_CHOOSE(format)                                \
+  switch (target) {                                      \
+    case at::kFloat: return format##_to_float32;         \
+    case at::kBFloat16: return format##_to_bfloat16;     \
+    case at::kHalf: return format##_to_float16;          \
+    default: return nullptr;                             \
+  }
+
+Kernel kernel(at::ScalarType source, at::ScalarType target) {
+  switch (source) {
+    case at::kFloat8_e4m3fn: CT_CHOOSE(e4m3fn)
+    case at::kFloat8_e5m2: CT_CHOOSE(e5m2)
+    case at::kChar: CT_CHOOSE(int8)
+    default: return nullptr;
+  }
+}
+
+/// Converts runs of equal length, each with the scale of its number; without scales, with 1.
+void unpack_runs(
+    Kernel convert, const at::Tensor &values, const float *scales, int64_t length, at::Tensor &target) {
+  auto from = static_cast<const uint8_t *>(values.const_data_ptr());
+  auto to = static_cast<char *>(target.mutable_data_ptr());
+  int64_t width = target.element_size();
+  int64_t grain = std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(1, length));
+  parallel_for(values.numel() / length, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t run = begin; run < end; run++) {
+      int64_t start = run * length;
+      convert(from + start, to + start * width, length, scales ? scales[run] : 1.0f);
+    }
+  });
+}
+
+/// Whether the kernels here can do it; if so, it is done.
+bool unpacked_here(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
+  Kernel convert = kernel(values.scalar_type(), target.scalar_type());
+  bool are_here = values.is_cpu() && target.is_cpu() && (!scale.defined() || scale.is_cpu());
+  bool are_plain = values.is_contiguous() && target.is_contiguous();
+  if (!convert || !are_here || !are_plain || values.sizes() != target.sizes()) return false;
+  if (values.numel() == 0) return true;
+  if (!scale.defined() || scale.numel() == 1) {
+    float factor = scale.defined() ? scale.item<float>() : 1.0f;
+    auto from = static_cast<const uint8_t *>(values.const_data_ptr());
+    auto to = static_cast<char *>(target.mutable_data_ptr());
+    parallel_for(values.numel(), 1 << 16, [&](int64_t begin, int64_t end) {
+      convert(from + begin, to + begin * target.element_size(), end - begin, factor);
+    });
+    return true;
+  }
+  at::Tensor scales = scale.to(at::kFloat).contiguous();
+  int64_t length = values.numel() / scales.numel();
+  unpack_runs(convert, values, scales.const_data_ptr<float>(), length, target);
+  return true;
+}
+
+void check_scale(const at::Tensor &values, const at::Tensor &scale) {
+  if (!scale.defined() || scale.numel() == 1 || values.numel() == 0) return;
+  TORCH_CHECK(
+      scale.dim() == 2 && values.dim() > 0 && scale.size(0) == values.size(0) &&
+          scale.size(1) > 0 && (values.numel() / values.size(0)) % scale.size(1) == 0,
+      "scales of shape ", scale.sizes(), " for values of shape ", values.sizes());
+}
+}  // namespace
+
+void ct::unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
+  check_scale(values, scale);
+  if (unpacked_here(values, scale, target)) return;
+  if (!scale.defined()) {
+    target.copy_(values);
+  } else if (scale.numel() == 1) {
+    target.copy_(at::mul(values.to(at::kFloat), scale.reshape({})));
+  } else {
+    at::Tensor groups = values.to(at::kFloat).reshape({scale.size(0), scale.size(1), -1});
+    target.copy_(at::mul(groups, scale.unsqueeze(2)).reshape(values.sizes()));
+  }
+}
+
+at::Tensor ct::converted_from_float8(const at::Tensor &source, at::ScalarType target) {
+  if (!at::isFloat8Type(source.scalar_type())) return {};
+  if (!kernel(source.scalar_type(), target) || !source.is_cpu() || !source.is_contiguous()) return {};
+  at::Tensor result = at::empty(source.sizes(), source.options().dtype(target));
+  unpack8(source, {}, result);
+  return result;
+}
+#endif

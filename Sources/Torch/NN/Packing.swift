@@ -1,0 +1,128 @@
+internal import CTorch
+
+/// A way to keep a weight in 8 bits a value.
+public enum Packing: Hashable, Sendable {
+    /// `float8_e4m3fn` without scales, as a plain conversion rounds; 448 is the largest.
+    case float8
+    /// `float8_e4m3fn` with one scale, which makes the largest value 448.
+    case float8Tensor
+    /// `float8_e4m3fn` with a scale for each row.
+    case float8Rows
+    /// `int8` with a scale for each row, which makes its largest value 127.
+    case int8Rows
+    /// `int8` with a scale for so many neighbours of a row; all of it, where a row is shorter.
+    case int8Groups(Int)
+
+    /// The ways without a choice of their own; ``int8Groups(_:)`` in groups of 128.
+    public static let all: [Packing] = [
+        .float8, .float8Tensor, .float8Rows, .int8Rows, .int8Groups(128),
+    ]
+
+    /// The name, such as `float8-row`; groups of another width than 128 name it, `int8-group:64`.
+    public var name: String {
+        switch self {
+        case .float8: "float8"
+        case .float8Tensor: "float8-tensor"
+        case .float8Rows: "float8-row"
+        case .int8Rows: "int8"
+        case .int8Groups(128): "int8-group"
+        case .int8Groups(let width): "int8-group:\(width)"
+        }
+    }
+
+    /// Reads a ``name``; nil for any other word.
+    public init?(name: String) {
+        if let found = Self.all.first(where: { $0.name == name }) {
+            self = found
+            return
+        }
+        let parts = name.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0] == "int8-group", let width = Int(parts[1]), width > 0
+        else { return nil }
+        self = .int8Groups(width)
+    }
+
+    /// The type of the values.
+    public var dtype: DType {
+        switch self {
+        case .float8, .float8Tensor, .float8Rows: .float8e4m3fn
+        case .int8Rows, .int8Groups: .int8
+        }
+    }
+
+    /// Whether a weight of this shape, [rows, ...], can be packed: groups have to divide its rows.
+    public func fits(_ shape: [Int]) -> Bool {
+        let width = shape.dropFirst().reduce(1, *)
+        guard let rows = shape.first, rows > 0, width > 0 else { return false }
+        return width % max(1, group(of: shape)) == 0
+    }
+
+    /// How many neighbours share a scale: 0 is none, -1 all of the weight.
+    fileprivate func group(of shape: [Int]) -> Int {
+        let width = shape.dropFirst().reduce(1, *)
+        return switch self {
+        case .float8: 0
+        case .float8Tensor: -1
+        case .float8Rows, .int8Rows: width
+        case .int8Groups(let group): min(group, width)
+        }
+    }
+}
+
+extension PackedWeight {
+    /// Packs a weight; a scale is the largest magnitude over the largest value, and 1 for zeros.
+    ///
+    /// Values are `weight / scale` in 32 bits, rounded to the nearest and of two to the even one.
+    ///
+    /// - Parameter weight: [rows, ...] of `bfloat16`, `float16` or `float32`; ``Packing/fits(_:)``
+    ///   tells which shapes can be packed.
+    public static func packing(_ weight: Tensor, as packing: Packing) throws -> PackedWeight {
+        var (values, scale): (ct_tensor?, ct_tensor?)
+        let group = Int64(packing.group(of: weight.shape))
+        try withExtendedLifetime(weight) {
+            try check(ct_pack8(weight.raw, packing.dtype.raw, group, &values, &scale))
+        }
+        guard let values else { preconditionFailure("a successful call wrote no tensor") }
+        return PackedWeight(Tensor(adopting: values), scale: scale.map(Tensor.init(adopting:)))
+    }
+
+    /// How far this is from the weight that it was made of.
+    public func error(from weight: Tensor) throws -> PackingError {
+        let rows = weight.size(0)
+        // In pieces, so that a large weight is not there three times in 32 bits.
+        let step = max(1, (1 << 22) / max(1, weight.count / max(1, rows)))
+        return try stride(from: 0, to: rows, by: step).reduce(into: PackingError()) { sum, start in
+            let piece = start..<min(start + step, rows)
+            let exact = try weight.slice(piece, along: 0).to(dtype: .float32)
+            let found = try StoredWeight.packed(self).rows([piece])
+                .value(dtype: .float32, device: weight.device)
+            sum.weight += try exact.square().sum().item()
+            sum.difference += try (exact - found).square().sum().item()
+        }
+    }
+}
+
+/// What packing has changed.
+public struct PackingError: Hashable, Sendable {
+    /// The sum of the squares of all differences.
+    public var difference = 0.0
+    /// The sum of the squares of all weights.
+    public var weight = 0.0
+
+    /// Nothing changed, of nothing.
+    public init() {}
+
+    /// The root mean square of the difference over that of the weights; not finite where
+    /// weights are not.
+    public var relative: Double {
+        difference == 0 ? 0 : (difference / weight).squareRoot()
+    }
+
+    /// Both together.
+    public static func + (a: PackingError, b: PackingError) -> PackingError {
+        var sum = a
+        sum.difference += b.difference
+        sum.weight += b.weight
+        return sum
+    }
+}
