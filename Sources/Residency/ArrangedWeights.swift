@@ -13,6 +13,11 @@ public final class ArrangedWeights {
     private let dtype: DType
     private let grouping: Grouping
     private let staysOnHost: (Parameter) -> Bool
+    /// How weights of 16 or 32 bits are kept; nil is as the file has them.
+    private let packing: Packing?
+    private let packs: (Parameter) -> Bool
+    /// Weights that were packed, which is done once.
+    private var packed: [String: StoredWeight] = [:]
     /// Where weights are now; nil when none are loaded.
     public private(set) var arrangement: Arrangement?
     /// Brings what is not there all the time.
@@ -24,9 +29,12 @@ public final class ArrangedWeights {
     ///   - dtype: the type that the model computes in.
     ///   - staysOnHost: whether a weight is never moved to a device, such as a table of which a few
     ///     rows are used.
+    ///   - packing: how weights of 16 or 32 bits are kept; nil is as the file has them.
+    ///   - packs: which of them are.
     public init(
         _ loader: WeightLoader, _ parameters: [Parameter], device: Device, dtype: DType,
-        grouping: @escaping Grouping, staysOnHost: @escaping (Parameter) -> Bool = { _ in false }
+        grouping: @escaping Grouping, staysOnHost: @escaping (Parameter) -> Bool = { _ in false },
+        packing: Packing? = nil, packs: @escaping (Parameter) -> Bool = { _ in false }
     ) {
         self.loader = loader
         self.parameters = parameters
@@ -34,6 +42,8 @@ public final class ArrangedWeights {
         self.dtype = dtype
         self.grouping = grouping
         self.staysOnHost = staysOnHost
+        self.packing = packing
+        self.packs = packs
     }
 
     /// Puts weights in their places, unless they are there.
@@ -45,10 +55,10 @@ public final class ArrangedWeights {
         try loader.check(parameters)
         do {
             switch wanted {
-            case .whole: try load(parameters)
+            case .whole: try load(parameters, copying: false)
             case .slots(let resident, let settings):
                 let streamed = groups().filter { !resident.contains($0.name) }
-                try loadAll(except: streamed)
+                try loadAll(except: streamed, copying: true)
                 guard !streamed.isEmpty else { break }
                 follow(
                     try WeightStream(
@@ -57,7 +67,7 @@ public final class ArrangedWeights {
                         poisons: settings.poisons))
             case .pages(let kept, let bounded):
                 let groups = groups()
-                try loadAll(except: groups)
+                try loadAll(except: groups, copying: false)
                 let stay = groups.indices.filter { kept.contains(groups[$0].name) }
                 follow(
                     try WeightStream(inPlace: units(groups), kept: Set(stay), bounded: bounded))
@@ -108,20 +118,45 @@ public final class ArrangedWeights {
     /// Bytes of all weights.
     public var byteCount: Int { bytes(parameters) }
 
-    /// Whether all weights are stored in the type that the model computes in.
-    public var isReady: Bool {
-        parameters.allSatisfy { parameter in
-            loader.places(parameter).first?.info.type.dtype == dtype
-        }
+    /// Elements of the largest matrix that has to be converted each time it is used; 0 where all are
+    /// in the type that the model computes in.
+    public var largestConversion: Int {
+        parameters.filter { parameter in
+            !staysOnHost(parameter)
+                && (willPack(parameter) || loader.places(parameter).first?.info.type.dtype != dtype)
+        }.map { $0.shape.reduce(1, *) }.max() ?? 0
     }
 
-    /// The largest matrix, in elements.
-    public var largestMatrix: Int {
-        parameters.filter { !staysOnHost($0) }.map { $0.shape.reduce(1, *) }.max() ?? 0
+    /// Whether weights are packed here, into memory of this process.
+    public var packsInMemory: Bool { parameters.contains(where: willPack) }
+
+    /// How most weights are kept: the name of a type or of a way to pack them.
+    public var format: String {
+        let matrices = parameters.filter { grouping($0) != nil }
+        let names = (matrices.isEmpty ? parameters : matrices).map { parameter in
+            willPack(parameter) ? packing?.name ?? "" : storedName(parameter)
+        }
+        let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
+        return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "none"
+    }
+
+    private func storedName(_ parameter: Parameter) -> String {
+        guard let type = loader.places(parameter).first?.info.type else { return "none" }
+        return type.dtype?.name ?? type.rawValue
+    }
+
+    private func willPack(_ parameter: Parameter) -> Bool {
+        guard let packing, packs(parameter), packing.fits(parameter.shape) else { return false }
+        return (loader.places(parameter).first?.info.type.dtype?.byteCount ?? 1) > 1
     }
 
     private func bytes(_ parameters: [Parameter]) -> Int {
-        parameters.reduce(0) { $0 + loader.byteCount($1) }
+        parameters.reduce(0) { sum, parameter in
+            guard let packing, willPack(parameter) else {
+                return sum + loader.byteCount(parameter)
+            }
+            return sum + packing.byteCount(of: parameter.shape)
+        }
     }
 
     // MARK: Loading
@@ -150,20 +185,37 @@ public final class ArrangedWeights {
         try groups.map { group in
             try WeightUnit(
                 name: group.name, parameters: group.parameters,
-                weights: loader.stored(group.parameters),
+                weights: stored(group.parameters),
                 pieces: loader.pieces(for: group.parameters))
         }
     }
 
-    private func loadAll(except groups: [Group]) throws {
-        let absent = Set(groups.flatMap(\.parameters).map(ObjectIdentifier.init))
-        try load(parameters.filter { !absent.contains(ObjectIdentifier($0)) })
+    private func stored(_ parameters: [Parameter]) throws -> [StoredWeight] {
+        try zip(parameters, loader.stored(parameters)).map { parameter, weight in
+            if let known = packed[parameter.key] { return known }
+            guard let packing, willPack(parameter), case .dense(let values) = weight else {
+                return weight
+            }
+            let result = StoredWeight.packed(try .packing(values, as: packing))
+            packed[parameter.key] = result
+            return result
+        }
     }
 
-    private func load(_ parameters: [Parameter]) throws {
-        for (parameter, weight) in zip(parameters, try loader.stored(parameters)) {
+    private func loadAll(except groups: [Group], copying: Bool) throws {
+        let absent = Set(groups.flatMap(\.parameters).map(ObjectIdentifier.init))
+        try load(
+            parameters.filter { !absent.contains(ObjectIdentifier($0)) }, copying: copying)
+    }
+
+    /// - Parameter copying: whether also the CPU gets memory of its own for them.
+    private func load(_ parameters: [Parameter], copying: Bool) throws {
+        for (parameter, weight) in zip(parameters, try stored(parameters)) {
             let place = staysOnHost(parameter) ? .cpu : device
-            try parameter.load(weight.placed(on: place, dtype: dtype))
+            let placed = try weight.placed(on: place, dtype: dtype)
+            let copies = copying && device.kind == .cpu && !staysOnHost(parameter)
+            try parameter.load(
+                copies ? placed.replacing(placed.tensors.map { try $0.copy() }) : placed)
         }
     }
 

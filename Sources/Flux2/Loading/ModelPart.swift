@@ -14,13 +14,14 @@ final class ModelPart<Model> {
     init(
         _ loader: WeightLoader, device: Device, dtype: DType,
         grouping: @escaping ArrangedWeights.Grouping,
-        staysOnHost: @escaping (Parameter) -> Bool = { _ in false }, build: (Scope) -> Model
+        staysOnHost: @escaping (Parameter) -> Bool = { _ in false },
+        storage: WeightStorage = .asStored, build: (Scope) -> Model
     ) {
         let scope = Scope()
         model = build(scope)
         weights = ArrangedWeights(
             loader, scope.parameters, device: device, dtype: dtype, grouping: grouping,
-            staysOnHost: staysOnHost)
+            staysOnHost: staysOnHost, packing: storage.packing, packs: storage.packs)
         self.loader = loader
         self.device = device
         self.dtype = dtype

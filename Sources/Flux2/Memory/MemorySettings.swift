@@ -1,4 +1,5 @@
 public import FluxModels
+public import Torch
 
 /// What memory a model may take, and how its weights are kept.
 public struct MemorySettings: Hashable, Sendable {
@@ -8,9 +9,8 @@ public struct MemorySettings: Hashable, Sendable {
     /// The most memory of the host that may be used, mapped weights included, in bytes; nil is what
     /// is free.
     public var hostLimit: Int?
-    /// Types and places by component; the others are kept as their files have them, on the device as
-    /// far as there is room.
-    public var storage: [Component: StageStorage] = [:]
+    /// How weights are kept, by component; the others are kept as their files have them.
+    public var storage: [Component: WeightStorage] = [:]
     /// Whether the CPU is treated as a device with memory of its own, which weights are copied to.
     /// Costs time and memory; shows on any machine what happens on a GPU.
     public var rehearses = false
@@ -18,6 +18,37 @@ public struct MemorySettings: Hashable, Sendable {
     /// All memory that is free.
     public init() {}
 
-    /// Whether somebody has said anything about memory.
-    public var isManaged: Bool { self != MemorySettings() }
+    /// What DiffSynth-Studio's values come to.
+    ///
+    /// - Parameters:
+    ///   - stages: by component; those that are not given are kept as their files have them.
+    ///   - limit: GiB of the device's memory to stay below; nil is what is free.
+    /// - Throws: `RequestError` for values that cannot be done as they say.
+    public init(
+        _ stages: [Component: StageStorage], limit: Double? = nil, device: Device, dtype: DType
+    ) throws {
+        for (component, stage) in stages {
+            try stage.check(component.rawValue, on: device, in: dtype)
+            if stage.isFloat8 { storage[component] = .float8 }
+        }
+        deviceLimit = limit.map { Int($0 * Double(1 << 30)) }
+    }
+
+    /// DiffSynth-Studio's low-VRAM configuration of the FLUX.2 models: transformer and text encoder in
+    /// 8-bit floats; on a GPU below ``automaticLimit(_:)``.
+    ///
+    /// - Throws: `DeviceError` for a GPU that does not answer.
+    public static func lowVRAM(device: Device, dtype: DType) throws -> MemorySettings {
+        let stages = StageStorage.lowVRAM(dtype: dtype, device: device)
+        var settings = try MemorySettings(
+            [.transformer: stages, .textEncoder: stages], device: device, dtype: dtype)
+        if device.kind != .cpu { settings.deviceLimit = try automaticLimit(device) }
+        return settings
+    }
+
+    /// All memory of a device but half a GiB, as DiffSynth-Studio's examples have it, in bytes.
+    public static func automaticLimit(_ device: Device) throws -> Int {
+        try device.prepare()
+        return max(0, try device.memory().total - (1 << 29))
+    }
 }

@@ -57,6 +57,16 @@ public enum Packing: Hashable, Sendable {
         return width % max(1, group(of: shape)) == 0
     }
 
+    /// The size of a weight of this shape, scales included, in bytes.
+    public func byteCount(of shape: [Int]) -> Int {
+        let count = shape.reduce(1, *)
+        return switch group(of: shape) {
+        case 0: count
+        case -1: count + 4
+        case let width: count + 4 * (count / max(1, width))
+        }
+    }
+
     /// How many neighbours share a scale: 0 is none, -1 all of the weight.
     fileprivate func group(of shape: [Int]) -> Int {
         let width = shape.dropFirst().reduce(1, *)

@@ -1,0 +1,60 @@
+public import Torch
+
+/// How the weights of a component are kept in memory.
+public enum WeightStorage: Hashable, Sendable {
+    /// As its file has them.
+    case asStored
+    /// Matrices in 8 bits; norms, embeddings, modulation and what comes in and goes out as stored,
+    /// which are few and matter much.
+    case matrices(Packing)
+    /// All weights in 8-bit floats without scales, as DiffSynth-Studio keeps them.
+    case float8
+
+    /// All names but those with a width of their own.
+    public static let names =
+        ["stored"] + Packing.all.map(\.name)
+
+    /// The name: `stored`, `float8` for ``float8``, or that of a packing.
+    public var name: String {
+        switch self {
+        case .asStored: "stored"
+        case .float8: "float8"
+        case .matrices(let packing): packing.name
+        }
+    }
+
+    /// Reads a ``name``.
+    public init?(name: String) {
+        switch name {
+        case "stored": self = .asStored
+        case "float8": self = .float8
+        default:
+            guard let packing = Packing(name: name) else { return nil }
+            self = .matrices(packing)
+        }
+    }
+
+    /// How weights of 16 or 32 bits are kept, where they are packed.
+    var packing: Packing? {
+        switch self {
+        case .asStored: nil
+        case .matrices(let packing): packing
+        case .float8: .float8
+        }
+    }
+
+    /// Which weights are packed.
+    var packs: (Parameter) -> Bool {
+        switch self {
+        case .asStored: { _ in false }
+        case .matrices: { WeightStorage.isBlockMatrix($0) }
+        case .float8: { _ in true }
+        }
+    }
+
+    /// Whether a weight is a matrix of a block, of which there are many.
+    static func isBlockMatrix(_ parameter: Parameter) -> Bool {
+        let blocks = ["transformer_blocks.", "single_transformer_blocks.", "layers."]
+        return parameter.shape.count == 2 && blocks.contains { parameter.key.hasPrefix($0) }
+    }
+}

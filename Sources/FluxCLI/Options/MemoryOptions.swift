@@ -1,0 +1,126 @@
+import ArgumentParser
+import Flux2
+import FluxModels
+import Torch
+
+/// How much memory may be used, and how weights are kept.
+struct MemoryOptions: ParsableArguments {
+    @Option(
+        help: """
+            GiB of the device's memory to stay below, or auto: all of it but half a GiB. What does \
+            not fit comes while it is used. On the CPU: memory of this process alone.
+            """)
+    var vramLimit: Limit?
+
+    @Option(
+        help: """
+            GiB of the host's memory to stay below, weights in their files included; those that do \
+            not fit are read while they are used.
+            """)
+    var ramLimit: Double?
+
+    @Flag(
+        help: """
+            DiffSynth's low-VRAM configuration: transformer and text encoder in 8-bit floats, \
+            --vram-limit auto on a GPU.
+            """)
+    var lowVram = false
+
+    @Option(
+        help: """
+            A JSON file with DiffSynth's offload_dtype … computation_device, for all parts or by \
+            transformer, text_encoder and vae.
+            """)
+    var vramConfig: String?
+
+    @Option(
+        help: """
+            How weights are kept: stored, float8 (as DiffSynth), float8-tensor, float8-row, int8 or \
+            int8-group; PART=FORMAT for one part. May be given several times.
+            """)
+    var weights: [Format] = []
+
+    @Flag(
+        help: """
+            Treat the CPU as a device with memory of its own, which weights are copied to: what \
+            happens on a GPU, on any machine.
+            """)
+    var rehearse = false
+
+    /// A number of GiB, or what the device has.
+    enum Limit: ExpressibleByArgument {
+        case auto
+        case gib(Double)
+
+        init?(argument: String) {
+            if argument == "auto" {
+                self = .auto
+            } else if let value = Double(argument), value >= 0, value.isFinite {
+                self = .gib(value)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    /// A way to keep weights, for one part or for the two large ones.
+    struct Format: ExpressibleByArgument {
+        var component: Component?
+        var storage: WeightStorage
+
+        init?(argument: String) {
+            let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+            guard let name = parts.last, let storage = WeightStorage(name: name) else {
+                return nil
+            }
+            self.storage = storage
+            guard parts.count == 2 else { return }
+            guard let component = Component(rawValue: parts[0]) else { return nil }
+            self.component = component
+        }
+
+        static var allValueStrings: [String] { WeightStorage.names }
+    }
+
+    func validate() throws {
+        if let ramLimit, !(ramLimit > 0 && ramLimit.isFinite) {
+            throw ValidationError("--ram-limit must be above 0, not \(ramLimit)")
+        }
+        let ways = [lowVram, vramConfig != nil, !weights.isEmpty].count { $0 }
+        guard ways <= 1 else {
+            throw ValidationError("give one of --low-vram, --vram-config and --weights")
+        }
+        if rehearse, vramLimit == nil {
+            throw ValidationError("--rehearse needs --vram-limit")
+        }
+    }
+
+    /// What is asked for, on the device that is computed on.
+    func settings(_ device: Device, _ dtype: DType) throws -> MemorySettings {
+        var settings = MemorySettings()
+        if lowVram {
+            settings = try .lowVRAM(device: device, dtype: dtype)
+        } else if let vramConfig {
+            let found = try StageStorage.read(vramConfig, dtype: dtype, device: device)
+            settings = try MemorySettings(
+                found.components, limit: found.limit, device: device, dtype: dtype)
+        }
+        for format in weights {
+            for part in format.component.map({ [$0] }) ?? [.transformer, .textEncoder] {
+                settings.storage[part] = format.storage
+            }
+        }
+        switch vramLimit {
+        case nil: break
+        case .gib(let value): settings.deviceLimit = Int(value * Double(1 << 30))
+        case .auto:
+            settings.deviceLimit = try MemorySettings.automaticLimit(device)
+        }
+        settings.hostLimit = ramLimit.map { Int($0 * Double(1 << 30)) }
+        settings.rehearses = rehearse
+        if rehearse, device.kind != .cpu {
+            throw ValidationError("--rehearse is for the CPU, not for \(device)")
+        }
+        return settings
+    }
+}
