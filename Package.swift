@@ -83,7 +83,8 @@ let package = Package(
 
         // FLUX.2
         .target(
-            name: "Residency", dependencies: ["Torch", "Safetensors"], swiftSettings: strict),
+            name: "Residency", dependencies: ["JSONReading", "Safetensors", "Torch"],
+            swiftSettings: strict),
         .target(name: "FluxModels", dependencies: ["Torch"], swiftSettings: strict),
         .target(
             name: "LoRA",

@@ -10,6 +10,12 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
         case unexpectedShape(expected: [Int], found: [Int])
         /// No tensor can hold elements of this type, as the file spells it.
         case unsupportedType(String)
+        /// The tensor holds integers of this type, as the file spells it, without a scale.
+        case integers(String)
+        /// The scale of a weight of 8 bits cannot be used, with the cause.
+        case badScale(String)
+        /// The weight is stored in a way that is not understood, with what the file says of it.
+        case unknownFormat(String)
         /// Some values are infinite or NaN.
         case notFinite
     }
@@ -40,6 +46,12 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
             "\(file): '\(key)' has shape \(found), the model needs \(expected)"
         case .unsupportedType(let type):
             "\(file): '\(key)' has elements of type \(type), which no tensor can hold"
+        case .integers(let type):
+            "\(file): '\(key)' has elements of type \(type), expected floating-point numbers, "
+                + "or I8 with a weight_scale"
+        case .badScale(let why): "\(file): '\(key)' \(why)"
+        case .unknownFormat(let format):
+            "\(file): '\(key)' is stored as \(format), expected \(WeightFormat.list)"
         case .notFinite: "\(file): '\(key)' holds values that are not finite"
         }
     }

@@ -49,11 +49,21 @@ public struct WeightLoader {
         return weights.reduce(0) { $0 + $1.byteCount }
     }
 
+    /// Looks at what the checkpoint says of the formats of its weights, before shapes are believed:
+    /// some formats put two values into a byte.
+    ///
+    /// - Throws: `WeightError` naming the first weight in a format that is not understood.
+    public static func requireKnownFormats(_ checkpoint: Checkpoint) throws {
+        try WeightFormat.check(checkpoint)
+    }
+
     /// Looks whether the checkpoint has all that a model needs and nothing that it does not know.
     ///
     /// - Parameter parameters: all of the model.
-    /// - Throws: `WeightError` naming the first tensor that is missing or too many.
+    /// - Throws: `WeightError` naming the first tensor that is missing or too many, or a format that
+    ///   is not understood.
     public func check(_ parameters: [Parameter]) throws {
+        try Self.requireKnownFormats(checkpoint)
         let names = parameters.map { recipe($0.key).source }
         let missing = names.filter { checkpoint[$0] == nil }
         if let first = missing.first {
@@ -61,7 +71,12 @@ public struct WeightLoader {
                 file: checkpoint.location, key: first, reason: .missing(count: missing.count))
         }
         let taken = Set(names)
-        let unused = checkpoint.names.filter { !taken.contains($0) && !isSpare($0) }.sorted()
+        try checkpoint.requireCompanionsHaveWeights()
+        let unused = checkpoint.names.filter {
+            // What lies beside a weight shares its fate.
+            let name = WeightCompanion.weight(of: $0) ?? $0
+            return !taken.contains(name) && !isSpare(name) && !WeightCompanion.isMark(name)
+        }.sorted()
         if let first = unused.first {
             throw WeightError(
                 file: checkpoint.location, key: first, reason: .unused(count: unused.count))
@@ -85,8 +100,7 @@ public struct WeightLoader {
             throw WeightError(
                 file: checkpoint.location, key: recipe.source, reason: .missing(count: 1))
         }
-        let values = try Tensor.mapped(place.info, of: place.file)
-        let weight = try recipe(.dense(values), shape: parameter.shape)
+        let weight = try recipe(checkpoint.weight(at: place), shape: parameter.shape)
         guard weight.shape == parameter.shape else {
             throw WeightError(
                 file: place.file.path, key: place.info.name,
@@ -95,11 +109,14 @@ public struct WeightLoader {
         return weight
     }
 
-    /// The tensors that a parameter's values are in; none when the file does not have them.
+    /// The tensors that a parameter's values are in, the weight and its scale; none when the file
+    /// does not have them.
     ///
     /// Parameters that share a tensor each name all of it.
     public func places(_ parameter: Parameter) -> [Place] {
-        [checkpoint[recipe(parameter.key).source]].compactMap(\.self)
+        let name = recipe(parameter.key).source
+        guard let weight = checkpoint[name] else { return [] }
+        return [weight] + [checkpoint.scale(of: name)].compactMap(\.self)
     }
 
     /// The bytes of a parameter's values, without those of others that share a tensor with it.

@@ -82,7 +82,7 @@ extension Tensor {
         let host = try to(dtype: Element.dtype, device: .cpu).contiguous()
         return try host.withBytes { bytes in
             [Element](unsafeUninitializedCapacity: host.count) { buffer, count in
-                UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+                if !bytes.isEmpty { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes) }
                 count = host.count
             }
         }
@@ -91,6 +91,8 @@ extension Tensor {
     /// Lends the bytes of a contiguous tensor on the CPU.
     public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
         precondition(device.kind == .cpu && isContiguous, "bytes of \(self), which is not on hand")
+        // An empty tensor may have no memory at all.
+        guard count > 0 else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
         return try withExtendedLifetime(self) {
             try body(UnsafeRawBufferPointer(start: address(), count: byteCount))
         }

@@ -8,12 +8,13 @@ import Testing
 import Torch
 
 /// Writes components as Black Forest Labs name them, from the hub's naming.
-private struct SingleFileWriter {
+struct SingleFileWriter {
     let source: Checkpoint
 
     init(_ folder: String) throws { source = try Checkpoint(path: folder) }
 
-    func write(_ layout: Layout, to path: String) throws {
+    /// All tensors as a layout names and joins them.
+    func tensors(_ layout: Layout) throws -> [String: Tensor] {
         var parts: [String: [Int: Tensor]] = [:]
         for name in source.names {
             let entry = try #require(source[name])
@@ -26,15 +27,23 @@ private struct SingleFileWriter {
                 parts[other] = [0: try .concatenating([second, first], along: 0)]
             }
         }
+        return try parts.mapValues { pieces in
+            let ordered = pieces.sorted { $0.key < $1.key }.map(\.value)
+            return try ordered.count == 1 ? ordered[0] : .concatenating(ordered, along: 0)
+        }
+    }
+
+    func write(_ layout: Layout, to path: String) throws {
         try SafetensorsWriter.write(
-            to: path,
-            tensors: parts.map { name, pieces in
-                let ordered = pieces.sorted { $0.key < $1.key }.map(\.value)
-                let whole = try ordered.count == 1 ? ordered[0] : .concatenating(ordered, along: 0)
-                return try TensorToWrite(
-                    name: name, type: #require(ElementType(whole.dtype)), shape: whole.shape,
-                    bytes: whole.contiguous().withBytes { Array($0) })
-            })
+            to: path, tensors: tensors(layout).map { try TensorToWrite($0, $1) })
+    }
+}
+
+extension TensorToWrite {
+    init(_ name: String, _ values: Tensor) throws {
+        try self.init(
+            name: name, type: #require(ElementType(values.dtype)), shape: values.shape,
+            bytes: values.contiguous().withBytes { Array($0) })
     }
 }
 

@@ -17,6 +17,7 @@ struct ComponentFile {
     init(_ paths: [String], expected: Component) throws {
         let path = paths.first ?? ""
         checkpoint = try Checkpoint(weights: paths)
+        try WeightLoader.requireKnownFormats(checkpoint)
         let shapes = checkpoint.shapes
         guard let found = Detection(shapes) else {
             throw ModelError(

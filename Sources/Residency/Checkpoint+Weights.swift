@@ -1,0 +1,54 @@
+internal import Safetensors
+internal import Torch
+
+extension Checkpoint {
+    /// A weight as it lies in the file, with its scale.
+    ///
+    /// - Throws: `WeightError` for integers without a scale, and scales that do not fit.
+    func weight(at place: WeightLoader.Place) throws -> StoredWeight {
+        let values = try Tensor.mapped(place.info, of: place.file)
+        guard let scale = scale(of: place.info.name) else {
+            guard values.dtype.isFloatingPoint else {
+                throw WeightError(
+                    file: place.file.path, key: place.info.name,
+                    reason: .integers(place.info.type.rawValue))
+            }
+            return .dense(values)
+        }
+        guard [.float8e4m3fn, .float8e5m2, .int8].contains(values.dtype) else {
+            throw unusable(
+                scale,
+                "scales '\(place.info.name)', whose elements of type \(place.info.type.rawValue) "
+                    + "are not of 8 bits")
+        }
+        return .packed(PackedWeight(values, scale: try factors(at: scale, for: values)))
+    }
+
+    /// A scale in 32 bits: [], [rows, 1] or [rows, groups].
+    private func factors(at place: WeightLoader.Place, for values: Tensor) throws -> Tensor {
+        let stored = try Tensor.mapped(place.info, of: place.file)
+        guard stored.dtype.isFloatingPoint else {
+            throw unusable(
+                place,
+                "has elements of type \(place.info.type.rawValue), expected floating-point numbers")
+        }
+        let scale = try stored.to(dtype: .float32)
+        if scale.count == 1 { return try scale.reshaped([]) }
+        let rows = values.shape.first ?? 1
+        if scale.shape == [rows] { return try scale.reshaped([rows, 1]) }
+        guard scale.rank == 2, scale.size(0) == rows, scale.size(1) > 0,
+            values.count / max(1, rows) % scale.size(1) == 0
+        else {
+            throw unusable(
+                place,
+                "has shape \(scale.shape), expected one value, [\(rows), 1], or [\(rows), groups] "
+                    + "for its weight of shape \(values.shape)")
+        }
+        return scale
+    }
+}
+
+/// The error about a scale.
+private func unusable(_ place: WeightLoader.Place, _ why: String) -> WeightError {
+    WeightError(file: place.file.path, key: place.info.name, reason: .badScale(why))
+}

@@ -1,0 +1,230 @@
+@testable import Flux2
+@testable import FluxModels
+import Foundation
+import Residency
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+/// A tiny transformer with its matrices in 8 bits, as other programs write them.
+private struct ScaledFile {
+    var layout = Layout.diffusersTransformer
+    var packing = Packing.float8Tensor
+    var scaleName = "weight_scale"
+    /// Tensors beside each weight that is packed, by the end of their names.
+    var beside: [String: Tensor] = [:]
+    /// Other tensors.
+    var others: [String: Tensor] = [:]
+    /// What becomes of a scale before it is written.
+    var change: (Tensor) throws -> Tensor = { $0 }
+
+    /// - Returns: the weights that were packed, by their name in the file.
+    @discardableResult
+    func write(to path: String, metadata: [String: String] = [:]) throws -> [String: PackedWeight] {
+        let folder = Reference.ownModel("tiny-klein") + "/transformer"
+        var tensors = try SingleFileWriter(folder).tensors(layout)
+        var packed: [String: PackedWeight] = [:]
+        for (name, weight) in tensors where weight.rank == 2 && name.hasSuffix(".weight") {
+            let result = try PackedWeight.packing(weight, as: packing)
+            packed[name] = result
+            tensors[name] = result.values
+            let layer = String(name.dropLast("weight".count))
+            if let scale = result.scale { tensors[layer + scaleName] = try change(scale) }
+            for (suffix, tensor) in beside { tensors[layer + suffix] = tensor }
+        }
+        tensors.merge(others) { $1 }
+        try SafetensorsWriter.write(
+            to: path, tensors: tensors.map { try TensorToWrite($0, $1) }, metadata: metadata)
+        return packed
+    }
+}
+
+@Suite("Checkpoints of eight bits with scales")
+struct ScaledCheckpointTests {
+    private let folder: TemporaryFolder
+    private let path: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.file("model.safetensors")
+    }
+
+    private func note(_ json: String) throws -> Tensor { try .from(Array(json.utf8)) }
+
+    private func parameters(_ file: ComponentFile) throws -> [Parameter] {
+        guard case .transformer(let shape) = file.content else { return [] }
+        let scope = Scope()
+        _ = FluxTransformer(scope, try #require(shape))
+        return scope.parameters
+    }
+
+    private func load() throws -> [Parameter] {
+        let file = try ComponentFile([path], expected: .transformer)
+        let parameters = try parameters(file)
+        _ = try file.loader().load(parameters)
+        return parameters
+    }
+
+    /// Each parameter has the values that its part of the packed tensor has.
+    private func expect(
+        _ parameters: [Parameter], are packed: [String: PackedWeight], _ layout: Layout
+    ) throws {
+        var count = 0
+        for parameter in parameters {
+            let recipe = layout.recipe(parameter.key)
+            guard let weight = packed[recipe.source] else { continue }
+            guard case .held(.packed(let held)) = parameter.storage else {
+                Issue.record("'\(parameter.key)' is not packed")
+                continue
+            }
+            #expect(held.scale?.dtype == .float32)
+            let whole = try StoredWeight.packed(weight).value(dtype: .float32, device: .cpu).copy()
+            let expected = try recipe(.dense(whole), shape: parameter.shape)
+                .value(dtype: .float32, device: .cpu)
+            let found = try parameter.value(like: .empty([0]))
+            #expect(try found.isEqual(to: expected), "'\(parameter.key)'")
+            count += 1
+        }
+        #expect(count >= packed.count)
+    }
+
+    @Test(arguments: [Packing.float8Tensor, .float8Rows, .int8Rows, .int8Groups(32)])
+    func areReadInEveryNaming(packing: Packing) throws {
+        let layouts = ["", "model.diffusion_model."].flatMap { prefix in
+            [Layout.diffusersTransformer, .bflTransformer].map { $0.prefixed(prefix) }
+        }
+        for layout in layouts {
+            let file = ScaledFile(layout: layout, packing: packing)
+            let packed = try file.write(to: path)
+            #expect(packed.count >= 20)
+            try expect(load(), are: packed, layout)
+        }
+    }
+
+    @Test func scalesMayHaveOtherShapesAndTypes() throws {
+        var file = ScaledFile(packing: .float8Tensor)
+        file.change = { try $0.reshaped([1]) }
+        let packed = try file.write(to: path)
+        try expect(load(), are: packed, file.layout)
+    }
+
+    @Test func scalesOfRowsMayBeAVector() throws {
+        let file = ScaledFile(packing: .int8Rows, change: { try $0.reshaped([-1]) })
+        let packed = try file.write(to: path)
+        try expect(load(), are: packed, file.layout)
+        // In 16 bits they are what 16 bits make of them.
+        try ScaledFile(packing: .int8Rows, change: { try $0.to(dtype: .bfloat16) }).write(to: path)
+        let rounded = try packed.mapValues {
+            PackedWeight(
+                $0.values, scale: try $0.scale?.to(dtype: .bfloat16).to(dtype: .float32))
+        }
+        try expect(load(), are: rounded, file.layout)
+    }
+
+    @Test func whatLiesBesideThemIsNoSurplus() throws {
+        let one = try Tensor.ones([])
+        var newer = ScaledFile(layout: .bflTransformer)
+        newer.beside = try [
+            "input_scale": one,
+            "comfy_quant": note(
+                #"{"format": "float8_e4m3fn", "full_precision_matrix_mult": true}"#),
+        ]
+        let layers =
+            #"{"format_version": "1.0", "layers": {"img_in": {"format": "float8_e4m3fn"}}}"#
+        let packed = try newer.write(to: path, metadata: ["_quantization_metadata": layers])
+        try expect(load(), are: packed, newer.layout)
+
+        let layout = Layout.bflTransformer.prefixed("model.diffusion_model.")
+        var older = ScaledFile(layout: layout, scaleName: "scale_weight")
+        older.beside = ["scale_input": one]
+        older.others = try [
+            "model.diffusion_model.scaled_fp8": .zeros([0], dtype: .float32)
+                .to(dtype: .float8e4m3fn)
+        ]
+        let same = try older.write(to: path)
+        try expect(load(), are: same, layout)
+    }
+
+    @Test(arguments: [
+        #"{"format": "nvfp4"}"#, #"{"format": "mxfp8", "group_size": 32}"#,
+        #"{"format": "int8_tensorwise", "convrot": true}"#, #"{"layout": "x"}"#, "not JSON",
+    ])
+    func formatsThatAreNotUnderstoodAreNamed(json: String) throws {
+        var file = ScaledFile()
+        file.beside = ["comfy_quant": try note(json)]
+        try file.write(to: path)
+        let error = #expect(throws: WeightError.self) {
+            try ComponentFile([path], expected: .transformer)
+        }
+        #expect(error?.file == path && error?.key.hasSuffix(".comfy_quant") == true)
+        let name = json.split(separator: "\"").dropFirst(3).first.map(String.init) ?? "JSON"
+        #expect(error?.description.contains(name == "x" ? "format" : name) == true)
+        #expect(error?.description.contains("expected float8_e4m3fn") == true)
+    }
+
+    @Test func formatsInTheHeaderAreLookedAt() throws {
+        let text = #"{"layers": {"img_in": {"format": "nvfp4"}}}"#
+        try ScaledFile().write(to: path, metadata: ["_quantization_metadata": text])
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(
+            error?.description == "\(path): 'img_in' is stored as 'nvfp4', "
+                + "expected float8_e4m3fn, float8_e5m2, int8_tensorwise")
+    }
+
+    @Test func aScaleWithoutAWeightIsRefused() throws {
+        try ScaledFile(others: ["extra.weight_scale": .ones([])]).write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.key == "extra.weight_scale")
+        #expect(error?.description.contains("'extra.weight' is not there") == true)
+    }
+
+    @Test func aWeightThatTheModelDoesNotKnowIsStillTooMuch() throws {
+        let extra = try Tensor.ones([2, 2]).to(dtype: .float8e4m3fn)
+        try ScaledFile(others: ["extra.weight": extra, "extra.weight_scale": .ones([])])
+            .write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.key == "extra.weight" && error?.reason == .unused(count: 2))
+    }
+
+    @Test func scalesThatDoNotFitAreRefused() throws {
+        let changes: [(Packing, String, (Tensor) throws -> Tensor)] = [
+            (.int8Rows, "has shape [", { try .concatenating([$0, $0], along: 0) }),
+            (.float8Tensor, "has shape [3]", { _ in try .ones([3]) }),
+            (.float8Tensor, "expected floating-point", { _ in try .ones([], dtype: .uint8) }),
+        ]
+        for (packing, words, change) in changes {
+            try ScaledFile(packing: packing, change: change).write(to: path)
+            let error = #expect(throws: WeightError.self) { try load() }
+            #expect(error?.key.hasSuffix(".weight_scale") == true)
+            #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        }
+        let norm = "transformer_blocks.0.attn.norm_q.weight_scale"
+        try ScaledFile(others: [norm: .ones([])]).write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.key == norm && error?.description.contains("not of 8 bits") == true)
+    }
+
+    @Test func integersWithoutAScaleAreRefused() throws {
+        try ScaledFile(packing: .int8Rows, scaleName: "input_scale").write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.reason == .integers("I8"))
+    }
+
+    @Test func theirPlacesAreWeightAndScale() throws {
+        try ScaledFile(layout: .bflTransformer).write(to: path)
+        let file = try ComponentFile([path], expected: .transformer)
+        let parameters = try parameters(file)
+        let key = try #require(parameters.first { $0.key.hasSuffix("to_k.weight") })
+        #expect(
+            file.loader().places(key).map(\.info.name) == [
+                "double_blocks.0.img_attn.qkv.weight",
+                "double_blocks.0.img_attn.qkv.weight_scale",
+            ])
+        #expect(try file.loader().stored([key])[0].shape == key.shape)
+        guard case .absent = key.storage else {
+            Issue.record("looking at stored values loads them")
+            return
+        }
+    }
+}
