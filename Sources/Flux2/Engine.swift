@@ -60,14 +60,21 @@ public actor Engine {
             var run = try GenerationRun(opened(), request)
             run.timings.load = opening.seconds
             try run.readLoRAs(onEvent)
+            let watch = MemoryWatch()
+            defer { _ = watch.stop() }
+            var memory = MemoryUse()
             let features = try run.encode(onEvent)
+            memory.encode = watch.lap()
             let noise = try run.drawNoise()
             let canvas = try run.prepare(noise, onEvent)
+            memory.pictures = request.readsPictures ? watch.lap() : nil
             let latents = try run.denoise(canvas, given: features, onEvent)
+            memory.denoise = watch.lap()
             let image = try run.decode(latents, onEvent)
+            memory.decode = watch.lap()
             return try GenerationResult(
                 image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),
-                timings: run.timings)
+                timings: run.timings, memory: memory)
         }
     }
 }

@@ -26,13 +26,8 @@ final class Pipeline {
     init(
         _ files: ModelFiles, device: Device, dtype: DType, promptCache: PromptCache? = nil
     ) throws {
-        let parts = try (
-            transformer: ComponentFile(files.transformer, expected: .transformer),
-            encoder: ComponentFile(files.textEncoder, expected: .textEncoder),
-            autoencoder: ComponentFile(files.autoencoder, expected: .autoencoder)
-        )
-        let shape = try Architecture(parts.transformer, parts.encoder, parts.autoencoder)
-        try shape.check(files)
+        let parts = try ModelParts(files)
+        let shape = parts.architecture
         self.device = device
         self.dtype = dtype
         self.promptCache = promptCache
@@ -96,8 +91,24 @@ final class Pipeline {
     }
 }
 
+/// The files of a model's components, looked at and checked against each other.
+struct ModelParts {
+    let transformer: ComponentFile
+    let encoder: ComponentFile
+    let autoencoder: ComponentFile
+    let architecture: Architecture
+
+    init(_ files: ModelFiles) throws {
+        transformer = try ComponentFile(files.transformer, expected: .transformer)
+        encoder = try ComponentFile(files.textEncoder, expected: .textEncoder)
+        autoencoder = try ComponentFile(files.autoencoder, expected: .autoencoder)
+        architecture = try Architecture(transformer, encoder, autoencoder)
+        try architecture.check(files)
+    }
+}
+
 /// The architectures of a model's components.
-private struct Architecture {
+struct Architecture {
     let transformer: TransformerConfiguration
     let encoder: TextEncoderConfiguration
     let autoencoder: AutoencoderConfiguration

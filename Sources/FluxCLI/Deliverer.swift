@@ -19,6 +19,7 @@ struct Deliverer {
             var peakPrivateBytes: Int
             var peakResidentBytes: Int
             var peakDeviceBytes: Int?
+            var peakPrivateBytesOfStages: MemoryUse
         }
 
         var image: String
@@ -42,7 +43,8 @@ struct Deliverer {
         guard options.json else { return }
         let memory = Summary.Memory(
             peakPrivateBytes: peakPrivate, peakResidentBytes: HostMemory.peakResident(),
-            peakDeviceBytes: device.kind == .cpu ? nil : try device.peakMemory())
+            peakDeviceBytes: device.kind == .cpu ? nil : try device.peakMemory(),
+            peakPrivateBytesOfStages: result.memory)
         print(
             try JSON.line(
                 Summary(

@@ -95,7 +95,17 @@ public final class MemoryWatch: Sendable {
         state.withLock { $0.peak = max($0.peak, now) }
     }
 
-    /// Stops and tells the most private memory that was seen, in bytes.
+    /// Tells the most private memory that was seen since the last time, in bytes.
+    public func lap() -> Int {
+        look()
+        let now = HostMemory.usage().private
+        return state.withLock { state in
+            defer { state.peak = now }
+            return state.peak
+        }
+    }
+
+    /// Stops and tells the most private memory that was seen since the last lap, in bytes.
     public func stop() -> Int {
         look()
         return state.withLock {

@@ -111,6 +111,9 @@ public struct GenerationRequest: Hashable, Sendable {
         self.seed = seed
     }
 
+    /// Whether pictures pass the autoencoder before denoising.
+    var readsPictures: Bool { inputImage != nil || !editImages.isEmpty }
+
     /// The longest side that is accepted, in pixels.
     public static let largestSide = 16384
 

@@ -11,6 +11,22 @@ public struct GenerationResult: Sendable {
     public var noise: TensorRecord
     /// How long each stage took.
     public var timings: Timings
+    /// How much memory each stage took.
+    public var memory: MemoryUse
+}
+
+/// The most private memory of the process in each stage, in bytes; nil for what was not done.
+///
+/// Mapped weights are not among it; what a stage leaves with the process counts to those after it.
+public struct MemoryUse: Hashable, Sendable, Codable {
+    /// Prompts to features, or reading remembered ones.
+    public var encode: Int?
+    /// Encoding input and reference pictures.
+    public var pictures: Int?
+    /// All noise levels.
+    public var denoise: Int?
+    /// Latents to pixels.
+    public var decode: Int?
 }
 
 /// Seconds per stage.

@@ -82,16 +82,22 @@ extension Tiling {
     func resolved(
         _ autoencoder: Autoencoder, _ height: Int, _ width: Int, _ device: Device
     ) throws -> Passage {
+        let free = self == .automatic ? try device.memory().free : 0
+        return passage(autoencoder.configuration, height, width, free: free)
+    }
+
+    /// The same with so many bytes free.
+    func passage(
+        _ configuration: AutoencoderConfiguration, _ height: Int, _ width: Int, free: Int
+    ) -> Passage {
         switch self {
         case .off: return .whole
         case .strips: return .strips(Strips())
         case .feathered(let tiles): return .feathered(tiles)
         case .overlapping(let tiles): return .overlapping(tiles)
         case .automatic:
-            let map = Strips.largestMap(
-                autoencoder.configuration, height: height, width: width)
+            let map = Strips.largestMap(configuration, height: height, width: width)
             // A unit's input, its output, what is between them and a copy for the convolution.
-            let free = try device.memory().free
             return 4 * map > free / 10 * 9 ? .strips(Strips()) : .whole
         }
     }

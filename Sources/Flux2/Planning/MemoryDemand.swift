@@ -1,0 +1,125 @@
+internal import FluxModels
+internal import Residency
+internal import Safetensors
+public import Torch
+
+/// What the memory of a generation depends on.
+public struct MemoryDemand: Sendable {
+    /// What the memory depends on in a model's components.
+    public struct Model: Sendable {
+        let transformer: TransformerConfiguration
+        let textEncoder: TextEncoderConfiguration
+        let autoencoder: AutoencoderConfiguration
+        /// The types that most weights are stored in; nil is the type that is computed in.
+        let stored: (transformer: DType?, textEncoder: DType?)
+
+        /// Looks at headers and configurations; no weight is read.
+        ///
+        /// - Throws: `ModelError` when a component is of another kind, or does not belong to the
+        ///   others.
+        public init(_ files: ModelFiles) throws {
+            let parts = try ModelParts(files)
+            transformer = parts.architecture.transformer
+            textEncoder = parts.architecture.encoder
+            autoencoder = parts.architecture.autoencoder
+            stored = (parts.transformer.checkpoint.mainType, parts.encoder.checkpoint.mainType)
+        }
+    }
+
+    /// The architectures.
+    public var model: Model
+    /// The type that everything is computed in.
+    public var dtype: DType
+    /// Threads of one operation.
+    public var threads: Int
+    /// Rounded to multiples of 16 pixels.
+    public var size: (height: Int, width: Int)
+    /// Noise levels.
+    public var steps: Int
+    /// Places for tokens of a prompt.
+    public var textLength: Int
+    /// Whether words stand behind the padding, which is then computed once for all of it; how many
+    /// places that leaves is known when the prompt is.
+    public var computedTokens: Int
+    /// Texts to be encoded; those remembered are none.
+    public var encodedTexts: Int
+    /// Sides of guidance: 1, or 2 where classifier-free guidance is on.
+    public var branches: Int
+    /// Tokens that follow the prompt's.
+    public var extraTextTokens = 0
+    /// Tokens of keys and values that come from outside, for a block that has them.
+    public var cachedTokens = 0
+    /// Sizes of reference pictures as they are encoded.
+    public var references: [(height: Int, width: Int)] = []
+    /// Whether there is a picture to start from.
+    public var hasInputImage = false
+    /// Bytes of LoRAs as they are kept in memory.
+    public var loraBytes = 0
+    /// How pictures pass the autoencoder; `automatic` counts as `off` where memory is not known.
+    var passage: Tiling.Passage = .whole
+    /// The same for reference pictures, one each.
+    var referencePassages: [Tiling.Passage] = []
+    /// Pictures that were made before by the same process, as in a batch.
+    public var formerPictures = 0
+}
+
+extension MemoryDemand {
+    /// What a request demands of a model.
+    ///
+    /// - Parameters:
+    ///   - words: tokens of a prompt without padding; nil is as many as fit.
+    ///   - remembersPrompts: whether features of all prompts are known.
+    ///   - freeBytes: what is free for `Tiling.automatic` to decide by; nil is enough.
+    public init(
+        _ request: GenerationRequest, model: Model, dtype: DType, threads: Int,
+        textLength: Int = 512, words: Int? = nil, remembersPrompts: Bool = false,
+        loraBytes: Int = 0, freeBytes: Int? = nil
+    ) {
+        self.model = model
+        self.dtype = dtype
+        self.threads = threads
+        size = request.roundedSize
+        steps = request.steps
+        let length = request.textLength ?? textLength
+        self.textLength = length
+        // Only the family of dev has its padding before the words.
+        let padding = model.textEncoder.family == .mistral3 ? length - (words ?? length) : 0
+        computedTokens = length - max(padding - 1, 0) / 16 * 16
+        branches = request.cfgScale == 1 ? 1 : 2
+        encodedTexts =
+            remembersPrompts ? 0 : branches == 2 && request.prompt != request.negativePrompt ? 2 : 1
+        extraTextTokens =
+            [request.extras, request.negativeExtras]
+            .map { $0.textEmbedding?.shape[1] ?? 0 }.max() ?? 0
+        cachedTokens =
+            [request.extras, request.negativeExtras]
+            .flatMap { $0.caches.values.map { $0.keys.shape[1] } }.max() ?? 0
+        references = request.encodedEditSizes
+        hasInputImage = request.inputImage != nil
+        self.loraBytes = loraBytes
+        func way(_ size: (height: Int, width: Int)) -> Tiling.Passage {
+            request.tiling.passage(
+                model.autoencoder, size.height, size.width, free: freeBytes ?? .max)
+        }
+        passage = way(size)
+        referencePassages = references.map(way)
+    }
+}
+
+extension GenerationRequest {
+    /// The sizes in which reference pictures are encoded, in pixels.
+    var encodedEditSizes: [(height: Int, width: Int)] {
+        editImages.map { image in
+            let fitted =
+                resizesEditImages ? parity.fitted(image, among: editImages.count) : image
+            return (fitted.height, fitted.width)
+        }
+    }
+}
+
+extension Checkpoint {
+    /// The type of the largest tensor.
+    fileprivate var mainType: DType? {
+        names.compactMap { self[$0]?.info }.max { $0.byteCount < $1.byteCount }?.type.dtype
+    }
+}
