@@ -10,6 +10,7 @@ struct GenerationRun {
     private let schedule: Schedule
     private let height: Int
     private let width: Int
+    private let before: StreamCounters
     var timings = Timings()
     /// Sees every step; for tests and previews.
     var onStep: (DenoisedStep) throws -> Void = { _ in }
@@ -17,6 +18,7 @@ struct GenerationRun {
     init(_ pipeline: Pipeline, _ request: GenerationRequest) throws {
         self.pipeline = pipeline
         self.request = request
+        before = pipeline.counters
         (height, width) = request.roundedSize
         // DiffSynth's shift follows the size as asked for, before it is rounded up.
         let counted =
@@ -24,6 +26,17 @@ struct GenerationRun {
         schedule = try Schedule(
             steps: request.steps, strength: request.denoisingStrength,
             tokens: Schedule.tokens(height: counted.0, width: counted.1))
+    }
+
+    /// Whether pictures are encoded.
+    var readsPictures: Bool { request.readsPictures }
+
+    /// What has come since the run began.
+    var streamed: Streamed {
+        let now = pipeline.counters
+        return Streamed(
+            units: now.units - before.units, moved: now.moved - before.moved,
+            read: now.read - before.read, waited: now.waited - before.waited)
     }
 
     private var isGuided: Bool { request.cfgScale != 1 }
@@ -102,10 +115,10 @@ struct GenerationRun {
             transformer: try part.load(passes: schedule.sigmas.count * (isGuided ? 2 : 1)),
             schedule: schedule, parity: request.parity)
         onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
-        try pipeline.loras.fuse(request.loras, mode: request.loraMode)
+        try fuseLoRAs()
         defer {
             pipeline.loras.deactivate()
-            part.rest()
+            pipeline.end(part)
         }
         stage.beforeBranch = { [loras = pipeline.loras, request] branch in
             loras.activate(request.loras, mode: request.loraMode, for: branch)
@@ -120,6 +133,16 @@ struct GenerationRun {
         timings.steps = seconds
         try part.requireFinite(tokens, "latents")
         return try LatentTokens.unpack(tokens, height: height / 16, width: width / 16)
+    }
+
+    /// Folding in needs weights that stay, and as many bits as the change has.
+    private func fuseLoRAs() throws {
+        let isFused = request.loraMode == .fused && !request.loras.isEmpty
+        if isFused, let why = pipeline.transformer.keepsFromFusing {
+            throw RequestError(
+                setting: "lora-mode", expected: "hot, since weights \(why)", found: "fused")
+        }
+        try pipeline.loras.fuse(request.loras, mode: request.loraMode)
     }
 
     private func conditioning(

@@ -19,30 +19,41 @@ final class Pipeline {
     let device: Device
     let dtype: DType
     let textLength: Int
+    let memory: MemorySettings
+    let architecture: Architecture
+    /// What was free of the device before this pipeline took any of it.
+    let deviceFree: Int
+    private var keepsAll = false
 
     /// Looks at headers and configurations; no weight is read.
     ///
     /// - Throws: `ModelError` when a component is of another kind, or does not belong to the others.
     init(
-        _ files: ModelFiles, device: Device, dtype: DType, promptCache: PromptCache? = nil
+        _ files: ModelFiles, device: Device, dtype: DType, promptCache: PromptCache? = nil,
+        memory: MemorySettings = MemorySettings()
     ) throws {
         let parts = try ModelParts(files)
         let shape = parts.architecture
         self.device = device
         self.dtype = dtype
         self.promptCache = promptCache
+        self.memory = memory
+        architecture = shape
+        deviceFree = try device.memory().free
         encoderWeights = parts.encoder.checkpoint
         textLength = files.textLength
         transformer = ModelPart(
             parts.transformer.loader(), device: device, dtype: dtype,
-            grouping: WeightGroups.ofTransformer
+            grouping: WeightGroups.ofTransformer, storage: memory.storage[.transformer]
         ) { FluxTransformer($0, shape.transformer) }
         textEncoder = ModelPart(
             parts.encoder.loader(), device: device, dtype: dtype,
-            grouping: WeightGroups.ofTextEncoder, staysOnHost: { $0.key == "embed_tokens.weight" }
+            grouping: WeightGroups.ofTextEncoder, staysOnHost: { $0.key == "embed_tokens.weight" },
+            storage: memory.storage[.textEncoder]
         ) { TextEncoder($0, shape.encoder) }
         autoencoder = ModelPart(
-            parts.autoencoder.loader(), device: device, dtype: dtype, grouping: { _ in nil }
+            parts.autoencoder.loader(), device: device, dtype: dtype, grouping: { _ in nil },
+            storage: memory.storage[.autoencoder]
         ) { Autoencoder($0, shape.autoencoder) }
         loras = LoRABank(transformer.parameters, dtype: dtype, device: device)
         encoderFamily = shape.encoder.family
@@ -65,7 +76,8 @@ final class Pipeline {
     func promptIdentity() throws -> PromptIdentity {
         if let identity { return identity }
         let found = try PromptIdentity(
-            encoderWeights, textEncoder.model.configuration, device: device, dtype: dtype)
+            encoderWeights, textEncoder.model.configuration, device: device, dtype: dtype,
+            storage: memory.storage[.textEncoder] ?? .asStored)
         identity = found
         return found
     }
@@ -74,6 +86,31 @@ final class Pipeline {
     func readAhead(encoder: Bool) {
         ReadAhead.begin(
             (encoder ? textEncoder.pieces : []) + transformer.pieces + autoencoder.pieces)
+    }
+
+    /// Has weights go where a plan wants them, each part when it is used next.
+    func arrange(_ outcome: Planner.Outcome) {
+        keepsAll = outcome.plan.keepsAll
+        func place(_ component: Component) -> Arrangement {
+            outcome.arrangements[component] ?? .whole
+        }
+        textEncoder.arrangement = place(.textEncoder)
+        autoencoder.arrangement = place(.autoencoder)
+        transformer.arrangement = place(.transformer)
+    }
+
+    /// Ends the use of a part, whose device memory is then free unless there is enough for all.
+    func end<Model>(_ part: ModelPart<Model>) {
+        // What was computed is there; a device that fails now fails at its next use.
+        try? part.rest(keeping: keepsAll)
+    }
+
+    /// What streams of all parts have done.
+    var counters: StreamCounters {
+        var sum = textEncoder.weights.counters
+        sum += autoencoder.weights.counters
+        sum += transformer.weights.counters
+        return sum
     }
 
     private static func tokenizer(

@@ -14,7 +14,8 @@ struct Flux2Command: AsyncParsableCommand {
         abstract: "Make pictures with FLUX.2 models.",
         version: Version.current,
         subcommands: [
-            Generate.self, Rerun.self, Models.self, Download.self, LoRACommand.self, Inspect.self,
+            Generate.self, Plan.self, Rerun.self, Models.self, Download.self, LoRACommand.self,
+            Inspect.self,
             Doctor.self,
         ])
 }

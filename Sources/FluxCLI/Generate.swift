@@ -22,6 +22,7 @@ struct Generate: AsyncParsableCommand {
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
     @OptionGroup(title: "Tiling") var tiling: TilingOptions
     @OptionGroup(title: "Computation") var compute: ComputeOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
     @OptionGroup(title: "Output") var output: OutputOptions
 
     func validate() throws {
@@ -46,7 +47,8 @@ struct Generate: AsyncParsableCommand {
         let (device, dtype) = compute.resolved(report)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,
-            promptCache: compute.noPromptCache ? nil : .standard())
+            promptCache: compute.noPromptCache ? nil : .standard(),
+            memory: try memory.settings(device, dtype))
         let maker = PictureMaker(
             engine: engine, model: model.model ?? files.transformer[0], device: device,
             dtype: dtype, report: report)

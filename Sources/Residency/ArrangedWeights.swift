@@ -13,9 +13,7 @@ public final class ArrangedWeights {
     private let dtype: DType
     private let grouping: Grouping
     private let staysOnHost: (Parameter) -> Bool
-    /// How weights of 16 or 32 bits are kept; nil is as the file has them.
-    private let packing: Packing?
-    private let packs: (Parameter) -> Bool
+    private let policy: PackingPolicy
     /// Weights that were packed, which is done once.
     private var packed: [String: StoredWeight] = [:]
     /// Where weights are now; nil when none are loaded.
@@ -29,12 +27,11 @@ public final class ArrangedWeights {
     ///   - dtype: the type that the model computes in.
     ///   - staysOnHost: whether a weight is never moved to a device, such as a table of which a few
     ///     rows are used.
-    ///   - packing: how weights of 16 or 32 bits are kept; nil is as the file has them.
-    ///   - packs: which of them are.
+    ///   - policy: how weights of 16 or 32 bits are kept.
     public init(
         _ loader: WeightLoader, _ parameters: [Parameter], device: Device, dtype: DType,
         grouping: @escaping Grouping, staysOnHost: @escaping (Parameter) -> Bool = { _ in false },
-        packing: Packing? = nil, packs: @escaping (Parameter) -> Bool = { _ in false }
+        policy: PackingPolicy = .none
     ) {
         self.loader = loader
         self.parameters = parameters
@@ -42,8 +39,7 @@ public final class ArrangedWeights {
         self.dtype = dtype
         self.grouping = grouping
         self.staysOnHost = staysOnHost
-        self.packing = packing
-        self.packs = packs
+        self.policy = policy
     }
 
     /// Puts weights in their places, unless they are there.
@@ -102,62 +98,15 @@ public final class ArrangedWeights {
 
     // MARK: Sizes
 
-    /// The groups in the order of their use, by what the file's header says.
-    public var unitSizes: [UnitSize] {
-        groups().map { UnitSize(name: $0.name, byteCount: bytes($0.parameters)) }
+    /// What the weights would take if they were kept by a policy; nil is the one that counts.
+    public func sizes(_ policy: PackingPolicy? = nil) -> WeightSizes {
+        WeightSizes(
+            loader, parameters, dtype: dtype, policy: policy ?? self.policy,
+            groups: groups().map { ($0.name, $0.parameters) }, staysOnHost: staysOnHost)
     }
-
-    /// Bytes of the weights that are used all the time and belong on the device.
-    public var smallBytes: Int {
-        bytes(parameters.filter { grouping($0) == nil && !staysOnHost($0) })
-    }
-
-    /// Bytes of the weights that never leave the host.
-    public var hostBytes: Int { bytes(parameters.filter(staysOnHost)) }
 
     /// Bytes of all weights.
-    public var byteCount: Int { bytes(parameters) }
-
-    /// Elements of the largest matrix that has to be converted each time it is used; 0 where all are
-    /// in the type that the model computes in.
-    public var largestConversion: Int {
-        parameters.filter { parameter in
-            !staysOnHost(parameter)
-                && (willPack(parameter) || loader.places(parameter).first?.info.type.dtype != dtype)
-        }.map { $0.shape.reduce(1, *) }.max() ?? 0
-    }
-
-    /// Whether weights are packed here, into memory of this process.
-    public var packsInMemory: Bool { parameters.contains(where: willPack) }
-
-    /// How most weights are kept: the name of a type or of a way to pack them.
-    public var format: String {
-        let matrices = parameters.filter { grouping($0) != nil }
-        let names = (matrices.isEmpty ? parameters : matrices).map { parameter in
-            willPack(parameter) ? packing?.name ?? "" : storedName(parameter)
-        }
-        let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
-        return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "none"
-    }
-
-    private func storedName(_ parameter: Parameter) -> String {
-        guard let type = loader.places(parameter).first?.info.type else { return "none" }
-        return type.dtype?.name ?? type.rawValue
-    }
-
-    private func willPack(_ parameter: Parameter) -> Bool {
-        guard let packing, packs(parameter), packing.fits(parameter.shape) else { return false }
-        return (loader.places(parameter).first?.info.type.dtype?.byteCount ?? 1) > 1
-    }
-
-    private func bytes(_ parameters: [Parameter]) -> Int {
-        parameters.reduce(0) { sum, parameter in
-            guard let packing, willPack(parameter) else {
-                return sum + loader.byteCount(parameter)
-            }
-            return sum + packing.byteCount(of: parameter.shape)
-        }
-    }
+    public var byteCount: Int { sizes().all }
 
     // MARK: Loading
 
@@ -193,9 +142,9 @@ public final class ArrangedWeights {
     private func stored(_ parameters: [Parameter]) throws -> [StoredWeight] {
         try zip(parameters, loader.stored(parameters)).map { parameter, weight in
             if let known = packed[parameter.key] { return known }
-            guard let packing, willPack(parameter), case .dense(let values) = weight else {
-                return weight
-            }
+            guard let packing = policy.packing(of: parameter, in: loader),
+                case .dense(let values) = weight
+            else { return weight }
             let result = StoredWeight.packed(try .packing(values, as: packing))
             packed[parameter.key] = result
             return result

@@ -119,6 +119,9 @@ public struct WeightLoader {
         return [weight] + [checkpoint.scale(of: name)].compactMap(\.self)
     }
 
+    /// The type that a parameter's values have in the file.
+    func dtype(_ parameter: Parameter) -> DType? { places(parameter).first?.info.type.dtype }
+
     /// The bytes of a parameter's values, without those of others that share a tensor with it.
     public func byteCount(_ parameter: Parameter) -> Int {
         guard let first = places(parameter).first else { return 0 }

@@ -82,7 +82,7 @@ struct StreamingTests {
         try expectSame(whole, streamed)
 
         let part = try pipeline(model, dtype).transformer
-        let units = part.weights.unitSizes
+        let units = part.weights.sizes().units
         let passes = 2 * 2
         #expect(streamed.transformer.units == passes * units.count)
         let bytes = units.reduce(0) { $0 + $1.byteCount }
@@ -104,7 +104,7 @@ struct StreamingTests {
         let request = try request("tiny-klein")
         let whole = try outcome(pipeline("tiny-klein", .bfloat16), request, transformer: .whole)
         let pipeline = try pipeline("tiny-klein", .bfloat16)
-        let units = pipeline.transformer.weights.unitSizes
+        let units = pipeline.transformer.weights.sizes().units
         for count in [1, units.count / 2, units.count] {
             let before = pipeline.transformer.weights.counters
             let kept = Set(units.prefix(count).map(\.name))

@@ -33,6 +33,18 @@ final class LoRABank {
         }
     }
 
+    /// What LoRAs take in memory: as they are, or, folded in, the weights that they change.
+    func byteCount(_ uses: [LoRAUse], mode: LoRAUse.Mode) -> Int {
+        let changes = uses.compactMap { known[$0.path] }
+        let own = changes.flatMap(\.adapters.values).flatMap(\.delta.tensors)
+            .reduce(0) { $0 + $1.byteCount }
+        guard mode == .fused else { return own }
+        let changed = Set(changes.flatMap(\.adapters.keys))
+        return own
+            + parameters.filter { changed.contains($0.key) }
+            .reduce(0) { $0 + $1.shape.reduce(dtype.byteCount, *) }
+    }
+
     /// Folds LoRAs that work on both branches into the weights, or none.
     func fuse(_ uses: [LoRAUse], mode: LoRAUse.Mode) throws {
         let fused = mode == .fused ? uses.filter { $0.branch == nil } : []

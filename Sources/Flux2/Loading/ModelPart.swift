@@ -15,13 +15,14 @@ final class ModelPart<Model> {
         _ loader: WeightLoader, device: Device, dtype: DType,
         grouping: @escaping ArrangedWeights.Grouping,
         staysOnHost: @escaping (Parameter) -> Bool = { _ in false },
-        storage: WeightStorage = .asStored, build: (Scope) -> Model
+        storage: WeightStorage?, build: (Scope) -> Model
     ) {
         let scope = Scope()
         model = build(scope)
         weights = ArrangedWeights(
             loader, scope.parameters, device: device, dtype: dtype, grouping: grouping,
-            staysOnHost: staysOnHost, packing: storage.packing, packs: storage.packs)
+            staysOnHost: staysOnHost,
+            policy: (storage ?? .asStored).policy)
         self.loader = loader
         self.device = device
         self.dtype = dtype
@@ -55,16 +56,26 @@ final class ModelPart<Model> {
         isLoaded || arrangement != .whole ? [] : loader.pieces(for: parameters)
     }
 
+    /// Why LoRAs cannot be folded into the weights; nil when they can.
+    var keepsFromFusing: String? {
+        if weights.sizes().isPacked { return "are kept in 8 bits" }
+        return weights.stream == nil ? nil : "come while they are used"
+    }
+
     /// Ends an evaluation, also one that came to no end.
-    func rest() {
-        try? weights.stream?.rest()
+    ///
+    /// - Parameter keeps: whether weights stay in a device's memory; mapped ones cost nothing and
+    ///   always do.
+    func rest(keeping keeps: Bool) throws {
+        try weights.stream?.rest()
+        if !keeps, usesDevice { try weights.release() }
         Tensor.releaseScratch()
     }
 
-    /// Frees a device's memory for the next component; mapped weights cost nothing and stay.
-    func release() throws {
-        try weights.stream?.rest()
-        if device.kind != .cpu || weights.stream != nil { try weights.release() }
-        Tensor.releaseScratch()
+    /// Whether weights have memory other than that of their files.
+    private var usesDevice: Bool {
+        if device.kind != .cpu { return true }
+        if case .slots = arrangement { return true }
+        return false
     }
 }

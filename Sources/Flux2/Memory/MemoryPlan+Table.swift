@@ -110,6 +110,15 @@ extension MemoryPlan {
                 })
     }
 
+    /// What is worth saying about it when a picture is made: nothing where all fits.
+    public var remarks: [String] {
+        let streaming = components.filter { $0.streamed > 0 }.map { part in
+            "memory: \(Self.gib(part.streamed)) of \(Self.gib(part.bytes)) GiB of the "
+                + "\(part.name) come from the \(part.source ?? "file") each time they are used"
+        }
+        return streaming + (usesStrips ? ["memory: the picture is decoded in strips"] : [])
+    }
+
     private var summary: String {
         var lines = [
             "at most \(Self.gib(peak)) of \(Self.gib(deviceBudget)) GiB on \(device); "

@@ -1,4 +1,3 @@
-
 /// Where everything of a generation will be, worked out before anything is loaded.
 ///
 /// Sizes are in bytes. On the CPU, "device" is memory of this process alone; weights that are shown

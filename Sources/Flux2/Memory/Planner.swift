@@ -147,21 +147,31 @@ struct Planner {
         }
         let room = hostBudget - stage.total - Self.margin
         if part.isPrivate { return (stage, .whole) }
-        guard part.unitBytes + part.small > room else {
+        let isBounded = settings.hostLimit != nil
+        // Parts of earlier stages leave by themselves when memory runs short, but not for a limit.
+        let mapped = part.unitBytes + part.small + (isBounded ? otherBytes(part) : 0)
+        guard mapped > room, !part.units.isEmpty else {
             stage.mapped = part.unitBytes + part.small
             return (stage, .whole)
         }
         // One unit is used while the next is read.
-        let window = part.small + 2 * part.largest
+        let small = part.small + (isBounded ? autoencoderBytes : 0)
+        let window = small + 2 * part.largest
         guard window <= room else {
             throw MemoryError(
                 stage: demand.stage, place: "the host", needed: hostBudget - room + window,
                 available: hostBudget)
         }
-        let kept = Self.spread(part.units, over: room - window)
+        // What is used once need not stay.
+        let kept = part.passes > 2 ? Self.spread(part.units, over: room - window) : []
         let stay = part.units.filter { kept.contains($0.name) }
         stage.mapped = window + stay.reduce(0) { $0 + $1.byteCount }
-        return (stage, .pages(kept: kept, bounded: settings.hostLimit != nil))
+        return (stage, .pages(kept: kept, bounded: isBounded))
+    }
+
+    /// The autoencoder is small and stays.
+    private var autoencoderBytes: Int {
+        parts.first { $0.component == .autoencoder }?.small ?? 0
     }
 
     // MARK: What stays

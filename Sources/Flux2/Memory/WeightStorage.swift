@@ -1,3 +1,4 @@
+internal import Residency
 public import Torch
 
 /// How the weights of a component are kept in memory.
@@ -34,26 +35,17 @@ public enum WeightStorage: Hashable, Sendable {
         }
     }
 
-    /// How weights of 16 or 32 bits are kept, where they are packed.
-    var packing: Packing? {
+    /// Which weights are packed, and how.
+    var policy: PackingPolicy {
         switch self {
-        case .asStored: nil
-        case .matrices(let packing): packing
-        case .float8: .float8
-        }
-    }
-
-    /// Which weights are packed.
-    var packs: (Parameter) -> Bool {
-        switch self {
-        case .asStored: { _ in false }
-        case .matrices: { WeightStorage.isBlockMatrix($0) }
-        case .float8: { _ in true }
+        case .asStored: .none
+        case .matrices(let packing): PackingPolicy(packing, packs: WeightStorage.isBlockMatrix)
+        case .float8: PackingPolicy(.float8) { _ in true }
         }
     }
 
     /// Whether a weight is a matrix of a block, of which there are many.
-    static func isBlockMatrix(_ parameter: Parameter) -> Bool {
+    @Sendable static func isBlockMatrix(_ parameter: Parameter) -> Bool {
         let blocks = ["transformer_blocks.", "single_transformer_blocks.", "layers."]
         return parameter.shape.count == 2 && blocks.contains { parameter.key.hasPrefix($0) }
     }

@@ -5,8 +5,6 @@ struct Footprint {
     let heap: PieceHeap
     /// Bytes of a number in the type that is computed in.
     let bytes: Int
-    /// Whether weights are stored in another type, and a copy is made for each use.
-    let convertsWeights: Bool
     /// Threads that a kernel runs on; each has buffers of its own.
     let threads: Int
 
@@ -25,13 +23,8 @@ struct Footprint {
         return result
     }
 
-    /// A matrix product into `count` numbers; `weight` counts those of the matrix.
-    func linear(_ count: Int, weight: Int) -> Piece {
-        let copy = convertsWeights ? tensor(weight) : nil
-        let result = tensor(count)
-        copy.map { heap.give($0) }
-        return result
-    }
+    /// A matrix product into `count` numbers.
+    func linear(_ count: Int) -> Piece { tensor(count) }
 
     /// `rms_norm`, which libtorch composes of a power, a product with the deviation and, with a
     /// weight, another product, all in 32 bits.

@@ -1,6 +1,4 @@
 internal import FluxModels
-internal import Residency
-internal import Safetensors
 public import Torch
 
 /// What the memory of a generation depends on.
@@ -10,19 +8,18 @@ public struct MemoryDemand: Sendable {
         let transformer: TransformerConfiguration
         let textEncoder: TextEncoderConfiguration
         let autoencoder: AutoencoderConfiguration
-        /// The types that most weights are stored in; nil is the type that is computed in.
-        let stored: (transformer: DType?, textEncoder: DType?)
-
         /// Looks at headers and configurations; no weight is read.
         ///
         /// - Throws: `ModelError` when a component is of another kind, or does not belong to the
         ///   others.
         public init(_ files: ModelFiles) throws {
-            let parts = try ModelParts(files)
-            transformer = parts.architecture.transformer
-            textEncoder = parts.architecture.encoder
-            autoencoder = parts.architecture.autoencoder
-            stored = (parts.transformer.checkpoint.mainType, parts.encoder.checkpoint.mainType)
+            self.init(try ModelParts(files).architecture)
+        }
+
+        init(_ architecture: Architecture) {
+            transformer = architecture.transformer
+            textEncoder = architecture.encoder
+            autoencoder = architecture.autoencoder
         }
     }
 
@@ -55,6 +52,10 @@ public struct MemoryDemand: Sendable {
     public var hasInputImage = false
     /// Bytes of LoRAs as they are kept in memory.
     public var loraBytes = 0
+    /// Bytes for a matrix of the text encoder while it is used, where it is kept in another type.
+    public var encoderScratch = 0
+    /// The same of the transformer.
+    public var transformerScratch = 0
     /// How pictures pass the autoencoder; `automatic` counts as `off` where memory is not known.
     var passage: Tiling.Passage = .whole
     /// The same for reference pictures, one each.
@@ -114,12 +115,5 @@ extension GenerationRequest {
                 resizesEditImages ? parity.fitted(image, among: editImages.count) : image
             return (fitted.height, fitted.width)
         }
-    }
-}
-
-extension Checkpoint {
-    /// The type of the largest tensor.
-    fileprivate var mainType: DType? {
-        names.compactMap { self[$0]?.info }.max { $0.byteCount < $1.byteCount }?.type.dtype
     }
 }

@@ -36,10 +36,8 @@ struct StageWalk {
         demand.references.reduce(0) { $0 + $1.height * $1.width / 256 }
     }
 
-    private func footprint(storedAs stored: DType?) -> Footprint {
-        Footprint(
-            heap: heap, bytes: demand.dtype.byteCount,
-            convertsWeights: stored.map { $0 != demand.dtype } ?? false, threads: demand.threads)
+    private var layers: Footprint {
+        Footprint(heap: heap, bytes: demand.dtype.byteCount, threads: demand.threads)
     }
 
     private mutating func note(_ stage: StageMemory.Stage, _ body: (inout StageWalk) -> Void) {
@@ -53,13 +51,15 @@ struct StageWalk {
     }
 
     private mutating func encode() -> [Piece] {
-        let layers = footprint(storedAs: demand.model.stored.textEncoder)
+        let layers = layers
         let encoder = TextEncoderFootprint(
             layers: layers, configuration: demand.model.textEncoder,
             tokens: demand.computedTokens)
         guard demand.encodedTexts > 0 else { return [] }
         var features: [Piece] = []
         note(.encode) { walk in
+            let scratch = walk.heap.take(walk.demand.encoderScratch)
+            defer { walk.heap.give(scratch) }
             features = (0..<walk.demand.encodedTexts).map { _ in
                 encoder.encode(length: walk.demand.textLength)
             }
@@ -69,12 +69,12 @@ struct StageWalk {
 
     private var autoencoder: AutoencoderFootprint {
         AutoencoderFootprint(
-            layers: footprint(storedAs: nil), configuration: demand.model.autoencoder)
+            layers: layers, configuration: demand.model.autoencoder)
     }
 
     /// Noise, the latents of pictures, and what inpainting compares with.
     private mutating func pictures() -> [Piece] {
-        let layers = footprint(storedAs: nil)
+        let layers = layers
         let channels = demand.model.transformer.latentChannels
         var kept = (0..<2).map { _ in layers.tensor(latentTokens * channels) }
         guard demand.hasInputImage || !demand.references.isEmpty else { return kept }
@@ -109,7 +109,7 @@ struct StageWalk {
 
     /// Two evaluations stand for all: each of the same shape finds what the one before has left.
     private mutating func denoise(_ canvas: [Piece]) -> Piece {
-        let layers = footprint(storedAs: demand.model.stored.transformer)
+        let layers = layers
         let configuration = demand.model.transformer
         let text = demand.textLength + demand.extraTextTokens
         let transformer = TransformerFootprint(
@@ -118,6 +118,8 @@ struct StageWalk {
         let count = latentTokens * configuration.latentChannels
         var latents = layers.tensor(count)
         note(.denoise) { walk in
+            let scratch = walk.heap.take(walk.demand.transformerScratch)
+            defer { walk.heap.give(scratch) }
             let branches = (0..<walk.demand.branches).map { _ in
                 layers.exact(
                     (text + walk.latentTokens + walk.referenceTokens)
@@ -137,7 +139,7 @@ struct StageWalk {
     }
 
     private mutating func decode() {
-        let layers = footprint(storedAs: nil)
+        let layers = layers
         note(.decode) { walk in
             let (height, width) = walk.demand.size
             let count = 3 * walk.pixels

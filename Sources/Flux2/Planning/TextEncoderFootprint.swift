@@ -45,12 +45,11 @@ struct TextEncoderFootprint {
         heap.give(input)
         let added = layers.combined(count, out)
         let normed = layers.roundedNorm(count)
-        let weight = width * hidden
         let gate = layers.combined(
-            tokens * hidden, layers.linear(tokens * hidden, weight: weight))
-        let up = layers.linear(tokens * hidden, weight: weight)
+            tokens * hidden, layers.linear(tokens * hidden))
+        let up = layers.linear(tokens * hidden)
         let product = layers.combined(tokens * hidden, up, gate)
-        let down = layers.linear(count, weight: weight)
+        let down = layers.linear(count)
         heap.give(product)
         return layers.combined(count, added, normed, down)
     }
@@ -61,17 +60,17 @@ struct TextEncoderFootprint {
         let keys = tokens * configuration.keyValueHeadCount * size
         let q = heads(queries)
         let k = heads(keys)
-        let v = layers.linear(keys, weight: width * keys / tokens)
+        let v = layers.linear(keys)
         let heads = layers.attention(queries, headSize: size)
         heap.give(q, k, v)
-        let out = layers.linear(tokens * width, weight: width * queries / tokens)
+        let out = layers.linear(tokens * width)
         heap.give(heads)
         return out
     }
 
     /// A projection, normalised by head where the family does so, and turned.
     private func heads(_ count: Int) -> Piece {
-        var x = layers.linear(count, weight: width * count / tokens)
+        var x = layers.linear(count)
         if configuration.family == .qwen3 {
             let normed = layers.roundedNorm(count)
             heap.give(x)

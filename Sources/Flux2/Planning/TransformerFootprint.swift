@@ -25,8 +25,8 @@ struct TransformerFootprint {
         let tokens =
             joins ? layers.tensor(pictureTokens * configuration.latentChannels) : nil
         var picture = layers.linear(
-            pictureTokens * width, weight: configuration.latentChannels * width)
-        var text = layers.linear(textTokens * width, weight: configuration.textWidth * width)
+            pictureTokens * width)
+        var text = layers.linear(textTokens * width)
         for _ in 0..<configuration.doubleBlockCount {
             (picture, text) = doubleBlock(picture, text)
         }
@@ -39,8 +39,7 @@ struct TransformerFootprint {
         }
         let normed = modulated(pictureTokens * width)
         let velocity = layers.linear(
-            pictureTokens * configuration.latentChannels,
-            weight: configuration.latentChannels * width)
+            pictureTokens * configuration.latentChannels)
         heap.give(normed, picture, text, joined)
         if configuration.singleBlockCount > 0 { heap.give(sequence) }
         return velocity
@@ -56,9 +55,9 @@ struct TransformerFootprint {
         let count = tokens * width
         let input = modulated(count)
         let (q, k, v) = (
-            layers.linear(count, weight: width * width),
-            layers.linear(count, weight: width * width),
-            layers.linear(count, weight: width * width)
+            layers.linear(count),
+            layers.linear(count),
+            layers.linear(count)
         )
         let normed = (0..<2).map { _ in layers.rmsNorm(count, weighted: true) }
         heap.give(input, q, k)
@@ -96,22 +95,29 @@ struct TransformerFootprint {
         let parts = projected(textTokens) + projected(pictureTokens)
         let attended = attended(joins: true)
         heap.give(parts)
-        let results = (finish(pictureTokens), finish(textTokens))
-        heap.give(picture, text, attended)
+        let picked = (joined(pictureTokens), joined(textTokens))
+        heap.give(attended)
+        let results = (finished(picked.0, pictureTokens), finished(picked.1, textTokens))
+        heap.give(picture, text)
         return (picture: results.0, text: results.1)
     }
 
-    /// What follows attention in one stream.
-    private func finish(_ tokens: Int) -> Piece {
+    /// What attention brings to one stream.
+    private func joined(_ tokens: Int) -> Piece {
         let count = tokens * width
-        let out = layers.linear(count, weight: width * width)
+        let out = layers.linear(count)
         // A part of the joint tokens is no matrix to libtorch, which then copies the weight.
         heap.give(layers.tensor(width * width))
-        let added = layers.combined(count, layers.combined(count, out))
+        return layers.combined(count, layers.combined(count, out))
+    }
+
+    /// What the feed-forward brings to one stream.
+    private func finished(_ added: Piece, _ tokens: Int) -> Piece {
+        let count = tokens * width
         let input = modulated(count)
-        let fused = layers.linear(2 * tokens * hidden, weight: 2 * width * hidden)
+        let fused = layers.linear(2 * tokens * hidden)
         let gated = layers.gated(tokens * hidden, fused)
-        let down = layers.linear(count, weight: width * hidden)
+        let down = layers.linear(count)
         heap.give(gated, input)
         return layers.combined(count, layers.combined(count, down), added)
     }
@@ -120,7 +126,7 @@ struct TransformerFootprint {
         let tokens = textTokens + pictureTokens
         let input = modulated(all)
         let fused = layers.linear(
-            tokens * (3 * width + 2 * hidden), weight: width * (3 * width + 2 * hidden))
+            tokens * (3 * width + 2 * hidden))
         heap.give(input)
         let normed = (0..<2).map { _ in layers.rmsNorm(all, weighted: true) }
         let attended = attended(joins: false)
@@ -128,7 +134,7 @@ struct TransformerFootprint {
         let gated = layers.gated(tokens * hidden, fused)
         let both = layers.tensor(all + tokens * hidden)
         heap.give(gated)
-        let out = layers.linear(all, weight: width * (width + hidden))
+        let out = layers.linear(all)
         let result = layers.combined(all, layers.combined(all, out))
         heap.give(attended, both)
         if !keepsInput { heap.give(sequence) }

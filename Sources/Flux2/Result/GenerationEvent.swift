@@ -1,5 +1,7 @@
 /// What a generation is doing, in order; steps count from 1 and end at the total.
 public enum GenerationEvent: Hashable, Sendable {
+    /// Where everything will be; the first event.
+    case planned(MemoryPlan)
     /// Weights can be used; `bytes` counts mapped ones too.
     ///
     /// Each run tells of the transformer, and of the text encoder when that is loaded.

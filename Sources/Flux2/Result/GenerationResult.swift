@@ -13,6 +13,22 @@ public struct GenerationResult: Sendable {
     public var timings: Timings
     /// How much memory each stage took.
     public var memory: MemoryUse
+    /// What was expected of memory before.
+    public var plan: MemoryPlan
+    /// What came while it was computed.
+    public var streamed: Streamed
+}
+
+/// Weights that came while a picture was computed.
+public struct Streamed: Hashable, Sendable, Codable {
+    /// Groups of weights that came, each time counted.
+    public var units = 0
+    /// Bytes that were copied to a device, or to what stands for one.
+    public var moved = 0
+    /// Bytes that were read from the disk on the way.
+    public var read = 0
+    /// Seconds that computing waited for weights.
+    public var waited = 0.0
 }
 
 /// The most private memory of the process in each stage, in bytes; nil for what was not done.

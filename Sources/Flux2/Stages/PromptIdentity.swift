@@ -13,9 +13,10 @@ struct PromptIdentity {
     /// bytes; reading all would take as long as encoding.
     init(
         _ weights: Checkpoint, _ configuration: TextEncoderConfiguration, device: Device,
-        dtype: DType
+        dtype: DType, storage: WeightStorage
     ) throws {
         var parts = ["1", Runtime.version, "\(configuration)", "\(device)", dtype.name]
+        if storage != .asStored { parts.append("\(storage)") }
         if device.kind == .cpu { parts += [Runtime.cpuCapability, "\(Runtime.threads)"] }
         for file in weights.files {
             let attributes = try? FileManager.default.attributesOfItem(

@@ -35,9 +35,8 @@ struct PromptStage {
         }
         let unknown = known.count { $0 == nil }
         if unknown > 0 { try loadEncoder(passes: unknown) }
-        let features = try zip(texts, known).map { try $1 ?? encoded($0) }
-        if unknown > 0 { try pipeline.textEncoder.release() }
-        return features
+        defer { if unknown > 0 { pipeline.end(pipeline.textEncoder) } }
+        return try zip(texts, known).map { try $1 ?? encoded($0) }
     }
 
     private func recalled(_ text: TokenizedPrompt) throws -> Tensor? {

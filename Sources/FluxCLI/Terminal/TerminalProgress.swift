@@ -23,6 +23,8 @@ final class TerminalProgress: Sendable {
     func show(_ event: GenerationEvent) {
         guard !report.quiet else { return }
         switch event {
+        case .planned(let plan):
+            for text in plan.remarks { line(text) }
         case .loaded(let component, let bytes):
             line("\(component): \(Terminal.bytes(bytes)) of weights")
         case .readPrompt(let tokens, let limit, let wasTruncated, let isRemembered):

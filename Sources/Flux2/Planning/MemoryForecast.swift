@@ -5,7 +5,7 @@ public import Torch
 ///
 /// Counted are activations and what is kept beside them; mapped weights cost no private memory, and
 /// what weights take up on other devices is left to the caller.
-public struct MemoryPlan: Hashable, Sendable {
+public struct MemoryForecast: Hashable, Sendable {
     /// The stages in their order; those that have nothing to do are missing.
     public var stages: [StageMemory]
 

@@ -1,0 +1,129 @@
+internal import FluxModels
+internal import Residency
+internal import Torch
+
+extension Pipeline {
+    /// Finds places for all weights that a request needs, before any is loaded.
+    ///
+    /// - Returns: the plan, where weights go, and the request with what the plan settles.
+    /// - Throws: `MemoryError` with a proposal, where it does not fit.
+    func plan(
+        _ request: GenerationRequest
+    ) throws -> (outcome: Planner.Outcome, request: GenerationRequest) {
+        do {
+            return try fitted(request)
+        } catch var error as MemoryError {
+            error.proposal = proposal(for: request)
+            throw error
+        }
+    }
+
+    /// The request as it is, or with the picture in strips if that has been left open.
+    private func fitted(
+        _ request: GenerationRequest, _ settings: MemorySettings? = nil
+    ) throws -> (outcome: Planner.Outcome, request: GenerationRequest) {
+        var settled = request
+        guard request.tiling == .automatic else {
+            return (try planner(request, settings)(), request)
+        }
+        settled.tiling = .off
+        if case .strips = request.tiling.passage(
+            architecture.autoencoder, request.roundedSize.height, request.roundedSize.width,
+            free: budget(settings))
+        {
+            settled.tiling = .strips
+        }
+        if settled.tiling == .off {
+            do {
+                return (try planner(settled, settings)(), settled)
+            } catch let error as MemoryError
+                where error.stage == "decode" || error.stage == "pictures"
+            {
+                settled.tiling = .strips
+            }
+        }
+        var outcome = try planner(settled, settings)()
+        outcome.plan.usesStrips = true
+        return (outcome, settled)
+    }
+
+    private func budget(_ settings: MemorySettings?) -> Int {
+        min((settings ?? memory).deviceLimit ?? .max, deviceFree)
+    }
+
+    private func planner(
+        _ request: GenerationRequest, _ settings: MemorySettings?
+    ) throws -> Planner {
+        let settings = settings ?? memory
+        let branches = request.cfgScale == 1 ? 1 : 2
+        let parts = [
+            part(.textEncoder, textEncoder.weights, passes: branches, settings),
+            part(.autoencoder, autoencoder.weights, passes: 1, settings),
+            part(.transformer, transformer.weights, passes: branches * request.steps, settings),
+        ]
+        let loraBytes = loras.byteCount(request.loras, mode: request.loraMode)
+        var demand = MemoryDemand(
+            request, model: .init(architecture), dtype: dtype, threads: Runtime.threads,
+            textLength: textLength)
+        demand.encoderScratch = parts[0].scratch
+        demand.transformerScratch = parts[2].scratch
+        let forecast = MemoryForecast(demand, deviceKind: device.kind)
+        let host = try Device.cpu.memory().free + HostMemory.usage().private
+        return Planner(
+            device: device, settings: settings,
+            deviceFree: device.kind == .cpu ? host : deviceFree, hostFree: host, parts: parts,
+            demands: forecast.stages.map { Planner.Demand($0, parts) }, loras: loraBytes)
+    }
+
+    private func part(
+        _ component: Component, _ weights: ArrangedWeights, passes: Int, _ settings: MemorySettings
+    ) -> Planner.Part {
+        let sizes = weights.sizes((settings.storage[component] ?? .asStored).policy)
+        return Planner.Part(
+            component: component, format: sizes.format, units: sizes.units, small: sizes.small,
+            scratch: sizes.largestConversion * dtype.byteCount, isPrivate: sizes.isPacked,
+            passes: passes)
+    }
+
+    // MARK: Proposals
+
+    /// Something that would fit, in the words of the command line.
+    private func proposal(for request: GenerationRequest) -> String? {
+        var attempts: [(words: String, request: GenerationRequest, settings: MemorySettings)] = []
+        var strips = request
+        strips.tiling = .strips
+        attempts.append(("--tiling strips", strips, memory))
+        var packed = memory
+        for part in [Component.transformer, .textEncoder] {
+            packed.storage[part] = .matrices(.int8Rows)
+        }
+        attempts.append(("--weights int8", request, packed))
+        for share in [0.75, 0.5, 0.25] {
+            var smaller = request
+            smaller.inputImage = nil
+            smaller.inpainting = nil
+            smaller.height = max(16, Int(Double(request.height) * share) / 16 * 16)
+            smaller.width = max(16, Int(Double(request.width) * share) / 16 * 16)
+            attempts.append(
+                ("--height \(smaller.height) --width \(smaller.width)", smaller, memory))
+        }
+        return attempts.first { attempt in
+            (try? fitted(attempt.request, attempt.settings)) != nil
+        }?.words
+    }
+}
+
+extension Planner.Demand {
+    init(_ stage: StageMemory, _ parts: [Planner.Part]) {
+        let component: Component =
+            switch stage.stage {
+            case .encode: .textEncoder
+            case .pictures, .decode: .autoencoder
+            case .denoise: .transformer
+            }
+        let scratch = parts.first { $0.component == component }?.scratch ?? 0
+        self.init(
+            stage: stage.stage.rawValue, component: component, base: stage.base,
+            activations: max(0, stage.activations - scratch))
+    }
+}

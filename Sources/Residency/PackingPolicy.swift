@@ -1,0 +1,26 @@
+public import Torch
+
+/// Which weights of a model are kept in 8 bits, and how.
+public struct PackingPolicy: Sendable {
+    /// How; nil is as the file has them.
+    public var packing: Packing?
+    /// Which.
+    public var packs: @Sendable (Parameter) -> Bool
+
+    /// All weights stay as the file has them.
+    public static let none = PackingPolicy(nil) { _ in false }
+
+    /// Packs some weights of 16 or 32 bits; those that have 8 in the file stay as they are.
+    public init(_ packing: Packing?, packs: @escaping @Sendable (Parameter) -> Bool) {
+        self.packing = packing
+        self.packs = packs
+    }
+
+    /// How a weight is packed that a file holds; nil where it is not.
+    func packing(of parameter: Parameter, in loader: WeightLoader) -> Packing? {
+        guard let packing, packs(parameter), packing.fits(parameter.shape),
+            let stored = loader.dtype(parameter), stored.byteCount > 1
+        else { return nil }
+        return packing
+    }
+}
