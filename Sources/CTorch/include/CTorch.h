@@ -111,6 +111,17 @@ ct_status ct_copier_settle(ct_copier c, int32_t slot);
 bool ct_pin(void *start, size_t count);
 void ct_unpin(void *start);
 
+// --- blocks.cpp ----------------------------------------------------------------------------------
+
+// How blocks of few-bit integers are laid out; names and numbers are those of GGUF.
+typedef enum { CT_Q4_0 = 2, CT_Q8_0 = 8, CT_Q4_K = 12, CT_Q5_K = 13, CT_Q6_K = 14 } ct_block_format;
+
+// Writes the values of blocks [rows, bytes] to `out` [rows, values], which is float32, bfloat16 or
+// float16; both are contiguous and on one device.
+ct_status ct_unpack_blocks(ct_tensor packed, ct_block_format format, ct_tensor out);
+// The same with tensor operations, as it is done on other devices than the CPU.
+ct_status ct_unpack_blocks_by_operations(ct_tensor packed, ct_block_format format, ct_tensor out);
+
 // --- shape.cpp -----------------------------------------------------------------------------------
 
 ct_status ct_reshape(ct_tensor t, const int64_t *sizes, size_t rank, ct_tensor *out);
