@@ -68,6 +68,7 @@ let package = Package(
         .target(name: "JSONReading", swiftSettings: strict),
         .target(
             name: "Safetensors", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
+        .target(name: "GGUF", dependencies: ["Files"], swiftSettings: strict),
         .target(name: "Tokenization", dependencies: ["JSONReading"], swiftSettings: strict),
         .target(
             name: "CImageCodecs",
@@ -116,6 +117,12 @@ let package = Package(
             name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
         .testTarget(
             name: "SafetensorsTests", dependencies: ["Files", "Safetensors", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "GGUFTests",
+            dependencies: [
+                "Files", "FluxModels", "GGUF", "Residency", "Safetensors", "TestSupport", "Torch",
+            ],
             swiftSettings: tests),
         .testTarget(
             name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"],
