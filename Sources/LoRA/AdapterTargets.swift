@@ -63,7 +63,8 @@ public struct AdapterTargets: Sendable {
         let recipe = Layout.bflTransformer.recipe(key)
         let module = String(recipe.source.dropLast(".weight".count))
         switch recipe {
-        case .tensor: return (module, .all)
+        // Only files of text encoders interleave.
+        case .tensor, .interleavedHeads: return (module, .all)
         case .rows(_, let part, let parts): return (module, .part(part, of: parts))
         case .swappedHalves: return (module, .swappedHalves)
         }

@@ -20,7 +20,7 @@ struct SingleFileWriter {
             let entry = try #require(source[name])
             let values = try Tensor.mapped(entry.info, of: entry.file)
             switch layout.recipe(name) {
-            case .tensor(let other): parts[other] = [0: values]
+            case .tensor(let other), .interleavedHeads(let other, _): parts[other] = [0: values]
             case .rows(let other, let part, _): parts[other, default: [:]][part] = values
             case .swappedHalves(let other):
                 let (first, second) = try values.halves(along: 0)

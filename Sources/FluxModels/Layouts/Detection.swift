@@ -31,8 +31,10 @@ public struct Detection: Sendable {
 
     /// Looks at names and shapes.
     ///
+    /// - Parameter metadata: what a GGUF file says about a language model; without it, what shapes
+    ///   do not tell is taken to be as in the published models.
     /// - Returns: nil when it is nothing that FLUX.2 uses.
-    public init?(_ shapes: TensorShapes) {
+    public init?(_ shapes: TensorShapes, metadata: LanguageModelMetadata? = nil) {
         if shapes.keys.contains(where: Self.isAdapter) {
             (content, layout) = (.lora, Layout(name: "LoRA", recipe: { .tensor($0) }))
             return
@@ -43,7 +45,9 @@ public struct Detection: Sendable {
                 return
             }
         }
-        guard let found = Self.textEncoder(shapes) else { return nil }
+        guard let found = Self.textEncoder(shapes) ?? Self.llamaCpp(shapes, metadata) else {
+            return nil
+        }
         self = found
     }
 
@@ -103,6 +107,22 @@ public struct Detection: Sendable {
         }
         let named = layout.prefixed(prefix)
         return Detection(.autoencoder(AutoencoderConfiguration(named, shapes)), named)
+    }
+
+    private static func llamaCpp(
+        _ shapes: TensorShapes, _ metadata: LanguageModelMetadata?
+    ) -> Detection? {
+        guard shapes["token_embd.weight"] != nil, shapes["blk.0.attn_q.weight"] != nil else {
+            return nil
+        }
+        let normalises = shapes["blk.0.attn_q_norm.weight"] != nil
+        let family = metadata.map(\.family) ?? (normalises ? .qwen3 : .mistral3)
+        guard let family, family.normalisesHeads == normalises else { return nil }
+        let layout = Layout.llamaCpp(family, headSize: metadata?.headSize ?? 128)
+        let configuration =
+            metadata.map { TextEncoderConfiguration($0, shapes) }
+            ?? TextEncoderConfiguration(family, layout, shapes)
+        return Detection(.textEncoder(family, configuration), layout)
     }
 
     private static func textEncoder(_ shapes: TensorShapes) -> Detection? {

@@ -55,6 +55,8 @@ extension WeightRecipe {
         case .tensor(let name): .tensor(rename(name))
         case .rows(let name, let part, let parts): .rows(rename(name), part: part, of: parts)
         case .swappedHalves(let name): .swappedHalves(rename(name))
+        case .interleavedHeads(let name, let size):
+            .interleavedHeads(rename(name), headSize: size)
         }
     }
 }

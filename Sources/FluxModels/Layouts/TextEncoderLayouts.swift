@@ -10,12 +10,16 @@ extension Layout {
         return Layout(
             name: name, recipe: { .tensor(root + $0) },
             isSpare: { key in
-                if key.hasPrefix(layers) {
-                    let index = key.dropFirst(layers.count).prefix { $0 != "." }
-                    return Int(index).map { $0 >= depth } ?? false
-                }
-                return key == root + "norm.weight" || otherParts.contains { key.hasPrefix($0) }
+                isLayer(of: key, after: layers, from: depth)
+                    || key == root + "norm.weight" || otherParts.contains { key.hasPrefix($0) }
             })
+    }
+
+    /// Whether a name is of a layer, counted behind a prefix, that is past those used.
+    static func isLayer(of key: String, after prefix: String, from depth: Int) -> Bool {
+        guard key.hasPrefix(prefix) else { return false }
+        let index = key.dropFirst(prefix.count).prefix { $0 != "." }
+        return Int(index).map { $0 >= depth } ?? false
     }
 
     private static let otherParts = [

@@ -62,19 +62,25 @@ public enum StoredWeight {
 
     /// Some of the rows, one after the other.
     public func rows(_ ranges: [Range<Int>]) throws -> StoredWeight {
-        func pick(_ x: Tensor) throws -> Tensor {
+        try rearranged { x in
             let parts = try ranges.map { try x.slice($0, along: 0) }
             return parts.count == 1 ? parts[0] : try .concatenating(parts, along: 0)
         }
+    }
+
+    /// The weight with its rows in other places, or without some.
+    ///
+    /// - Parameter body: does it to the values and to what else has a row for each of theirs.
+    func rearranged(_ body: (Tensor) throws -> Tensor) throws -> StoredWeight {
         switch self {
-        case .dense(let values): return .dense(try pick(values))
+        case .dense(let values): return .dense(try body(values))
         case .packed(let packed):
             // A scale of its own for each row goes with the row.
             let perRow = packed.scale.map { $0.rank == 2 && $0.size(0) == packed.values.size(0) }
             return .packed(
                 PackedWeight(
-                    try pick(packed.values),
-                    scale: perRow == true ? try packed.scale.map(pick) : packed.scale))
+                    try body(packed.values),
+                    scale: perRow == true ? try packed.scale.map(body) : packed.scale))
         }
     }
 }

@@ -6,15 +6,22 @@ public enum WeightRecipe: Hashable, Sendable {
     case rows(String, part: Int, of: Int)
     /// The rows with their two halves in the other order.
     case swappedHalves(String)
+    /// The rows of each head with the two halves interleaved, row by row, as llama.cpp stores
+    /// queries and keys whose pairs it rotates side by side.
+    case interleavedHeads(String, headSize: Int)
 
     /// The tensor that has to be in the file.
     public var source: String {
         switch self {
-        case .tensor(let name), .rows(let name, _, _), .swappedHalves(let name): name
+        case .tensor(let name), .rows(let name, _, _), .swappedHalves(let name),
+            .interleavedHeads(let name, _):
+            name
         }
     }
 
     /// Makes the parameter's values from the file's weight, as a view where that is possible.
+    ///
+    /// Only whole rows change places: rows of packed blocks can be given as well as values.
     ///
     /// - Parameter shape: that of the parameter. What cannot be made of this shape keeps its own.
     public func callAsFunction(_ stored: StoredWeight, shape: [Int]) throws -> StoredWeight {
@@ -27,6 +34,14 @@ public enum WeightRecipe: Hashable, Sendable {
         case .swappedHalves:
             guard let rows = stored.shape.first, rows % 2 == 0 else { return stored }
             return try stored.rows([rows / 2..<rows, 0..<rows / 2])
+        case .interleavedHeads(_, let size):
+            guard let rows = stored.shape.first, size > 0, size % 2 == 0, rows % size == 0 else {
+                return stored
+            }
+            return try stored.rearranged { rows in
+                let pairs = [rows.size(0) / size, size / 2, 2] + rows.shape.dropFirst()
+                return try rows.reshaped(pairs).transposed(1, 2).reshaped(rows.shape)
+            }
         }
     }
 }
