@@ -33,6 +33,9 @@ public actor Engine {
         if let threads { Runtime.threads = threads }
     }
 
+    /// Whether memory is limited or weights are kept otherwise than in their files.
+    nonisolated var isManaged: Bool { memory != MemorySettings() }
+
     /// Checks that the model's parts are there and belong together; `generate` does it otherwise.
     ///
     /// - Throws: `ModelError`, `SafetensorsError`, `TokenizationError`, `DeviceError`.

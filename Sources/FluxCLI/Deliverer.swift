@@ -19,6 +19,10 @@ struct Deliverer {
             var peakPrivateBytes: Int
             var peakResidentBytes: Int
             var peakDeviceBytes: Int?
+            /// What the plan had expected, and its stages.
+            var predictedPeakBytes: Int
+            var predictedPeakBytesOfStages: [String: Int]
+            var streamed: Streamed
             var peakPrivateBytesOfStages: MemoryUse
         }
 
@@ -44,7 +48,10 @@ struct Deliverer {
         let memory = Summary.Memory(
             peakPrivateBytes: peakPrivate, peakResidentBytes: HostMemory.peakResident(),
             peakDeviceBytes: device.kind == .cpu ? nil : try device.peakMemory(),
-            peakPrivateBytesOfStages: result.memory)
+            predictedPeakBytes: result.plan.peak,
+            predictedPeakBytesOfStages: Dictionary(
+                result.plan.stages.map { ($0.name, $0.total) }, uniquingKeysWith: max),
+            streamed: result.streamed, peakPrivateBytesOfStages: result.memory)
         print(
             try JSON.line(
                 Summary(

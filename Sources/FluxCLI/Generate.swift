@@ -45,13 +45,14 @@ struct Generate: AsyncParsableCommand {
         let request = try request(prompts[0], for: files, report)
         let batch = Batch(request, prompts: prompts, count: count, output: output)
         let (device, dtype) = compute.resolved(report)
+        let memory = try memory.settings(device, dtype)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,
             promptCache: compute.noPromptCache ? nil : .standard(),
-            memory: try memory.settings(device, dtype))
+            memory: memory)
         let maker = PictureMaker(
             engine: engine, model: model.model ?? files.transformer[0], device: device,
-            dtype: dtype, report: report)
+            dtype: dtype, memory: memory, report: report)
         try await maker.make(batch)
     }
 

@@ -8,6 +8,7 @@ struct PictureMaker {
     let model: String
     let device: Device
     let dtype: DType
+    let memory: MemorySettings
     let report: Reporter
 
     func make(_ batch: Batch) async throws {
@@ -35,7 +36,8 @@ struct PictureMaker {
             try await engine.generate(request) { progress.show($0) }
         }
         progress.finish()
-        let settings = Settings(request, model: model, dtype: dtype, device: device)
+        let settings = Settings(
+            request, model: model, dtype: dtype, device: device, weights: memory.storage)
         try Deliverer(job.output, report).deliver(
             result, settings, peakPrivate: watch.stop(), device: device)
         return result.image

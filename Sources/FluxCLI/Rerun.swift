@@ -59,7 +59,9 @@ struct Rerun: AsyncParsableCommand {
             model.model = variant.rawValue
         }
         let files = try await model.files(report)
-        let engine = Engine(files, device: device, dtype: dtype, threads: threads)
+        let engine = Engine(
+            files, device: device, dtype: dtype, threads: threads,
+            memory: try settings.memory())
         let progress = TerminalProgress(report)
         let result = try await cancellingOnInterrupt {
             try await engine.generate(request) { progress.show($0) }

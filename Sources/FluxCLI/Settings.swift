@@ -33,9 +33,14 @@ struct Settings: Codable {
     var model: String
     var dtype: String
     var device: String
+    /// How weights are kept, by component, where not as their files have them.
+    var weights: [String: String]?
     var version = Version.current
 
-    init(_ request: GenerationRequest, model: String, dtype: DType, device: Device) {
+    init(
+        _ request: GenerationRequest, model: String, dtype: DType, device: Device,
+        weights storage: [Component: WeightStorage]
+    ) {
         prompt = request.prompt
         negativePrompt = request.negativePrompt
         seed = request.seed
@@ -49,6 +54,10 @@ struct Settings: Codable {
         self.dtype = dtype.name
         self.device = device.description
         noteUnusual(request)
+        let packed = storage.filter { $0.value != .asStored }
+        guard !packed.isEmpty else { return }
+        weights = Dictionary(
+            packed.map { ($0.key.rawValue, $0.value.name) }, uniquingKeysWith: { $1 })
     }
 
     /// What is stored only where it is not as usual.
@@ -133,6 +142,17 @@ extension Settings {
         request.textLength = textLength
         if let parity { request.parity = try known(Parity(rawValue: parity), "parity", parity) }
         return request
+    }
+
+    /// How weights were kept.
+    func memory() throws -> MemorySettings {
+        var memory = MemorySettings()
+        for (part, name) in weights ?? [:] {
+            let component = try known(Component(rawValue: part), "part of a model", part)
+            memory.storage[component] = try known(
+                WeightStorage(name: name), "way to keep weights", name)
+        }
+        return memory
     }
 
     func known<Value>(_ value: Value?, _ name: String, _ text: String) throws -> Value {

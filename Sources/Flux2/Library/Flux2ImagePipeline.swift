@@ -43,55 +43,60 @@ public actor Flux2ImagePipeline {
     ///     folder in the hub's layout.
     ///   - tokenizerConfig: the tokenizer's folder; nil takes the one beside the text encoder, or
     ///     in its repository. (DiffSynth-Studio takes dev's, which fits no other model.)
-    ///   - vramLimit: GiB of device memory to stay below; not supported yet, so nil.
+    ///   - vramLimit: GiB of device memory to stay below; nil is what is free.
+    ///   - ramLimit: GiB of the host's memory to stay below; nil is what is free.
     ///   - settings: hubs, caches and tokens; what the environment says without it.
     ///   - onDownload: told about downloads.
     /// - Throws: `ModelError`, `RequestError`, `HubError`, `FileError`, `SafetensorsError`,
     ///   `TokenizationError`, `DeviceError`, `CancellationError`.
     public static func fromPretrained(
         dtype: DType = .bfloat16, device: Device? = nil, modelConfigs: [ModelConfig],
-        tokenizerConfig: ModelConfig? = nil, vramLimit: Double? = nil,
+        tokenizerConfig: ModelConfig? = nil, vramLimit: Double? = nil, ramLimit: Double? = nil,
         settings: HubSettings? = nil,
         onDownload: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
     ) async throws -> Flux2ImagePipeline {
-        try refuse(vramLimit: vramLimit)
         let settings = try settings ?? HubSettings()
         let files = try await ModelFiles(
             modelConfigs, tokenizer: tokenizerConfig, settings, onEvent: onDownload)
-        return try await opened(files, device, dtype, preset: nil, settings)
+        let device = device ?? .automatic().device
+        var memory = try MemorySettings(
+            files.storage, limit: vramLimit, device: device, dtype: dtype)
+        memory.hostLimit = ramLimit.map { Int($0 * Double(1 << 30)) }
+        return try await opened(files, device, dtype, memory, preset: nil, settings)
     }
 
     /// Takes a published model, fetching what of it is not on this machine; calls then use its
     /// makers' steps and guidance unless they say otherwise.
     ///
-    /// - Parameters: as with modelConfigs.
+    /// - Parameters:
+    ///   - lowVRAM: whether weights are kept as in DiffSynth-Studio's low-VRAM configuration.
+    ///   - vramLimit: GiB of device memory to stay below; nil is what is free, or with `lowVRAM` what
+    ///     that has.
     /// - Throws: as with modelConfigs.
     public static func fromPretrained(
         _ variant: Variant, dtype: DType = .bfloat16, device: Device? = nil,
-        vramLimit: Double? = nil, settings: HubSettings? = nil,
+        lowVRAM: Bool = false, vramLimit: Double? = nil, ramLimit: Double? = nil,
+        settings: HubSettings? = nil,
         onDownload: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
     ) async throws -> Flux2ImagePipeline {
-        try refuse(vramLimit: vramLimit)
         let settings = try settings ?? HubSettings()
         if let model = ModelRepository(named: variant.rawValue) {
             try await RepositoryFetch(settings, onEvent: onDownload).missing(of: model)
         }
         let files = try ModelFiles(model: variant.rawValue, settings: settings)
-        return try await opened(files, device, dtype, preset: files.preset, settings)
-    }
-
-    private static func refuse(vramLimit: Double?) throws {
-        guard let vramLimit else { return }
-        throw RequestError(
-            setting: "vramLimit", expected: "nil, since memory is not limited yet",
-            found: "\(vramLimit)")
+        let device = device ?? .automatic().device
+        var memory =
+            lowVRAM ? try MemorySettings.lowVRAM(device: device, dtype: dtype) : MemorySettings()
+        if let vramLimit { memory.deviceLimit = Int(vramLimit * Double(1 << 30)) }
+        memory.hostLimit = ramLimit.map { Int($0 * Double(1 << 30)) }
+        return try await opened(files, device, dtype, memory, preset: files.preset, settings)
     }
 
     private static func opened(
-        _ files: ModelFiles, _ device: Device?, _ dtype: DType, preset: Preset?,
-        _ settings: HubSettings
+        _ files: ModelFiles, _ device: Device, _ dtype: DType, _ memory: MemorySettings,
+        preset: Preset?, _ settings: HubSettings
     ) async throws -> Flux2ImagePipeline {
-        let engine = Engine(files, device: device ?? .automatic().device, dtype: dtype)
+        let engine = Engine(files, device: device, dtype: dtype, memory: memory)
         try await engine.open()
         return Flux2ImagePipeline(engine, preset: preset, settings: settings)
     }
@@ -103,21 +108,22 @@ public actor Flux2ImagePipeline {
     /// - Parameters:
     ///   - config: one file.
     ///   - alpha: multiplies the change.
-    ///   - hotload: beside the weights instead of folded into a copy of them.
+    ///   - hotload: beside the weights instead of folded into a copy of them; nil folds in unless
+    ///     memory is limited or weights are kept in 8 bits.
     /// - Throws: `RequestError` when an earlier LoRA is loaded in the other way or `config` is no
     ///   single file; those of `ModelConfig.resolved(_:onEvent:)`.
     public func loadLoRA(
-        _ config: ModelConfig, alpha: Double = 1, hotload: Bool = false
+        _ config: ModelConfig, alpha: Double = 1, hotload: Bool? = nil
     ) async throws {
         let paths = try await config.resolved(settings ?? HubSettings())
         guard paths.count == 1 else {
             throw RequestError(
                 setting: "LoRA", expected: "one file", found: "\(paths.count) files")
         }
-        let mode: LoRAUse.Mode = hotload ? .hot : .fused
+        let mode: LoRAUse.Mode = hotload ?? engine.isManaged ? .hot : .fused
         guard loraMode == nil || loraMode == mode else {
             throw RequestError(
-                setting: "hotload", expected: "the same for all LoRAs", found: "\(hotload)")
+                setting: "hotload", expected: "the same for all LoRAs", found: "\(mode == .hot)")
         }
         loraMode = mode
         loras.append(LoRAUse(path: paths[0], strength: alpha))
@@ -125,7 +131,7 @@ public actor Flux2ImagePipeline {
 
     /// Has all further calls use a LoRA file.
     public func loadLoRA(
-        _ path: String, alpha: Double = 1, hotload: Bool = false
+        _ path: String, alpha: Double = 1, hotload: Bool? = nil
     ) async throws {
         try await loadLoRA(ModelConfig(path: path), alpha: alpha, hotload: hotload)
     }

@@ -1,4 +1,4 @@
-internal import FluxModels
+public import FluxModels
 internal import Foundation
 public import ModelHub
 
@@ -23,6 +23,8 @@ public struct ModelFiles: Hashable, Sendable {
     public var notice: String?
     /// Text tokens that the model was made for.
     public var textLength = 512
+    /// Where weights shall be in each stage, as far as somebody has said.
+    public var storage: [Component: StageStorage] = [:]
 
     /// Files from other places for single components; nil takes the model's own.
     public struct Overrides: Hashable, Sendable {

@@ -18,12 +18,24 @@ public struct ModelConfig: Hashable, Sendable {
     public var localModelPath: String?
     /// Whether only files on this machine are taken; nil is what `DIFFSYNTH_SKIP_DOWNLOAD` says.
     public var skipDownload: Bool?
+    /// Where weights are in each stage of their use, and in which type; nil keeps them as the file
+    /// has them, on the device as far as there is room.
+    public var storage: StageStorage?
 
     /// Takes one file, or one folder.
-    public init(path: String) { self.path = [path] }
+    ///
+    /// - Parameter storage: where weights are in each stage; nil is as the file has them.
+    public init(path: String, storage: StageStorage? = nil) {
+        self.init(path: [path], storage: storage)
+    }
 
-    /// - Parameter path: files that together make up one checkpoint.
-    public init(path: [String]) { self.path = path }
+    /// - Parameters:
+    ///   - path: files that together make up one checkpoint.
+    ///   - storage: where weights are in each stage; nil is as the file has them.
+    public init(path: [String], storage: StageStorage? = nil) {
+        self.path = path
+        self.storage = storage
+    }
 
     /// Takes files of a repository, from this machine where they are on it.
     ///
@@ -33,15 +45,17 @@ public struct ModelConfig: Hashable, Sendable {
     ///   - downloadSource: the hub to ask; nil is that of the settings.
     ///   - localModelPath: the folder of `owner/name`, where no variable names one.
     ///   - skipDownload: true takes only what is here, false fetches whatever the settings say.
+    ///   - storage: where weights are in each stage; nil is as the file has them.
     public init(
         modelID: String, originFilePattern: String = "", downloadSource: Hub? = nil,
-        localModelPath: String? = nil, skipDownload: Bool? = nil
+        localModelPath: String? = nil, skipDownload: Bool? = nil, storage: StageStorage? = nil
     ) {
         self.modelID = modelID
         self.originFilePattern = originFilePattern
         self.downloadSource = downloadSource
         self.localModelPath = localModelPath
         self.skipDownload = skipDownload
+        self.storage = storage
     }
 
     /// Finds the files, and fetches those that are not on this machine.

@@ -31,6 +31,7 @@ extension ModelFiles {
         self.init(
             transformer: transformer, textEncoder: encoder, autoencoder: autoencoder,
             tokenizer: folder)
+        storage = found.storage
     }
 }
 
@@ -67,6 +68,8 @@ private struct FoundParts {
                 reason: .mismatch("is a second \(component.rawValue), beside \(other.files[0])"))
         }
     }
+
+    var storage: [Component: StageStorage] { parts.compactMapValues(\.config.storage) }
 
     func files(_ component: Component) throws -> [String] {
         guard let part = parts[component] else {
