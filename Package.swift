@@ -145,14 +145,14 @@ let package = Package(
         .testTarget(
             name: "Flux2Tests",
             dependencies: [
-                "Flux2", "FluxModels", "LoRA", "ModelHub", "Residency", "Safetensors",
+                "Flux2", "FluxModels", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
                 "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "FluxCLI", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
+                "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
                 "TestSupport", "Torch",
             ],
             swiftSettings: tests),

@@ -9,6 +9,8 @@ final class PieceHeap {
     struct Piece {
         fileprivate let start: Int
         let bytes: Int
+        /// Bytes that the system counts to the process.
+        fileprivate let touched: Int
     }
 
     private struct Hole {
@@ -39,9 +41,12 @@ final class PieceHeap {
     func beginStage() { peak = (live, held) }
 
     /// Gives out a piece, in whole pages.
-    func take(_ bytes: Int) -> Piece {
+    ///
+    /// - Parameter used: how much of it is ever written to; nil is all.
+    func take(_ bytes: Int, used: Int? = nil) -> Piece {
         let size = (bytes + 4095) / 4096 * 4096
-        let piece = Piece(start: place(size), bytes: size)
+        let (start, touched) = place(size, used: min(used ?? size, size))
+        let piece = Piece(start: start, bytes: size, touched: touched)
         live += size
         peak = (max(peak.live, live), max(peak.held, held))
         return piece
@@ -69,29 +74,40 @@ final class PieceHeap {
         held = live
     }
 
-    private func place(_ size: Int) -> Int {
+    /// What of a piece counts to the process: threads write to parts all over it.
+    private static func touched(_ used: Int, of size: Int, before: Int) -> Int {
+        let before = min(size, before)
+        return before + Int(Double(size - before) * Double(used) / Double(max(size, 1)))
+    }
+
+    private func place(_ size: Int, used: Int) -> (start: Int, touched: Int) {
         let fitting = holes.indices.filter { holes[$0].bytes >= size }
         guard let found = fitting.min(by: { holes[$0].bytes < holes[$1].bytes }) else {
-            held += max(0, size - touchedPastEnd)
+            let touched = Self.touched(used, of: size, before: touchedPastEnd)
+            held += max(0, touched - touchedPastEnd)
             touchedPastEnd = max(0, touchedPastEnd - size)
             end += size
-            return end - size
+            return (end - size, touched)
         }
-        let start = holes[found].start
-        held += max(0, size - holes[found].touched)
-        holes[found].start += size
-        holes[found].bytes -= size
-        holes[found].touched = max(0, holes[found].touched - size)
-        if holes[found].bytes == 0 { holes.remove(at: found) }
-        return start
+        let hole = holes[found]
+        let touched = Self.touched(used, of: size, before: hole.touched)
+        held += max(0, touched - hole.touched)
+        if hole.bytes == size {
+            holes.remove(at: found)
+        } else {
+            holes[found] = Hole(
+                start: hole.start + size, bytes: hole.bytes - size,
+                touched: max(0, hole.touched - size))
+        }
+        return (hole.start, touched)
     }
 
     private func giveOne(_ piece: Piece) {
         live -= piece.bytes
         let stays = piece.bytes < limit
-        if !stays { held -= piece.bytes }
+        if !stays { held -= piece.touched }
         var hole = Hole(
-            start: piece.start, bytes: piece.bytes, touched: stays ? piece.bytes : 0)
+            start: piece.start, bytes: piece.bytes, touched: stays ? piece.touched : 0)
         var index = holes.firstIndex { $0.start > piece.start } ?? holes.count
         if index < holes.count, holes[index].start == hole.end {
             let next = holes.remove(at: index)

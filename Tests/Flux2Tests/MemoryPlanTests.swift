@@ -1,0 +1,86 @@
+@testable import Flux2
+import Imaging
+import TestSupport
+import Testing
+import Torch
+
+@Suite("The plan of memory")
+struct MemoryPlanTests {
+    private func plan(
+        _ kind: Device.Kind = .cpu, _ change: (inout GenerationRequest) -> Void = { _ in }
+    ) throws -> MemoryPlan {
+        var request = GenerationRequest(prompt: "a fox", seed: 1)
+        change(&request)
+        let model = try MemoryDemand.Model(ModelFiles(model: Reference.ownModel("tiny-klein")))
+        return MemoryPlan(
+            MemoryDemand(request, model: model, dtype: .float32, threads: 2), deviceKind: kind,
+            allocator: .pooled)
+    }
+
+    @Test func aHoleIsUsedAgainByWhatFits() {
+        let heap = PieceHeap()
+        let pieces = [3, 1, 2, 1].map { heap.take($0 << 20) }
+        heap.give(pieces[0], pieces[2])
+        let small = heap.take(2 << 20)
+        let large = heap.take(3 << 20)
+        #expect(heap.held == 7 << 20)
+        heap.give(small, large)
+    }
+
+    @Test func holesThatMeetBecomeOne() {
+        let heap = PieceHeap()
+        let pieces = (0..<4).map { _ in heap.take(1 << 20) }
+        heap.give(pieces[0], pieces[2], pieces[1])
+        _ = heap.take(3 << 20)
+        #expect(heap.peak.held == 4 << 20 && heap.live == 4 << 20)
+    }
+
+    @Test func largePiecesGoBackToTheSystem() {
+        let heap = PieceHeap(limit: 8 << 20)
+        heap.give(heap.take(8 << 20))
+        #expect(heap.held == 0 && heap.peak.held == 8 << 20)
+        heap.give(heap.take(7 << 20))
+        #expect(heap.held == 7 << 20)
+    }
+
+    @Test func hasTheStagesThatTheRequestPasses() throws {
+        #expect(try plan().stages.map(\.stage) == [.encode, .denoise, .decode])
+        let edited = try plan { $0.editImages = [Image(width: 64, height: 64)] }
+        #expect(edited.stages.map(\.stage) == [.encode, .pictures, .denoise, .decode])
+    }
+
+    @Test func largerPicturesTakeMore() throws {
+        let (small, large) = try (plan { $0.height = 512 }, plan())
+        for (a, b) in zip(small.stages, large.stages) where a.stage != .encode {
+            #expect(a.bytes < b.bytes)
+        }
+    }
+
+    @Test func referencesTakeMoreInDenoising() throws {
+        let edited = try plan { $0.editImages = [Image(width: 512, height: 512)] }
+        let (alone, beside) = try (plan()[.denoise], edited[.denoise])
+        #expect(try #require(alone).bytes < #require(beside).bytes)
+    }
+
+    @Test func stripsAndTilesTakeLessInDecoding() throws {
+        func decoding(_ tiling: Tiling) throws -> Int {
+            try #require(
+                plan { request in
+                    (request.height, request.width) = (2048, 2048)
+                    request.tiling = tiling
+                }[.decode]
+            ).bytes
+        }
+        let whole = try decoding(.off)
+        #expect(try decoding(.strips) < whole)
+        #expect(try decoding(.feathered(.init(size: 64, stride: 32))) < whole)
+        #expect(try decoding(.overlapping(.init(pictureTile: 512, latentTile: 64))) < whole)
+    }
+
+    @Test func onGPUsTensorsAloneAreCounted() throws {
+        let (host, device) = try (plan(), plan(.cuda))
+        for (a, b) in zip(host.stages, device.stages) {
+            #expect(b.base == 0 && b.activations <= a.activations)
+        }
+    }
+}
