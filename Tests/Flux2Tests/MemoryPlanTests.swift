@@ -45,7 +45,9 @@ struct MemoryPlanTests {
 
     @Test func hasTheStagesThatTheRequestPasses() throws {
         #expect(try plan().stages.map(\.stage) == [.encode, .denoise, .decode])
-        let edited = try plan { $0.editImages = [Image(width: 64, height: 64)] }
+        let edited = try plan {
+            $0.editImages = [Image(width: 64, height: 64, red: 1, green: 2, blue: 3)]
+        }
         #expect(edited.stages.map(\.stage) == [.encode, .pictures, .denoise, .decode])
     }
 
@@ -57,7 +59,9 @@ struct MemoryPlanTests {
     }
 
     @Test func referencesTakeMoreInDenoising() throws {
-        let edited = try plan { $0.editImages = [Image(width: 512, height: 512)] }
+        let edited = try plan {
+            $0.editImages = [Image(width: 512, height: 512, red: 1, green: 2, blue: 3)]
+        }
         let (alone, beside) = try (plan()[.denoise], edited[.denoise])
         #expect(try #require(alone).bytes < #require(beside).bytes)
     }
