@@ -15,8 +15,7 @@ struct Flux2Command: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Generate.self, Plan.self, Rerun.self, Models.self, Download.self, LoRACommand.self,
-            Inspect.self,
-            Doctor.self,
+            Quantize.self, Inspect.self, Doctor.self,
         ])
 }
 

@@ -35,20 +35,26 @@ public struct TensorToWrite {
 
 /// Writes tensor files without holding more than one tensor in memory.
 public enum SafetensorsWriter {
+    /// How tensors follow each other in a file.
+    public enum Order: Hashable, Sendable {
+        /// By the width of their elements, widest first, then by name, so that all are aligned.
+        case aligned
+        /// As they are given; one that lies askew then is copied when it is read.
+        case given
+    }
+
     /// Writes a file, which appears complete or not at all.
-    ///
-    /// Tensors are ordered by the width of their elements, widest first, then by name, so that
-    /// all of them are aligned.
     ///
     /// - Throws: `SafetensorsError` for a repeated name, an impossible shape, or a source that
     ///   gives another number of bytes than its shape needs; `FileError`; what a source throws.
     public static func write(
         to path: String, tensors: [TensorToWrite], metadata: [String: String] = [:],
-        overwrite: Bool = true
+        order: Order = .aligned, overwrite: Bool = true
     ) throws {
-        let ordered = tensors.sorted {
-            ($1.type.byteCount, $0.name) < ($0.type.byteCount, $1.name)
-        }
+        let ordered =
+            order == .given
+            ? tensors
+            : tensors.sorted { ($1.type.byteCount, $0.name) < ($0.type.byteCount, $1.name) }
         let header = try header(ordered, metadata, path)
         try AtomicFile.write(path, overwrite: overwrite) { descriptor in
             try header.withUnsafeBytes { try AtomicFile.append($0, to: descriptor, of: path) }

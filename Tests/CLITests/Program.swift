@@ -65,6 +65,9 @@ enum Program {
 
         func interrupt() { process.interrupt() }
 
+        /// Ends the program without a chance to tidy up.
+        func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
+
         func finish() throws -> Outcome {
             process.waitUntilExit()
             return Outcome(

@@ -37,19 +37,26 @@ struct ComponentFile {
         layout = found.layout
     }
 
-    /// The architecture: from `config.json` beside the weights, else from their shapes.
-    func configuration<T: Decodable>(_ derived: T?) throws -> T {
-        let path = checkpoint.location
+    /// Where `config.json` would be.
+    var configurationPath: String { Self.configurationPath(beside: checkpoint.location) }
+
+    /// The `config.json` that belongs to a file, an index or a folder.
+    static func configurationPath(beside path: String) -> String {
         let folder =
             path.hasSuffix(".safetensors") || path.hasSuffix(".json")
             ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path
-        let file = folder + "/config.json"
+        return folder + "/config.json"
+    }
+
+    /// The architecture: from `config.json` beside the weights, else from their shapes.
+    func configuration<T: Decodable>(_ derived: T?) throws -> T {
+        let file = configurationPath
         if FileManager.default.fileExists(atPath: file) {
             return try Configuration.read(T.self, from: file)
         }
         if let derived { return derived }
         throw ModelError(
-            path: path,
+            path: checkpoint.location,
             reason: .missingComponent(
                 "architecture", expected: "\(file), since the shapes alone do not tell it"))
     }

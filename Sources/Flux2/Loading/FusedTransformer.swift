@@ -18,10 +18,7 @@ public struct FusedTransformer {
         let paths = try transformerPath(model)
         weights = try TransformerWeights(paths)
         let path = paths[0]
-        configuration =
-            (path.hasSuffix(".safetensors") || path.hasSuffix(".json")
-                ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path)
-            + "/config.json"
+        configuration = ComponentFile.configurationPath(beside: path)
         for parameter in weights.parameters {
             guard case .held(.dense(let values)) = parameter.storage, values.dtype.byteCount > 1
             else {

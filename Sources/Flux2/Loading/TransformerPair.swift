@@ -65,15 +65,20 @@ struct TransformerWeights {
 
 /// The transformer of a model's folder, or the path itself.
 func transformerPath(_ path: String) throws -> [String] {
+    try componentPath(path, .transformer)
+}
+
+/// A component of a model's folder, or the path itself.
+func componentPath(_ path: String, _ component: Component) throws -> [String] {
     guard path.hasSuffix(".safetensors") || path.hasSuffix(".json") else {
         let folder = try ModelFolder.named(path, HubSettings())[0]
-        return [(try? folder.path(of: .transformer)) ?? folder.path]
+        return [(try? folder.path(of: component)) ?? folder.path]
     }
     return [path]
 }
 
 extension ComponentFile {
-    fileprivate func transformerConfiguration() throws -> TransformerConfiguration {
+    func transformerConfiguration() throws -> TransformerConfiguration {
         guard case .transformer(let derived) = content else {
             preconditionFailure("a transformer was opened as something else")
         }

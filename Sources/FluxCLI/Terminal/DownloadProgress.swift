@@ -44,15 +44,9 @@ final class DownloadProgress: Sendable {
     /// Ends the line that is being drawn over.
     func finish() { status.finish() }
 
-    /// `fetch ██████░░░░ 60 %  1.2 of 2.0 GB, 85 MB/s, 9.4 s left`.
     private static func text(_ state: State) -> String {
-        let share = min(1, Double(state.done) / Double(max(1, state.bytes)))
-        let elapsed = (ContinuousClock.now - state.begun) / .seconds(1)
-        let rate = Double(state.done - state.before) / max(elapsed, 1e-3)
-        let left = rate > 0 ? Double(state.bytes - state.done) / rate : .infinity
-        return "fetch   \(Terminal.bar(share)) \(Int(share * 100)) %  "
-            + "\(Terminal.bytes(state.done)) of \(Terminal.bytes(state.bytes)), "
-            + "\(Terminal.bytes(Int(rate)))/s"
-            + (left.isFinite ? ", \(Terminal.seconds(max(0, left))) left" : "")
+        Terminal.progress(
+            "fetch", state.done, of: state.bytes, before: state.before,
+            elapsed: (ContinuousClock.now - state.begun) / .seconds(1))
     }
 }

@@ -37,6 +37,23 @@ enum Terminal {
             + String(repeating: "░", count: width - filled)
     }
 
+    /// `fetch   ██████░░░░ 60 %  1.2 GB of 2.0 GB, 85 MB/s, 9.4 s left`.
+    ///
+    /// - Parameters:
+    ///   - before: bytes that were done before the work began.
+    ///   - elapsed: seconds since then.
+    static func progress(
+        _ what: String, _ done: Int, of total: Int, before: Int = 0, elapsed: Double
+    ) -> String {
+        let share = min(1, Double(done) / Double(max(1, total)))
+        let rate = Double(done - before) / max(elapsed, 1e-3)
+        let left = rate > 0 ? Double(total - done) / rate : .infinity
+        return what.padding(toLength: max(8, what.count + 1), withPad: " ", startingAt: 0)
+            + "\(bar(share)) \(Int(share * 100)) %  \(bytes(done)) of \(bytes(total)), "
+            + "\(bytes(Int(rate)))/s"
+            + (left.isFinite ? ", \(seconds(max(0, left))) left" : "")
+    }
+
     /// `12.3 GB`, `512 MB`, … in powers of ten.
     static func bytes(_ count: Int) -> String {
         var value = Double(count)

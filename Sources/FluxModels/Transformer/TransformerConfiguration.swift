@@ -31,7 +31,7 @@ public struct TransformerConfiguration: Hashable, Sendable {
     public var feedForwardWidth: Int { Int(Double(width) * feedForwardRatio) }
 }
 
-extension TransformerConfiguration: Decodable {
+extension TransformerConfiguration: Codable {
     enum CodingKeys: String, CodingKey {
         case doubleBlockCount = "num_layers"
         case singleBlockCount = "num_single_layers"

@@ -59,11 +59,16 @@ public enum Packing: Hashable, Sendable {
 
     /// The size of a weight of this shape, scales included, in bytes.
     public func byteCount(of shape: [Int]) -> Int {
-        let count = shape.reduce(1, *)
-        return switch group(of: shape) {
-        case 0: count
-        case -1: count + 4
-        case let width: count + 4 * (count / max(1, width))
+        shape.reduce(1, *) + (scaleShape(of: shape)?.reduce(4, *) ?? 0)
+    }
+
+    /// The shape of the scales of a weight, [rows, groups] or [] for one; nil without scales.
+    public func scaleShape(of shape: [Int]) -> [Int]? {
+        let width = shape.dropFirst().reduce(1, *)
+        switch group(of: shape) {
+        case 0: return nil
+        case -1: return []
+        case let group: return [shape.first ?? 1, width / max(1, group)]
         }
     }
 
@@ -76,6 +81,25 @@ public enum Packing: Hashable, Sendable {
         case .float8Rows, .int8Rows: width
         case .int8Groups(let group): min(group, width)
         }
+    }
+}
+
+extension Packing: Codable {
+    /// Reads a ``name``.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let name = try container.decode(String.self)
+        guard let found = Packing(name: name) else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "'\(name)' is no format of 8 bits")
+        }
+        self = found
+    }
+
+    /// Writes the ``name``.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(name)
     }
 }
 

@@ -1,0 +1,27 @@
+/// What became of the weights of a component that was packed.
+public struct QuantizationReport: Hashable, Sendable, Codable {
+    /// A weight that was packed.
+    public struct Layer: Hashable, Sendable, Codable {
+        /// The name in the file.
+        public var name: String
+        /// Lengths of the dimensions, outermost first.
+        public var shape: [Int]
+        /// The root mean square of the change over that of the weight.
+        public var error: Double
+    }
+
+    /// How weights were chosen and packed.
+    public var settings: QuantizationSettings
+    /// The packed weights, the most changed first.
+    public var layers: [Layer] = []
+    /// The names of those that stayed as they were.
+    public var kept: [String] = []
+    /// The root mean square of the change of all packed weights over that of the weights.
+    public var error = 0.0
+    /// Bytes of the weights before.
+    public var sourceBytes = 0
+    /// Bytes of the file's tensors.
+    public var bytes = 0
+
+    init(_ settings: QuantizationSettings) { self.settings = settings }
+}
