@@ -44,7 +44,7 @@ extension CommandLineTests {
             #expect((0.7...1.35).contains(ratio))
         }
 
-        private func plan(_ arguments: [String], _ model: String) throws -> MemoryPlan {
+        private func plan(_ arguments: [String], _ model: String) throws -> MemoryForecast {
             func value(_ name: String) -> String? {
                 arguments.firstIndex(of: name).map { arguments[$0 + 1] }
             }
@@ -56,7 +56,7 @@ extension CommandLineTests {
             request.textLength = value("--t5-sequence-length").flatMap(Int.init)
             request.tiling = value("--tiling") == "strips" ? .strips : .off
             let dtype: DType = value("--dtype") == "float32" ? .float32 : .bfloat16
-            return MemoryPlan(
+            return MemoryForecast(
                 MemoryDemand(
                     request, model: try .init(ModelFiles(model: model)), dtype: dtype,
                     threads: Runtime.threads))

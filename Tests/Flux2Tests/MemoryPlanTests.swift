@@ -8,11 +8,11 @@ import Torch
 struct MemoryPlanTests {
     private func plan(
         _ kind: Device.Kind = .cpu, _ change: (inout GenerationRequest) -> Void = { _ in }
-    ) throws -> MemoryPlan {
+    ) throws -> MemoryForecast {
         var request = GenerationRequest(prompt: "a fox", seed: 1)
         change(&request)
         let model = try MemoryDemand.Model(ModelFiles(model: Reference.ownModel("tiny-klein")))
-        return MemoryPlan(
+        return MemoryForecast(
             MemoryDemand(request, model: model, dtype: .float32, threads: 2), deviceKind: kind,
             allocator: .pooled)
     }
