@@ -5,6 +5,8 @@
 
 #ifdef CT_HAS_LIBTORCH
 
+#include <c10/util/Half.h>
+
 #include <bit>
 #include <cstdint>
 
@@ -56,6 +58,15 @@ namespace ct {
 [[gnu::always_inline]] inline uint8_t to_int8(float value) {
   // The last place of this sum is worth 1.
   return static_cast<uint8_t>(std::bit_cast<uint32_t>(value + 0x1.8p23f));
+}
+
+// Wider numbers by their bits.
+[[gnu::always_inline]] inline float from_float32(uint32_t bits) { return std::bit_cast<float>(bits); }
+[[gnu::always_inline]] inline float from_bfloat16(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+[[gnu::always_inline]] inline float from_float16(uint16_t bits) {
+  return c10::detail::fp16_ieee_to_fp32_value(bits);
 }
 }  // namespace ct
 

@@ -15,33 +15,23 @@
 #include <ATen/ops/round.h>
 #include <ATen/ops/unsqueeze.h>
 #include <ATen/ops/where.h>
-#include <c10/util/Half.h>
-
 #include <optional>
 #include <vector>
 
 using namespace ct;
 
 namespace {
-[[gnu::always_inline]] inline float from_float32(uint32_t bits) { return std::bit_cast<float>(bits); }
-[[gnu::always_inline]] inline float from_bfloat16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
-[[gnu::always_inline]] inline float from_float16(uint16_t bits) {
-  return c10::detail::fp16_ieee_to_fp32_value(bits);
-}
-
 /// Without a sign, floats are in the order of their bits, and NaN is the largest.
-#define CT_LARGEST(source, bits)                                                 \
-  CT_CLONES float largest_##source(const void *from, int64_t count) {            \
-    auto *values = static_cast<const bits *>(from);                              \
-    constexpr bits magnitude = static_cast<bits>(~bits{0}) >> 1;                 \
-    bits largest = 0;                                                            \
-    for (int64_t i = 0; i < count; i++) {                                        \
-      bits value = values[i] & magnitude;                                        \
-      largest = value > largest ? value : largest;                               \
-    }                                                                            \
-    return from_##source(largest);                                               \
+#define CT_LARGEST(source, bits)                                      \
+  CT_CLONES float largest_##source(const void *from, int64_t count) { \
+    auto *values = static_cast<const bits *>(from);                   \
+    constexpr bits magnitude = static_cast<bits>(~bits{0}) >> 1;      \
+    bits largest = 0;                                                 \
+    for (int64_t i = 0; i < count; i++) {                             \
+      bits value = values[i] & magnitude;                             \
+      largest = value > largest ? value : largest;                    \
+    }                                                                 \
+    return from_##source(largest);                                    \
   }
 CT_LARGEST(float32, uint32_t)
 CT_LARGEST(bfloat16, uint16_t)
@@ -53,21 +43,21 @@ CT_LARGEST(float16, uint16_t)
   return x < -limit ? -limit : x;
 }
 
-#define CT_PACK(source, bits, format, limit)                                              \
+#define CT_PACK(source, bits, format, limit)                                               \
   CT_CLONES void source##_to_##format(const void *from, uint8_t *to, int64_t n, float s) { \
-    auto *values = static_cast<const bits *>(from);                                       \
-    for (int64_t i = 0; i < n; i++) {                                                     \
-      to[i] = to_##format(clamped(from_##source(values[i]) / s, limit));                  \
-    }                                                                                     \
-  }
-#define CT_CAST(source, bits)                                                              \
-  CT_CLONES void source##_cast(const void *from, uint8_t *to, int64_t count, float) {      \
     auto *values = static_cast<const bits *>(from);                                        \
-    for (int64_t i = 0; i < count; i++) to[i] = to_e4m3fn(from_##source(values[i]));       \
+    for (int64_t i = 0; i < n; i++) {                                                      \
+      to[i] = to_##format(clamped(from_##source(values[i]) / s, limit));                   \
+    }                                                                                      \
   }
-#define CT_PACK_ALL(source, bits)            \
-  CT_PACK(source, bits, e4m3fn, 448.0f)      \
-  CT_PACK(source, bits, int8, 127.0f)        \
+#define CT_CAST(source, bits)                                                         \
+  CT_CLONES void source##_cast(const void *from, uint8_t *to, int64_t count, float) { \
+    auto *values = static_cast<const bits *>(from);                                   \
+    for (int64_t i = 0; i < count; i++) to[i] = to_e4m3fn(from_##source(values[i]));  \
+  }
+#define CT_PACK_ALL(source, bits)       \
+  CT_PACK(source, bits, e4m3fn, 448.0f) \
+  CT_PACK(source, bits, int8, 127.0f)   \
   CT_CAST(source, bits)
 CT_PACK_ALL(float32, uint32_t)
 CT_PACK_ALL(bfloat16, uint16_t)

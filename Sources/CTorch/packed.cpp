@@ -57,6 +57,15 @@ ct_status ct_pack8(ct_tensor weight, ct_dtype d, int64_t group, ct_tensor *value
   });
 }
 
+ct_status ct_packing_error(ct_tensor weight, ct_tensor values, ct_tensor scale, double out[2]) {
+  return guarded([&] {
+    Packed packed{borrow(values), scale ? at::Tensor(borrow(scale)) : at::Tensor()};
+    PackingError error = packing_error(borrow(weight), packed);
+    out[0] = error.difference;
+    out[1] = error.weight;
+  });
+}
+
 }  // extern "C"
 
 #endif

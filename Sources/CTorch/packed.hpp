@@ -21,5 +21,12 @@ struct Packed {
 ///
 /// `group` is how many neighbours of a row share a scale: 0 does without scales, -1 has one for all.
 Packed pack8(const at::Tensor &weight, at::ScalarType type, int64_t group);
+
+struct PackingError {
+  double difference = 0, weight = 0;
+};
+
+/// The sums of the squares of what packing has changed, and of the weights.
+PackingError packing_error(const at::Tensor &weight, const Packed &packed);
 }  // namespace ct
 #endif

@@ -44,12 +44,12 @@ CT_UNPACK_ALL(e4m3fn)
 CT_UNPACK_ALL(e5m2)
 CT_UNPACK_ALL(int8)
 
-#define CT_CHOOSE(format)                                \
-  switch (target) {                                      \
-    case at::kFloat: return format##_to_float32;         \
-    case at::kBFloat16: return format##_to_bfloat16;     \
-    case at::kHalf: return format##_to_float16;          \
-    default: return nullptr;                             \
+#define CT_CHOOSE(format)                            \
+  switch (target) {                                  \
+    case at::kFloat: return format##_to_float32;     \
+    case at::kBFloat16: return format##_to_bfloat16; \
+    case at::kHalf: return format##_to_float16;      \
+    default: return nullptr;                         \
   }
 
 Kernel kernel(at::ScalarType source, at::ScalarType target) {

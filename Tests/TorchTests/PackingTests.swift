@@ -188,7 +188,15 @@ extension TorchTests {
                 (.int8Rows, 0.006...0.009), (.int8Groups(128), 0.005...0.007),
             ] {
                 let packed = try PackedWeight.packing(weight, as: packing)
-                #expect(expected.contains(try packed.error(from: weight).relative), "\(packing)")
+                let error = try packed.error(from: weight)
+                #expect(expected.contains(error.relative), "\(packing)")
+                let (exact, found) = try (
+                    weight.to(dtype: .float32),
+                    StoredWeight.packed(packed).value(dtype: .float32, device: .cpu)
+                )
+                let squares = try (exact - found).square().sum().item()
+                #expect(abs(error.difference / squares - 1) < 1e-5)
+                #expect(try abs(error.weight / exact.square().sum().item() - 1) < 1e-5)
             }
             // What is too large for a plain conversion is cut off, and shows.
             let cut = try PackedWeight.packing(weight * 1000, as: .float8)

@@ -91,6 +91,8 @@ ct_status ct_unpack8(ct_tensor values, ct_tensor scale, ct_tensor out);
 // Makes 8-bit values, CT_FLOAT8_E4M3FN or CT_INT8, and scales for a weight [rows, ...]. `group`
 // neighbours of a row share a scale, [rows, groups]; -1: all do, []; 0: without (*scale is NULL).
 ct_status ct_pack8(ct_tensor weight, ct_dtype dtype, int64_t group, ct_tensor *values, ct_tensor *scale);
+// The sums of the squares of what that has changed, and of the weights.
+ct_status ct_packing_error(ct_tensor weight, ct_tensor values, ct_tensor scale, double out[2]);
 
 // --- copier.cpp: from the host to a device while it computes ------------------------------------
 

@@ -122,17 +122,13 @@ extension PackedWeight {
 
     /// How far this is from the weight that it was made of.
     public func error(from weight: Tensor) throws -> PackingError {
-        let rows = weight.size(0)
-        // In pieces, so that a large weight is not there three times in 32 bits.
-        let step = max(1, (1 << 22) / max(1, weight.count / max(1, rows)))
-        return try stride(from: 0, to: rows, by: step).reduce(into: PackingError()) { sum, start in
-            let piece = start..<min(start + step, rows)
-            let exact = try weight.slice(piece, along: 0).to(dtype: .float32)
-            let found = try StoredWeight.packed(self).rows([piece])
-                .value(dtype: .float32, device: weight.device)
-            sum.weight += try exact.square().sum().item()
-            sum.difference += try (exact - found).square().sum().item()
+        var sums = [0.0, 0.0]
+        try withExtendedLifetime((weight, values, scale)) {
+            try check(ct_packing_error(weight.raw, values.raw, scale?.raw, &sums))
         }
+        var error = PackingError()
+        (error.difference, error.weight) = (sums[0], sums[1])
+        return error
     }
 }
 
