@@ -24,7 +24,7 @@ extension CommandLineTests {
             ["--height", "768", "--width", "768", "--tiling", "off"],
         ]
 
-        /// As long as memory comes from the C library, what it takes scatters by a fifth.
+        /// As long as memory comes from the C library, what it takes scatters widely.
         @Test(.enabled(if: model != nil && isSlow), arguments: requests)
         func isWhatTheProgramTakes(arguments: [String]) throws {
             let folder = try TemporaryFolder()
@@ -41,7 +41,7 @@ extension CommandLineTests {
             let planned = try plan(arguments, model).peak
             let ratio = Double(planned) / Double(measured)
             print("\(arguments): planned \(planned), measured \(measured), ratio \(ratio)")
-            #expect((0.7...1.35).contains(ratio))
+            #expect((0.7...1.45).contains(ratio))
         }
 
         private func plan(_ arguments: [String], _ model: String) throws -> MemoryForecast {

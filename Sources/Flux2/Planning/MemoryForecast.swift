@@ -36,12 +36,13 @@ public enum HostAllocator: Hashable, Sendable {
     /// The C library's `posix_memalign`.
     ///
     /// It leaves slivers behind aligned pieces, where small objects settle that keep holes apart, and
-    /// its threads choose arenas by chance: the same request takes 0.8 to 1.2 times what is planned.
+    /// its threads choose arenas by chance: requests took 0.7 to 1.25 times what is planned, the same one up to 1.4 times
+    /// what it took before.
     case system
     /// One that gives pieces the smallest hole that fits and no slivers.
     case pooled
 
-    /// What the C library holds over what a heap without slivers would: 1.4 to 2.0 over twelve
+    /// What the C library holds over what a heap without slivers would: 1.3 to 2.0 over thirteen
     /// requests with klein-4B's shapes (glibc 2.36).
     var scatter: Double { self == .system ? 1.75 : 1 }
 }
