@@ -1,3 +1,4 @@
+internal import Files
 internal import FluxModels
 internal import Imaging
 public import Torch
@@ -10,6 +11,7 @@ public actor Engine {
     private let dtype: DType
     private let promptCache: PromptCache?
     private let memory: MemorySettings
+    private let weightCache: WeightCache?
     private var pipeline: Pipeline?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -21,11 +23,14 @@ public actor Engine {
     ///   - threads: processor threads for one operation; nil leaves libtorch's choice.
     ///   - promptCache: keeps the features of prompts from one process to the next.
     ///   - memory: how much may be used, and how weights are kept.
+    ///   - weightCache: keeps weights of 8 bits from one process to the next; nil keeps them in memory.
     public init(
         _ files: ModelFiles, device: Device = .cpu, dtype: DType, threads: Int? = nil,
-        promptCache: PromptCache? = nil, memory: MemorySettings = MemorySettings()
+        promptCache: PromptCache? = nil, memory: MemorySettings = MemorySettings(),
+        weightCache: WeightCache? = nil
     ) {
         self.files = files
+        self.weightCache = weightCache
         self.memory = memory
         self.device = device
         self.dtype = dtype
@@ -43,13 +48,41 @@ public actor Engine {
         _ = try opened()
     }
 
-    private func opened() throws -> Pipeline {
+    private func opened(_ onEvent: (GenerationEvent) -> Void = { _ in }) throws -> Pipeline {
         if let pipeline { return pipeline }
         try device.prepare()
         let pipeline = try Pipeline(
-            files, device: device, dtype: dtype, promptCache: promptCache, memory: memory)
+            packed(onEvent), device: device, dtype: dtype, promptCache: promptCache, memory: memory)
         self.pipeline = pipeline
         return pipeline
+    }
+
+    /// The files of the model, with those in 8 bits in place of those that are kept so.
+    ///
+    /// The picture does not need them to be kept, so it does not fail with it.
+    private func packed(_ onEvent: (GenerationEvent) -> Void) throws -> ModelFiles {
+        guard let weightCache else { return files }
+        var files = files
+        func found(_ component: Component, _ paths: [String]) throws -> [String] {
+            guard let storage = memory.storage[component], storage != .asStored else {
+                return paths
+            }
+            do {
+                let path = try withoutActuallyEscaping(onEvent) { onEvent in
+                    try weightCache.weights(of: component, paths, as: storage) { event in
+                        try Task.checkCancellation()
+                        onEvent(GenerationEvent(event))
+                    }
+                }
+                return path.map { [$0] } ?? paths
+            } catch let error as FileError {
+                onEvent(.warned("weights of 8 bits are not kept for the next time: \(error)"))
+                return paths
+            }
+        }
+        files.transformer = try found(.transformer, files.transformer)
+        files.textEncoder = try found(.textEncoder, files.textEncoder)
+        return files
     }
 
     /// Works out what memory a request will take, without loading a weight.
@@ -73,7 +106,7 @@ public actor Engine {
         try request.validate()
         return try withoutGradients {
             let opening = Clock()
-            let pipeline = try opened()
+            let pipeline = try opened(onEvent)
             let load = opening.seconds
             try pipeline.loras.read(request.loras, onEvent)
             let (outcome, settled) = try pipeline.plan(request)
@@ -81,27 +114,36 @@ public actor Engine {
             pipeline.arrange(outcome)
             var run = try GenerationRun(pipeline, settled)
             run.timings.load = load
-            return try result(of: &run, outcome.plan, onEvent)
+            run.onStep = onStep
+            var recovery = Recovery(pipeline, request, outcome)
+            return try result(of: &run, &recovery, onEvent)
         }
     }
 
     private func result(
-        of run: inout GenerationRun, _ plan: MemoryPlan, _ onEvent: (GenerationEvent) -> Void
+        of run: inout GenerationRun, _ recovery: inout Recovery,
+        _ onEvent: (GenerationEvent) -> Void
     ) throws -> GenerationResult {
         let watch = MemoryWatch()
         defer { _ = watch.stop() }
         var memory = MemoryUse()
-        let features = try run.encode(onEvent)
+        let features = try recovery.retrying(&run, onEvent) { try $0.encode(onEvent) }
         memory.encode = watch.lap()
         let noise = try run.drawNoise()
-        let canvas = try run.prepare(noise, onEvent)
+        let canvas = try recovery.retrying(&run, onEvent) { try $0.prepare(noise, onEvent) }
         memory.pictures = run.readsPictures ? watch.lap() : nil
-        let latents = try run.denoise(canvas, given: features, onEvent)
+        let latents = try recovery.retrying(&run, onEvent) {
+            try $0.denoise(canvas, given: features, onEvent)
+        }
         memory.denoise = watch.lap()
-        let image = try run.decode(latents, onEvent)
+        let image = try recovery.retrying(&run, onEvent) { try $0.decode(latents, onEvent) }
         memory.decode = watch.lap()
         return try GenerationResult(
             image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),
-            timings: run.timings, memory: memory, plan: plan, streamed: run.streamed)
+            timings: run.timings, memory: memory, plan: recovery.plan, streamed: run.streamed)
     }
+
+    /// Sees every step; for tests.
+    var onStep: (DenoisedStep) throws -> Void = { _ in }
+    func setOnStep(_ body: sending @escaping (DenoisedStep) throws -> Void) { onStep = body }
 }

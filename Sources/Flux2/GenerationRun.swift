@@ -6,7 +6,7 @@ internal import Torch
 /// One passage through the stages: encode, prepare, denoise, decode.
 struct GenerationRun {
     private let pipeline: Pipeline
-    private let request: GenerationRequest
+    private var request: GenerationRequest
     private let schedule: Schedule
     private let height: Int
     private let width: Int
@@ -27,6 +27,9 @@ struct GenerationRun {
             steps: request.steps, strength: request.denoisingStrength,
             tokens: Schedule.tokens(height: counted.0, width: counted.1))
     }
+
+    /// Takes over what a new plan has settled, which is how pictures pass the autoencoder.
+    mutating func follow(_ settled: GenerationRequest) { request.tiling = settled.tiling }
 
     /// Whether pictures are encoded.
     var readsPictures: Bool { request.readsPictures }

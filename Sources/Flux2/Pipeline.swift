@@ -105,6 +105,14 @@ final class Pipeline {
         try? part.rest(keeping: keepsAll)
     }
 
+    /// Lets go of all weights on the device.
+    func releaseAll() throws {
+        try textEncoder.weights.release()
+        try autoencoder.weights.release()
+        try transformer.weights.release()
+        Tensor.releaseScratch()
+    }
+
     /// What streams of all parts have done.
     var counters: StreamCounters {
         var sum = textEncoder.weights.counters

@@ -49,7 +49,7 @@ struct Generate: AsyncParsableCommand {
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,
             promptCache: compute.noPromptCache ? nil : .standard(),
-            memory: memory)
+            memory: memory, weightCache: self.memory.noWeightCache ? nil : .standard())
         let maker = PictureMaker(
             engine: engine, model: model.model ?? files.transformer[0], device: device,
             dtype: dtype, memory: memory, report: report)

@@ -61,7 +61,7 @@ struct Rerun: AsyncParsableCommand {
         let files = try await model.files(report)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: threads,
-            memory: try settings.memory())
+            memory: try settings.memory(), weightCache: .standard())
         let progress = TerminalProgress(report)
         let result = try await cancellingOnInterrupt {
             try await engine.generate(request) { progress.show($0) }

@@ -96,7 +96,8 @@ public actor Flux2ImagePipeline {
         _ files: ModelFiles, _ device: Device, _ dtype: DType, _ memory: MemorySettings,
         preset: Preset?, _ settings: HubSettings
     ) async throws -> Flux2ImagePipeline {
-        let engine = Engine(files, device: device, dtype: dtype, memory: memory)
+        let engine = Engine(
+            files, device: device, dtype: dtype, memory: memory, weightCache: .standard())
         try await engine.open()
         return Flux2ImagePipeline(engine, preset: preset, settings: settings)
     }

@@ -8,10 +8,10 @@ extension Pipeline {
     /// - Returns: the plan, where weights go, and the request with what the plan settles.
     /// - Throws: `MemoryError` with a proposal, where it does not fit.
     func plan(
-        _ request: GenerationRequest
+        _ request: GenerationRequest, _ settings: MemorySettings? = nil
     ) throws -> (outcome: Planner.Outcome, request: GenerationRequest) {
         do {
-            return try fitted(request)
+            return try fitted(request, settings)
         } catch var error as MemoryError {
             error.proposal = proposal(for: request)
             throw error

@@ -36,7 +36,13 @@ public struct QuantizationSource {
     /// - Throws: `ModelError` when it is something else, or weights have 8 bits already; what
     ///   opening it throws.
     public init(model: String, part: Component = .transformer) throws {
-        let file = try ComponentFile(componentPath(model, part), expected: part)
+        try self.init(paths: componentPath(model, part), part: part)
+    }
+
+    /// - Parameter paths: a file, an index, a folder, or several files that make up one checkpoint.
+    init(paths: [String], part: Component) throws {
+        let model = paths.first ?? ""
+        let file = try ComponentFile(paths, expected: part)
         let scope = Scope()
         switch file.content {
         case .transformer(let derived):

@@ -1,7 +1,13 @@
+internal import FluxModels
+
 /// What a generation is doing, in order; steps count from 1 and end at the total.
 public enum GenerationEvent: Hashable, Sendable {
     /// Where everything will be; the first event.
     case planned(MemoryPlan)
+    /// Weights are brought into 8 bits, once for this machine: so many bytes of so many.
+    case converting(component: String, format: String, done: Int, total: Int)
+    /// Weights of 8 bits are kept here from now on.
+    case converted(path: String, bytes: Int)
     /// Weights can be used; `bytes` counts mapped ones too.
     ///
     /// Each run tells of the transformer, and of the text encoder when that is loaded.
@@ -26,5 +32,16 @@ public enum GenerationEvent: Hashable, Sendable {
     public enum Stage: String, Hashable, Sendable {
         /// Prompts to features, noise to latents, latents to pixels.
         case encode, denoise, decode
+    }
+}
+
+extension GenerationEvent {
+    init(_ event: WeightCache.Event) {
+        switch event {
+        case .converting(let component, let format, let done, let total):
+            self = .converting(
+                component: component.rawValue, format: format, done: done, total: total)
+        case .kept(let path, let bytes): self = .converted(path: path, bytes: bytes)
+        }
     }
 }

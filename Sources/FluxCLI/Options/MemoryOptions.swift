@@ -47,6 +47,13 @@ struct MemoryOptions: ParsableArguments {
             """)
     var rehearse = false
 
+    @Flag(
+        help: """
+            Bring weights into 8 bits anew, in memory, and keep nothing. FLUX2_WEIGHT_CACHE names \
+            the folder where such weights are kept, or says off.
+            """)
+    var noWeightCache = false
+
     /// A number of GiB, or what the device has.
     enum Limit: ExpressibleByArgument {
         case auto

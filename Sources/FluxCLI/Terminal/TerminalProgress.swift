@@ -7,6 +7,7 @@ final class TerminalProgress: Sendable {
     private struct State {
         var stage: GenerationEvent.Stage?
         var begun = ContinuousClock.now
+        var converting: String?
         /// When a step was last told to a log.
         var told = ContinuousClock.now
     }
@@ -25,6 +26,9 @@ final class TerminalProgress: Sendable {
         switch event {
         case .planned(let plan):
             for text in plan.remarks { line(text) }
+        case .converting(let component, let format, let done, let total):
+            converting(component, format, done, total)
+        case .converted(let path, let bytes): line("\(path): \(Terminal.bytes(bytes)), kept")
         case .loaded(let component, let bytes):
             line("\(component): \(Terminal.bytes(bytes)) of weights")
         case .readPrompt(let tokens, let limit, let wasTruncated, let isRemembered):
@@ -50,6 +54,24 @@ final class TerminalProgress: Sendable {
             if !report.isInteractive { log(step, of: total) }
         case .warned(let text): line("warning: \(text)")
         case .decoded: break
+        }
+    }
+
+    private func converting(_ component: String, _ format: String, _ done: Int, _ total: Int) {
+        let begun = state.withLock { state in
+            if state.converting != component {
+                state.converting = component
+                state.begun = .now
+            }
+            return state.begun
+        }
+        status.draw(isLast: done == total) {
+            let seconds = max(Self.seconds(since: begun), 1e-3)
+            let rate = Double(done) / seconds
+            return
+                "\(component) to \(format) \(Terminal.bar(Double(done) / Double(max(1, total)))) "
+                + "\(Terminal.bytes(Int(rate)))/s, "
+                + "\(Terminal.seconds(Double(total - done) / max(rate, 1))) left"
         }
     }
 

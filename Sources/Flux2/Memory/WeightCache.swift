@@ -1,0 +1,82 @@
+internal import FluxModels
+internal import Files
+public import Foundation
+internal import ModelHub
+internal import Safetensors
+internal import Torch
+
+/// A folder with weights in 8 bits, so that they are converted once for a machine and mapped from
+/// then on.
+///
+/// A checkpoint has one place for each way to keep it; one that has changed since is converted anew.
+public struct WeightCache: Hashable, Sendable {
+    /// Where the files are; made when the first is written.
+    public var folder: String
+
+    /// Keeps weights in a folder, which need not be there yet.
+    public init(folder: String) { self.folder = folder }
+
+    /// The folder that `FLUX2_WEIGHT_CACHE` names, else one in the user's caches; nil for `off`.
+    public static func standard(
+        _ environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> WeightCache? {
+        if let own = environment["FLUX2_WEIGHT_CACHE"], !own.isEmpty {
+            return own == "off" ? nil : WeightCache(folder: own)
+        }
+        let home = environment["HOME"] ?? "."
+        let caches = environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+        return WeightCache(folder: (caches ?? home + "/.cache") + "/flux2/weights")
+    }
+
+    /// What happens to a checkpoint.
+    enum Event {
+        case converting(component: Component, format: String, done: Int, total: Int)
+        case kept(path: String, bytes: Int)
+    }
+
+    /// The weights of a component in 8 bits, converted if they are not there or are of another
+    /// checkpoint.
+    ///
+    /// - Parameter paths: what the component's weights are in.
+    /// - Returns: nil for weights that have 8 bits already.
+    /// - Throws: `FileError` when they cannot be written, `WeightError`, what `onEvent` throws.
+    func weights(
+        of component: Component, _ paths: [String], as storage: WeightStorage,
+        onEvent: @escaping (Event) throws -> Void
+    ) throws -> String? {
+        guard let settings = storage.quantization,
+            let source = try? QuantizationSource(paths: paths, part: component)
+        else { return nil }
+        let path = path(of: source, settings)
+        if QuantizedCheckpoint.isCurrent(path, of: source, settings) { return path }
+        try Folder.make(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        _ = try QuantizedCheckpoint.write(source, settings, to: path, overwrite: true) {
+            try onEvent(
+                .converting(
+                    component: component, format: settings.format.name, done: $0.done,
+                    total: $0.total))
+        }
+        try onEvent(.kept(path: path, bytes: try SafetensorsFile(path: path).size))
+        return path
+    }
+
+    /// A place for a checkpoint by where it lies, so that a changed one takes that of the old.
+    private func path(of source: QuantizationSource, _ settings: QuantizationSettings) -> String {
+        let place = URL(fileURLWithPath: source.location).standardizedFileURL
+            .resolvingSymlinksInPath().path
+        let key = Checksum.of(
+            Array("\(place)\n\(settings.format.name)\n\(settings.packsAll)".utf8), .sha256)
+        return "\(folder)/\(key.value.prefix(24))/weights.safetensors"
+    }
+}
+
+extension WeightStorage {
+    /// What a checkpoint of weights that are kept so is made with; nil for those of the file itself.
+    var quantization: QuantizationSettings? {
+        switch self {
+        case .asStored: nil
+        case .matrices(let packing): QuantizationSettings(packing)
+        case .float8: QuantizationSettings(.float8, packsAll: true)
+        }
+    }
+}

@@ -1,0 +1,297 @@
+@testable import Flux2
+import FluxModels
+import Foundation
+import Imaging
+@testable import Residency
+import TestSupport
+import Testing
+@testable import Torch
+
+@Suite("Memory that is limited", .serialized)
+struct MemorySettingsTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func request() -> GenerationRequest {
+        var request = GenerationRequest(prompt: "a red fox", seed: 3)
+        (request.height, request.width, request.steps) = (64, 96, 2)
+        return request
+    }
+
+    private func engine(
+        _ memory: MemorySettings, model: String? = nil, cache: WeightCache? = nil,
+        dtype: DType = .bfloat16
+    ) throws -> Engine {
+        Engine(
+            try ModelFiles(model: model ?? Reference.ownModel("tiny-klein")), dtype: dtype,
+            memory: memory, weightCache: cache)
+    }
+
+    // MARK: DiffSynth's values
+
+    private func read(_ json: String) throws -> MemorySettings {
+        let path = folder.file("vram.json")
+        try json.write(toFile: path, atomically: true, encoding: .utf8)
+        let found = try StageStorage.read(path, dtype: .bfloat16, device: .cpu)
+        return try MemorySettings(
+            found.components, limit: found.limit, device: .cpu, dtype: .bfloat16)
+    }
+
+    @Test("may be said in DiffSynth's words")
+    func mayBeSaidInDiffSynthsWords() throws {
+        let values = """
+            "offload_dtype": "disk", "offload_device": "disk",
+            "onload_dtype": "torch.float8_e4m3fn", "onload_device": "cpu",
+            "preparing_dtype": "float8_e4m3fn", "preparing_device": "cpu",
+            "computation_dtype": "bfloat16", "computation_device": "cpu"
+            """
+        let all = try read("{\(values), \"vram_limit\": 1.5}")
+        #expect(all.deviceLimit == 3 << 29)
+        #expect(all.storage[.transformer] == .float8 && all.storage[.autoencoder] == .float8)
+        let some = try read("{\"dit\": {\(values)}, \"vram_limit\": null}")
+        #expect(some.storage == [.transformer: .float8] && some.deviceLimit == nil)
+        // Without both offload values DiffSynth leaves a model alone.
+        let none = try read("{\"offload_dtype\": \"bfloat16\"}")
+        #expect(none == MemorySettings())
+        // What is not given is as computation has it, or as the pipeline.
+        let short = try read("{\"offload_dtype\": \"float8_e4m3fn\", \"offload_device\": \"cpu\"}")
+        #expect(short.storage[.transformer] == .float8)
+    }
+
+    @Test(
+        "refuse what they cannot mean",
+        arguments: [
+            ("[]", "expected a JSON object"),
+            ("{\"offload_typ\": \"disk\"}", "offload_typ"),
+            ("{\"offload_dtype\": \"float9\", \"offload_device\": \"cpu\"}", "found float9"),
+            ("{\"offload_dtype\": \"disk\", \"offload_device\": \"cpu\"}", "for both"),
+            ("{\"vram_limit\": \"much\"}", "a number of GiB"),
+            ("{\"transformer\": {}, \"vea\": {}}", "vea"),
+            (
+                """
+                {"offload_dtype": "disk", "offload_device": "disk",
+                 "computation_dtype": "float8_e4m3fn"}
+                """, "computation_dtype"
+            ),
+            (
+                "{\"offload_dtype\": \"bfloat16\", \"offload_device\": \"cuda\"}",
+                "offload_device"
+            ),
+        ])
+    func refuseWhatTheyCannotMean(_ json: String, _ words: String) throws {
+        let error = #expect(throws: RequestError.self) { _ = try read(json) }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    }
+
+    // MARK: Plans
+
+    @Test("let as many units stay as there is room for, evenly spread")
+    func letUnitsStayEvenlySpread() {
+        let units = (0..<20).map { UnitSize(name: "\($0)", byteCount: $0 % 2 == 0 ? 9 : 4) }
+        for room in [0, 3, 30, 65, 129, 130, 200] {
+            let names = Planner.spread(units, over: room)
+            let bytes = units.filter { names.contains($0.name) }.reduce(0) { $0 + $1.byteCount }
+            #expect(bytes <= room)
+            #expect(bytes >= min(room, 130) - 9, "\(bytes) of \(room)")
+        }
+        let half = Planner.spread(units, over: 65).compactMap(Int.init).sorted()
+        #expect(half.contains { $0 < 5 } && half.contains { $0 > 14 })
+    }
+
+    @Test("leave other units on the device, the more there is, and the same picture")
+    func leaveOtherUnitsOnTheDevice() async throws {
+        let whole = try await engine(.init()).generate(request())
+        var memory = MemorySettings()
+        memory.rehearses = true
+        let free = try await planned(memory)
+        var streamed: [Int] = []
+        for less in [0, 40_000, 200_000] {
+            memory.deviceLimit = free.peak - less
+            let result = try await engine(memory).generate(request())
+            #expect(result.image == whole.image)
+            #expect(result.plan.peak <= free.peak - less)
+            streamed.append(result.streamed.moved)
+        }
+        #expect(streamed[0] == 0 && streamed[1] > 0 && streamed[2] > streamed[1], "\(streamed)")
+    }
+
+    private func planned(_ memory: MemorySettings) async throws -> MemoryPlan {
+        var small = request()
+        small.tiling = .off
+        return try await engine(memory).plan(small)
+    }
+
+    @Test("refuse what does not fit with numbers, and say what would")
+    func refuseWhatDoesNotFit() async throws {
+        var memory = MemorySettings()
+        memory.deviceLimit = 300 << 20
+        var large = request()
+        (large.height, large.width) = (2048, 2048)
+        let engine = try engine(memory)
+        let error = await #expect(throws: MemoryError.self) {
+            _ = try await engine.generate(large)
+        }
+        #expect(error?.available == 300 << 20 && error?.needed ?? 0 > 300 << 20)
+        #expect(error?.proposal?.contains("--height") == true, "\(error?.description ?? "")")
+    }
+
+    @Test("are kept to by going over files piece by piece")
+    func areKeptToPieceByPiece() async throws {
+        let whole = try await engine(.init()).generate(request())
+        let engine = try engine(.init())
+        let free = try await engine.plan(request())
+        var memory = MemorySettings()
+        let mapped = free.stages.map { $0.mapped }.max() ?? 0
+        memory.hostLimit = free.peak + Planner.margin + mapped / 2 * 3
+        let limited = try await self.engine(memory).generate(request())
+        #expect(limited.image == whole.image)
+        #expect(limited.streamed.units > 0 && limited.streamed.moved == 0)
+    }
+
+    // MARK: Running out
+
+    @Test("are lowered when memory runs out all the same, and the picture is made")
+    func areLoweredWhenMemoryRunsOut() async throws {
+        let whole = try await engine(.init()).generate(request())
+        var memory = MemorySettings()
+        memory.rehearses = true
+        memory.deviceLimit = try await planned(memory).peak + 1000
+        let engine = try engine(memory)
+        let failures = Counter()
+        await engine.setOnStep { step in
+            guard step.index == 1, failures.next() < 2 else { return }
+            throw TorchError(reason: .outOfMemory, message: "as if")
+        }
+        let events = Events()
+        let result = try await engine.generate(request()) { events.add($0) }
+        #expect(result.image == whole.image)
+        #expect(result.streamed.moved > 0)
+        #expect(events.warnings.count == 2, "\(events.warnings)")
+        #expect(events.warnings.first?.contains("as if") == true)
+        // Where there is nothing to lower, the error stays.
+        let plain = try self.engine(.init())
+        await plain.setOnStep { _ in throw TorchError(reason: .outOfMemory, message: "as if") }
+        await #expect(throws: TorchError.self) { _ = try await plain.generate(request()) }
+    }
+
+    // MARK: 8 bits
+
+    @Test("keep weights in 8-bit floats as a file of such floats has them")
+    func keepWeightsAsAFileHasThem() async throws {
+        var memory = try MemorySettings.lowVRAM(device: .cpu, dtype: .bfloat16)
+        memory.storage[.textEncoder] = nil
+        let packed = try await engine(memory).generate(request())
+        var files = try ModelFiles(model: Reference.ownModel("tiny-klein"))
+        files.transformer = [Reference.path("models/tiny-klein-fp8/transformer")]
+        let stored = try await Engine(files, dtype: .bfloat16).generate(request())
+        #expect(packed.image == stored.image && packed.latents == stored.latents)
+        #expect(packed.plan.components.contains { $0.format == "float8" })
+    }
+
+    @Test(
+        "give the same picture in 8 bits, streamed or not, with a LoRA",
+        arguments: Packing.all)
+    func giveTheSamePictureInEightBits(_ packing: Packing) async throws {
+        var request = request()
+        request.loras = [
+            LoRAUse(path: Reference.path("inputs/lora/peft.safetensors"), strength: 0.7)
+        ]
+        var memory = MemorySettings()
+        // Groups of 128 are wider than the tiny model is.
+        let way: Packing = packing == .int8Groups(128) ? .int8Groups(32) : packing
+        memory.storage = [.transformer: .matrices(way), .textEncoder: .matrices(way)]
+        let whole = try await engine(memory).generate(request)
+        let cached = try await engine(memory, cache: .init(folder: folder.file("cache")))
+            .generate(request)
+        #expect(cached.image == whole.image)
+        memory.rehearses = true
+        memory.deviceLimit = try await engine(memory).plan(request).peak - 100_000
+        let streamed = try await engine(memory).generate(request)
+        #expect(streamed.image == whole.image && streamed.streamed.moved > 0)
+        #expect(try await engine(.init()).generate(request).image != whole.image)
+        request.loraMode = .fused
+        let fused = request
+        let error = await #expect(throws: RequestError.self) {
+            _ = try await engine(memory).generate(fused)
+        }
+        #expect(error?.setting == "lora-mode")
+    }
+
+    // MARK: The cache of weights
+
+    private var int8: MemorySettings {
+        var memory = MemorySettings()
+        memory.storage[.transformer] = .matrices(.int8Rows)
+        return memory
+    }
+
+    private func conversions(
+        _ model: String, _ cache: WeightCache
+    ) async throws -> (count: Int, warnings: [String], image: Image) {
+        let events = Events()
+        let result = try await engine(int8, model: model, cache: cache).generate(request()) {
+            events.add($0)
+        }
+        return (events.converted, events.warnings, result.image)
+    }
+
+    @Test("convert weights once for a machine, and anew when their file has changed")
+    func convertWeightsOnce() async throws {
+        let cache = WeightCache(folder: folder.file("weights"))
+        let model = try folder.model()
+        let first = try await conversions(model, cache)
+        #expect(first.count == 1)
+        let second = try await conversions(model, cache)
+        #expect(second.count == 0 && second.image == first.image)
+        let file = try #require(
+            LocalFiles.matching("transformer/*.safetensors", in: model).first)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+        for place in 1...2000 { bytes[bytes.count - 2 * place] ^= 0x40 }
+        try bytes.write(to: URL(fileURLWithPath: file))
+        let third = try await conversions(model, cache)
+        #expect(third.count == 1 && third.image != first.image)
+        #expect(try await conversions(model, cache).count == 0)
+    }
+
+    @Test("make the picture even if the weights cannot be kept")
+    func makeThePictureEvenSo() async throws {
+        let blocked = folder.file("blocked")
+        try "no folder".write(toFile: blocked, atomically: true, encoding: .utf8)
+        let model = Reference.ownModel("tiny-klein")
+        let result = try await conversions(model, WeightCache(folder: blocked + "/weights"))
+        #expect(result.count == 0 && result.warnings.count == 1)
+        let plain = try await engine(int8).generate(request())
+        #expect(result.image == plain.image)
+    }
+}
+
+/// Counts from 0, from whatever thread.
+private final class Counter: @unchecked Sendable {
+    private let lock = NSLock()
+    private var count = 0
+
+    func next() -> Int {
+        lock.withLock {
+            defer { count += 1 }
+            return count
+        }
+    }
+}
+
+private final class Events: @unchecked Sendable {
+    private let lock = NSLock()
+    private var all: [GenerationEvent] = []
+
+    func add(_ event: GenerationEvent) { lock.withLock { all.append(event) } }
+
+    var warnings: [String] {
+        lock.withLock {
+            all.compactMap { if case .warned(let text) = $0 { text } else { nil } }
+        }
+    }
+
+    var converted: Int {
+        lock.withLock { all.count { if case .converted = $0 { true } else { false } } }
+    }
+}
