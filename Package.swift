@@ -84,7 +84,8 @@ let package = Package(
 
         // FLUX.2
         .target(
-            name: "Residency", dependencies: ["JSONReading", "Safetensors", "Torch"],
+            name: "Residency",
+            dependencies: ["Files", "GGUF", "JSONReading", "Safetensors", "Torch"],
             swiftSettings: strict),
         .target(name: "FluxModels", dependencies: ["Torch"], swiftSettings: strict),
         .target(
@@ -96,8 +97,8 @@ let package = Package(
         .target(
             name: "Flux2",
             dependencies: [
-                "Files", "FluxModels", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
-                "Tokenization", "Torch",
+                "Files", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub", "Residency",
+                "Safetensors", "Tokenization", "Torch",
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -116,7 +117,8 @@ let package = Package(
         .testTarget(
             name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
         .testTarget(
-            name: "SafetensorsTests", dependencies: ["Files", "Safetensors", "TestSupport"],
+            name: "SafetensorsTests",
+            dependencies: ["Files", "Residency", "Safetensors", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
             name: "GGUFTests",
@@ -145,8 +147,8 @@ let package = Package(
         .testTarget(
             name: "Flux2Tests",
             dependencies: [
-                "Flux2", "FluxModels", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
-                "TestSupport", "Torch",
+                "Files", "Flux2", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
+                "Residency", "Safetensors", "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(

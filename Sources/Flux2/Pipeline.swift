@@ -1,6 +1,5 @@
 internal import FluxModels
 internal import Residency
-internal import Safetensors
 internal import Tokenization
 internal import Torch
 

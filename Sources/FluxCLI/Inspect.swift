@@ -6,7 +6,7 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell what a checkpoint file or a model's folder holds.")
 
-    @Argument(help: "A .safetensors file, an index, or a folder.")
+    @Argument(help: "A .safetensors or .gguf file, an index, or a folder.")
     var path: String
 
     @Flag(help: "Print one JSON array.")
@@ -22,12 +22,15 @@ struct Inspect: ParsableCommand {
     }
 
     private static func text(_ part: Inspection) -> String {
-        let types = part.types.sorted { $0.value > $1.value }.map { "\($0.key) (\($0.value))" }
+        let types = part.types.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map {
+            "\($0.key) (\($0.value), \(Terminal.bytes(part.typeBytes[$0.key] ?? 0)))"
+        }
         var lines = [
             part.path,
             "  component   \(part.component ?? "nothing that FLUX.2 uses")",
         ]
         if let model = part.model { lines.append("  model       \(model)") }
+        if let name = part.architecture { lines.append("  gguf kind   \(name)") }
         if let layout = part.layout { lines.append("  layout      \(layout)") }
         lines += [
             "  tensors     \(part.tensors) in \(part.files) file\(part.files == 1 ? "" : "s")",
@@ -37,7 +40,7 @@ struct Inspect: ParsableCommand {
             "  key hash    \(part.keyHash)",
         ]
         lines += part.metadata.sorted { $0.key < $1.key }.map { key, value in
-            "  metadata    \(key): \(value.prefix(120))"
+            "  metadata    \(key): \(value.prefix(120).map { $0.isNewline ? " " : String($0) }.joined())"
         }
         return lines.joined(separator: "\n")
     }

@@ -28,6 +28,8 @@ public struct GGUFError: Error, Hashable, CustomStringConvertible {
         case outOfFile(end: Int, size: Int)
         /// The tensor begins before the one before it ends.
         case overlap(other: String)
+        /// It is one of the parts that a file was split into, of which so many were found.
+        case incomplete(parts: Int, found: Int)
     }
 
     /// The file.
@@ -63,6 +65,8 @@ public struct GGUFError: Error, Hashable, CustomStringConvertible {
         case .malformed(let expected, let found):
             "has a damaged header: expected \(expected), found \(found.prefix(80))"
         case .duplicate: "is there twice"
+        case .incomplete(let parts, let found):
+            "is one of the \(parts) parts of a split file, \(found) \(found == 1 ? "was" : "were") given"
         default: tensorExplanation
         }
     }

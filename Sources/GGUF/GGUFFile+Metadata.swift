@@ -40,7 +40,7 @@ extension GGUFFile {
 
     private func elements<T>(_ key: String, _ convert: (GGUFValue) -> T?) throws -> [T]? {
         guard case .array(let type, let count, let range) = metadata[key] else { return nil }
-        var reader = HeaderReader(file.bytes, file: path, from: range.lowerBound)
+        var reader = HeaderReader(mapped.bytes, file: path, from: range.lowerBound)
         var elements: [T] = []
         elements.reserveCapacity(count)
         for _ in 0..<count {

@@ -1,4 +1,4 @@
-internal import Files
+public import Files
 
 /// A GGUF file whose data are read in place: version 2 or 3, little-endian.
 ///
@@ -13,14 +13,15 @@ public final class GGUFFile: Sendable {
     public let tensors: [GGUFTensor]
     /// What the file says about itself.
     public let metadata: [String: GGUFValue]
-    let file: MappedFile
+    /// All bytes of the file.
+    public let mapped: MappedFile
     private let places: [String: Int]
 
     /// - Throws: `FileError` when the file cannot be opened, `GGUFError` when its header is damaged,
     ///   does not fit its size, or has a tensor of a type that is not read.
     public init(path: String) throws {
-        file = try MappedFile(path: path)
-        let header = try Header(file.bytes, file: path)
+        mapped = try MappedFile(path: path)
+        let header = try Header(mapped.bytes, file: path)
         version = header.version
         alignment = header.alignment
         tensors = header.tensors
@@ -30,18 +31,15 @@ public final class GGUFFile: Sendable {
     }
 
     /// The path it was opened by.
-    public var path: String { file.path }
+    public var path: String { mapped.path }
     /// Bytes of the whole file.
-    public var size: Int { file.size }
+    public var size: Int { mapped.size }
 
     /// The tensor of a name.
     public subscript(_ name: String) -> GGUFTensor? { places[name].map { tensors[$0] } }
 
     /// The bytes of one of this file's tensors, valid as long as the file object.
     public func bytes(of tensor: GGUFTensor) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])
+        UnsafeRawBufferPointer(rebasing: mapped.bytes[tensor.range])
     }
-
-    /// Tells the system that a tensor is read soon.
-    public func prefetch(_ tensor: GGUFTensor) { file.advise(.willNeed, tensor.range) }
 }

@@ -8,7 +8,7 @@ public final class ArrangedWeights {
 
     /// All weights of the model, in the order of their declaration.
     public let parameters: [Parameter]
-    private let loader: WeightLoader
+    let loader: WeightLoader
     private let device: Device
     private let dtype: DType
     private let grouping: Grouping

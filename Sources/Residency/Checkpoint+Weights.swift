@@ -6,19 +6,26 @@ extension Checkpoint {
     ///
     /// - Throws: `WeightError` for integers without a scale, and scales that do not fit.
     func weight(at place: WeightLoader.Place) throws -> StoredWeight {
-        let values = try Tensor.mapped(place.info, of: place.file)
-        guard let scale = scale(of: place.info.name) else {
+        let weight = try StoredWeight.mapped(place.info, of: place.file)
+        let scale = scale(of: place.info.name)
+        guard case .dense(let values) = weight else {
+            if let scale {
+                throw unusable(scale, "scales '\(place.info.name)', which is in blocks")
+            }
+            return weight
+        }
+        guard let scale else {
             guard values.dtype.isFloatingPoint else {
                 throw WeightError(
                     file: place.file.path, key: place.info.name,
-                    reason: .integers(place.info.type.rawValue))
+                    reason: .integers(place.info.type.name))
             }
-            return .dense(values)
+            return weight
         }
         guard [.float8e4m3fn, .float8e5m2, .int8].contains(values.dtype) else {
             throw unusable(
                 scale,
-                "scales '\(place.info.name)', whose elements of type \(place.info.type.rawValue) "
+                "scales '\(place.info.name)', whose elements of type \(place.info.type.name) "
                     + "are not of 8 bits")
         }
         return .packed(PackedWeight(values, scale: try factors(at: scale, for: values)))
@@ -30,7 +37,7 @@ extension Checkpoint {
         guard stored.dtype.isFloatingPoint else {
             throw unusable(
                 place,
-                "has elements of type \(place.info.type.rawValue), expected floating-point numbers")
+                "has elements of type \(place.info.type.name), expected floating-point numbers")
         }
         let scale = try stored.to(dtype: .float32)
         if scale.count == 1 { return try scale.reshaped([]) }

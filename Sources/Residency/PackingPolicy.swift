@@ -10,7 +10,7 @@ public struct PackingPolicy: Sendable {
     /// All weights stay as the file has them.
     public static let none = PackingPolicy(nil) { _ in false }
 
-    /// Packs some weights of 16 or 32 bits; those that have 8 in the file stay as they are.
+    /// Packs some weights of 16 or 32 bits; those that have fewer in the file stay as they are.
     public init(_ packing: Packing?, packs: @escaping @Sendable (Parameter) -> Bool) {
         self.packing = packing
         self.packs = packs
@@ -19,7 +19,7 @@ public struct PackingPolicy: Sendable {
     /// How a weight is packed that a file holds; nil where it is not.
     func packing(of parameter: Parameter, in loader: WeightLoader) -> Packing? {
         guard let packing, packs(parameter), packing.fits(parameter.shape),
-            let stored = loader.dtype(parameter), stored.byteCount > 1
+            let stored = loader.type(parameter)?.dtype, stored.byteCount > 1
         else { return nil }
         return packing
     }

@@ -1,13 +1,12 @@
 internal import Foundation
-internal import Safetensors
 internal import Torch
 
 /// Has the system read weights from the disk while something else computes.
 public enum ReadAhead {
     /// A tensor of a mapped file.
     public struct Piece: Sendable {
-        var file: SafetensorsFile
-        var info: TensorInfo
+        var file: any WeightFile
+        var info: WeightInfo
     }
 
     /// Begins to read pieces in their order and returns at once.

@@ -34,15 +34,54 @@ extension Tensor {
     ///
     /// - Throws: `WeightError` for an element type that tensors do not have.
     public static func mapped(_ info: TensorInfo, of file: SafetensorsFile) throws -> Tensor {
+        try mapped(
+            WeightInfo(
+                name: info.name, type: .plain(info.type), shape: info.shape,
+                range: file.range(of: info)), of: file)
+    }
+
+    /// Shows the values of a mapped file's weight that are stored one by one.
+    ///
+    /// - Throws: `WeightError` for an element type that tensors do not have, and for blocks.
+    public static func mapped(_ info: WeightInfo, of file: any WeightFile) throws -> Tensor {
         guard let dtype = info.type.dtype else {
             throw WeightError(
-                file: file.path, key: info.name, reason: .unsupportedType(info.type.rawValue))
+                file: file.path, key: info.name, reason: .unsupportedType(info.type.name))
         }
-        let bytes = file.bytes(of: info)
+        return try shown(file.bytes(of: info), shape: info.shape, dtype: dtype, owner: file)
+    }
+
+    /// - Parameter shape: one of as many elements as there are bytes for.
+    static func shown(
+        _ bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType, owner: AnyObject
+    ) throws -> Tensor {
         // The format asks for no alignment; what lies askew is copied.
         guard let base = bytes.baseAddress, Int(bitPattern: base) % dtype.byteCount == 0 else {
-            return try .from(bytes: bytes, shape: info.shape, dtype: dtype)
+            return try .from(bytes: bytes, shape: shape, dtype: dtype)
         }
-        return try .view(of: bytes, shape: info.shape, dtype: dtype, owner: file)
+        return try .view(of: bytes, shape: shape, dtype: dtype, owner: owner)
+    }
+}
+
+extension StoredWeight {
+    /// Shows a weight of a mapped file as it is stored, without copying it.
+    ///
+    /// - Throws: `WeightError` for an element type that tensors do not have.
+    public static func mapped(
+        _ info: WeightInfo, of file: any WeightFile
+    ) throws -> StoredWeight {
+        guard case .blocks(let format) = info.type else {
+            return .dense(try .mapped(info, of: file))
+        }
+        // What has no rows is short, and nobody stores it in blocks.
+        let rows = info.shape.count > 1 ? info.shape[0] : 1
+        let width = rows > 0 ? info.byteCount / rows : 0
+        let bytes = try Tensor.shown(
+            file.bytes(of: info), shape: [rows, width], dtype: .uint8, owner: file)
+        guard info.shape.count > 1 else {
+            return .dense(
+                try bytes.unpackedBlocks(format, dtype: .float32).reshaped(info.shape))
+        }
+        return .blocks(BlockWeight(bytes, format: format, shape: info.shape))
     }
 }

@@ -1,5 +1,4 @@
 internal import JSONReading
-internal import Safetensors
 
 /// What a checkpoint says of how the weights of a layer are stored, as ComfyUI's files say it: a
 /// tensor with JSON beside each weight, or one text about all layers in the header.
@@ -20,14 +19,14 @@ enum WeightFormat {
         for file in checkpoint.files {
             try checkHeader(of: file)
             let suffix = "." + WeightCompanion.note.rawValue
-            for tensor in file.tensors where tensor.name.hasSuffix(suffix) {
+            for tensor in file.weights where tensor.name.hasSuffix(suffix) {
                 try check(json(file.bytes(of: tensor)), of: tensor.name, in: file)
             }
         }
     }
 
-    private static func checkHeader(of file: SafetensorsFile) throws {
-        guard let text = file.metadata[headerKey] else { return }
+    private static func checkHeader(of file: any WeightFile) throws {
+        guard let text = file.notes[headerKey] else { return }
         guard let members = json(text.utf8)["layers"].object else {
             throw WeightError(
                 file: file.path, key: headerKey,
@@ -45,7 +44,7 @@ enum WeightFormat {
     }
 
     private static func check(
-        _ note: JSONValue, of key: String, in file: SafetensorsFile
+        _ note: JSONValue, of key: String, in file: any WeightFile
     ) throws {
         func unknown(_ what: String) -> WeightError {
             WeightError(file: file.path, key: key, reason: .unknownFormat(what))

@@ -1,4 +1,3 @@
-public import Safetensors
 public import Torch
 
 /// Gives the parameters of a model their values from a checkpoint.
@@ -10,7 +9,7 @@ public struct WeightLoader {
     public typealias Recipe = (String) -> WeightRecipe
 
     /// A tensor and the file that holds it.
-    public typealias Place = (file: SafetensorsFile, info: TensorInfo)
+    public typealias Place = (file: any WeightFile, info: WeightInfo)
 
     private let checkpoint: Checkpoint
     private let recipe: Recipe
@@ -119,15 +118,14 @@ public struct WeightLoader {
         return [weight] + [checkpoint.scale(of: name)].compactMap(\.self)
     }
 
-    /// The type that a parameter's values have in the file.
-    func dtype(_ parameter: Parameter) -> DType? { places(parameter).first?.info.type.dtype }
+    /// How a parameter's values are stored in the file.
+    func type(_ parameter: Parameter) -> WeightType? { places(parameter).first?.info.type }
 
     /// The bytes of a parameter's values, without those of others that share a tensor with it.
     public func byteCount(_ parameter: Parameter) -> Int {
         guard let first = places(parameter).first else { return 0 }
-        let width = first.info.type.dtype?.byteCount ?? 1
         let scales = places(parameter).dropFirst().reduce(0) { $0 + $1.info.byteCount }
-        return parameter.shape.reduce(width, *) + scales
+        return first.info.type.byteCount(of: parameter.shape.reduce(1, *)) + scales
     }
 
     /// Looks for values that are not finite; reads all that the parameters take from the file.

@@ -12,7 +12,7 @@ public struct WeightSizes {
     public let largestConversion: Int
     /// Whether weights are packed here, into memory of this process.
     public let isPacked: Bool
-    /// How most weights are kept: the name of a type or of a way to pack them.
+    /// How most weights are kept: the name of a type, of blocks or of a way to pack them.
     public let format: String
 
     /// Bytes of all weights.
@@ -37,13 +37,18 @@ public struct WeightSizes {
         isPacked = packed.contains(true)
         largestConversion =
             zip(parameters, packed).filter { parameter, isPacked in
-                !staysOnHost(parameter) && (isPacked || loader.dtype(parameter) != dtype)
+                !staysOnHost(parameter) && (isPacked || loader.type(parameter)?.dtype != dtype)
             }.map { $0.0.shape.reduce(1, *) }.max() ?? 0
         let counted = grouped.isEmpty ? parameters : grouped
         let names = counted.map {
-            policy.packing(of: $0, in: loader)?.name ?? loader.dtype($0)?.name ?? "none"
+            policy.packing(of: $0, in: loader)?.name ?? loader.type($0)?.format ?? "none"
         }
         let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
         format = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "none"
     }
+}
+
+extension WeightType {
+    /// The name that plans have for it: `bfloat16`, `Q8_0`.
+    fileprivate var format: String { dtype?.name ?? name }
 }

@@ -1,4 +1,4 @@
-internal import Files
+public import Files
 
 /// A tensor file whose data are read in place.
 ///
@@ -8,17 +8,18 @@ public final class SafetensorsFile: Sendable {
     public let tensors: [TensorInfo]
     /// What the file says about itself.
     public let metadata: [String: String]
-    private let file: MappedFile
+    /// All bytes of the file.
+    public let mapped: MappedFile
     private let dataStart: Int
     private let places: [String: Int]
 
     /// - Throws: `FileError` when the file cannot be opened, `SafetensorsError` when its header is
     ///   damaged or does not fit its size.
     public init(path: String) throws {
-        file = try MappedFile(path: path)
-        let header = try Self.headerBytes(of: file)
+        mapped = try MappedFile(path: path)
+        let header = try Self.headerBytes(of: mapped)
         dataStart = 8 + header.count
-        let content = try Header(header, dataSize: file.size - dataStart, file: path)
+        let content = try Header(header, dataSize: mapped.size - dataStart, file: path)
         tensors = content.tensors
         metadata = content.metadata
         places = Dictionary(
@@ -42,33 +43,20 @@ public final class SafetensorsFile: Sendable {
     }
 
     /// The path it was opened by.
-    public var path: String { file.path }
+    public var path: String { mapped.path }
     /// Bytes of the whole file.
-    public var size: Int { file.size }
+    public var size: Int { mapped.size }
 
     /// The tensor of a name.
     public subscript(_ name: String) -> TensorInfo? { places[name].map { tensors[$0] } }
 
     /// The bytes of one of this file's tensors, valid as long as the file object.
     public func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
-        let start = dataStart + tensor.range.lowerBound
-        return UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + tensor.byteCount])
+        UnsafeRawBufferPointer(rebasing: mapped.bytes[range(of: tensor)])
     }
 
-    /// Tells the system that a tensor is read soon.
-    public func prefetch(_ tensor: TensorInfo) { file.advise(.willNeed, range(of: tensor)) }
-
-    /// Reads a tensor from the disk where it is not in memory, and returns when it is.
-    ///
-    /// - Returns: the bytes that were not in memory before.
-    public func bring(_ tensor: TensorInfo) -> Int { file.bring(range(of: tensor)) }
-
-    /// Lets a tensor's pages go: from this process, and from the system's cache as well.
-    public func release(_ tensor: TensorInfo, fromCache: Bool) {
-        file.release(range(of: tensor), fromCache: fromCache)
-    }
-
-    private func range(of tensor: TensorInfo) -> Range<Int> {
+    /// Where a tensor's bytes are, counted from the start of the file.
+    public func range(of tensor: TensorInfo) -> Range<Int> {
         let start = dataStart + tensor.range.lowerBound
         return start..<start + tensor.byteCount
     }

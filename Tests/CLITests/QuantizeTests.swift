@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Residency
 import Safetensors
 import TestSupport
 import Testing

@@ -20,7 +20,6 @@ struct ReaderTests {
         #expect(b.shape == [3, 2] && b.byteCount == 12)
         #expect(Array(file.bytes(of: b)) == Array(96..<108))
         #expect(file["c"] == nil)
-        file.prefetch(b)
     }
 
     @Test func ofVersion2AreRead() throws {

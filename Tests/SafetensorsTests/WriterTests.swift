@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Residency
 import Safetensors
 import TestSupport
 import Testing

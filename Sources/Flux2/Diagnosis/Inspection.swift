@@ -1,6 +1,6 @@
 internal import FluxModels
 internal import Foundation
-internal import Safetensors
+internal import Residency
 
 /// What a checkpoint, or each part of a model's folder, holds.
 public struct Inspection: Hashable, Sendable, Codable {
@@ -10,6 +10,8 @@ public struct Inspection: Hashable, Sendable, Codable {
     public var component: String?
     /// The published model with this architecture, or `custom`.
     public var model: String?
+    /// What a GGUF file calls its architecture.
+    public var architecture: String?
     /// How the tensors are named.
     public var layout: String?
     /// DiffSynth-Studio's sum over names and shapes.
@@ -22,15 +24,18 @@ public struct Inspection: Hashable, Sendable, Codable {
     public var parameters: Int
     /// Bytes of all tensors, without headers.
     public var bytes: Int
-    /// Tensors per element type.
+    /// Tensors per type of elements or blocks.
     public var types: [String: Int]
+    /// Bytes per type of elements or blocks.
+    public var typeBytes: [String: Int]
     /// The notes in the files' headers.
     public var metadata: [String: String]
 
     /// Looks at a file, an index, a folder of shards, or a folder in the hub's layout.
     ///
     /// - Returns: one entry per component.
-    /// - Throws: `ModelError` when nothing is there; `SafetensorsError` for a damaged file.
+    /// - Throws: `ModelError` when nothing is there; `SafetensorsError` or `GGUFError` for a damaged
+    ///   file.
     public static func of(_ path: String) throws -> [Inspection] {
         let parts = Component.allCases.map { path + "/" + $0.rawValue }
             .filter(FileManager.default.fileExists(atPath:))
@@ -45,11 +50,13 @@ public struct Inspection: Hashable, Sendable, Codable {
         tensors = infos.count
         parameters = infos.reduce(0) { $0 + $1.elementCount }
         bytes = infos.reduce(0) { $0 + $1.byteCount }
-        types = Dictionary(infos.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
+        types = Dictionary(infos.map { ($0.type.name, 1) }, uniquingKeysWith: +)
+        typeBytes = Dictionary(infos.map { ($0.type.name, $0.byteCount) }, uniquingKeysWith: +)
         metadata = checkpoint.metadata
         let shapes = Dictionary(infos.map { ($0.name, $0.shape) }, uniquingKeysWith: { a, _ in a })
         keyHash = KeyHash.of(shapes)
-        guard let found = Detection(shapes) else { return }
+        architecture = checkpoint.languageModel?.architecture
+        guard let found = checkpoint.detection else { return }
         component = found.component?.rawValue ?? "lora"
         layout = found.layout.name
         model = found.content.model

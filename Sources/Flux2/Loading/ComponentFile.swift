@@ -1,7 +1,8 @@
 internal import FluxModels
 internal import Foundation
+internal import GGUF
+internal import ModelHub
 internal import Residency
-internal import Safetensors
 internal import Torch
 
 /// The checkpoint of one component, looked at but not loaded.
@@ -18,13 +19,16 @@ struct ComponentFile {
         let path = paths.first ?? ""
         checkpoint = try Checkpoint(weights: paths)
         try WeightLoader.requireKnownFormats(checkpoint)
-        let shapes = checkpoint.shapes
-        guard let found = Detection(shapes) else {
+        guard let found = checkpoint.detection else {
+            let kind = checkpoint.languageModel.map {
+                "a '\($0.architecture.prefix(40))' model of "
+            }
             throw ModelError(
                 path: path,
                 reason: .wrongContent(
                     expected: "a FLUX.2 \(expected.rawValue)",
-                    found: "\(shapes.count) tensors such as '\(shapes.keys.min() ?? "none")'"))
+                    found: (kind ?? "") + "\(checkpoint.names.count) tensors such as "
+                        + "'\(checkpoint.names.min() ?? "none")'"))
         }
         guard found.component == expected else {
             throw ModelError(
@@ -43,13 +47,20 @@ struct ComponentFile {
     /// The `config.json` that belongs to a file, an index or a folder.
     static func configurationPath(beside path: String) -> String {
         let folder =
-            path.hasSuffix(".safetensors") || path.hasSuffix(".json")
-            ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path
+            LocalFiles.isFolder(path)
+            ? path : URL(fileURLWithPath: path).deletingLastPathComponent().path
         return folder + "/config.json"
     }
 
     /// The architecture: from `config.json` beside the weights, else from their shapes.
+    ///
+    /// GGUF files say themselves what they are; a `config.json` beside one may be about anything.
     func configuration<T: Decodable>(_ derived: T?) throws -> T {
+        if checkpoint.isGGUF, let derived { return derived }
+        if case .textEncoder = content, let model = checkpoint.languageModel {
+            throw ModelError(
+                path: checkpoint.location, reason: .badConfiguration(model.obstacle))
+        }
         let file = configurationPath
         if FileManager.default.fileExists(atPath: file) {
             return try Configuration.read(T.self, from: file)
@@ -69,15 +80,49 @@ struct ComponentFile {
 extension Checkpoint {
     /// Opens the files of one component; shards that hold nothing needed may be missing.
     init(weights paths: [String]) throws {
-        if paths.count == 1 {
+        let others = paths.count == 1 ? Self.otherParts(of: paths[0]) : []
+        if paths.count == 1, others.isEmpty {
             try self.init(path: paths[0], spare: \.spareFiles)
         } else {
-            try self.init(files: paths)
+            try self.init(files: (paths + others).sorted())
         }
     }
+
+    /// The other parts of a GGUF file that was split, as far as they are there: it has no index.
+    private static func otherParts(of path: String) -> [String] {
+        guard path.hasSuffix(".gguf") else { return [] }
+        return LocalFiles.missingShards(of: [path])
+            .filter(FileManager.default.fileExists(atPath:))
+    }
+
+    /// Whether the files are in llama.cpp's format.
+    var isGGUF: Bool { files.contains { $0 is GGUFFile } }
+
+    /// What GGUF files say about a language model in them.
+    var languageModel: LanguageModelMetadata? {
+        for case let file as GGUFFile in files {
+            guard let architecture = file.string("general.architecture") else { continue }
+            return LanguageModelMetadata(architecture: architecture, numbers: file.numbers)
+        }
+        return nil
+    }
+
+    /// What the files hold; nil when it is nothing that FLUX.2 uses.
+    var detection: Detection? { Detection(shapes, metadata: languageModel) }
 
     /// The shapes of all tensors by name.
     var shapes: TensorShapes {
         names.reduce(into: [:]) { $0[$1] = self[$1]?.info.shape }
+    }
+}
+
+extension StoredWeight {
+    /// How few bits its values have, in words; for those of fewer than 16.
+    var width: String {
+        if case .blocks(let blocks) = self {
+            "in blocks of \(blocks.format.name)"
+        } else {
+            "of 8 bits"
+        }
     }
 }

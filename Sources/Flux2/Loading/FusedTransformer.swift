@@ -20,13 +20,13 @@ public struct FusedTransformer {
         let path = paths[0]
         configuration = ComponentFile.configurationPath(beside: path)
         for parameter in weights.parameters {
-            guard case .held(.dense(let values)) = parameter.storage, values.dtype.byteCount > 1
-            else {
+            let weight = try parameter.stored()
+            guard case .dense(let values) = weight, values.dtype.byteCount > 1 else {
                 throw ModelError(
                     path: path,
                     reason: .wrongContent(
                         expected: "weights of 16 or 32 bits to fold LoRAs into",
-                        found: "'\(parameter.key)' of 8 bits"))
+                        found: "'\(parameter.key)' \(weight.width)"))
             }
         }
     }

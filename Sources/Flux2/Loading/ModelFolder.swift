@@ -1,6 +1,7 @@
 internal import FluxModels
 internal import Foundation
 internal import ModelHub
+internal import Residency
 internal import Safetensors
 
 /// A folder in the hub's layout: `transformer/`, `text_encoder/`, `vae/`, `tokenizer/`, or single
@@ -25,8 +26,7 @@ struct ModelFolder {
         let folder = path + "/" + component.rawValue
         if LocalFiles.isFolder(folder) { return folder }
         for file in singleFiles() {
-            let shapes = try SafetensorsFile(path: file).shapes
-            if Detection(shapes)?.component == component { return file }
+            if try Checkpoint(weights: [file]).detection?.component == component { return file }
         }
         let option = component.rawValue.replacing("_", with: "-")
         throw ModelError(
@@ -38,8 +38,9 @@ struct ModelFolder {
 
     private func singleFiles() -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
-            .sorted().map { path + "/" + $0 }
+        let endings = [".safetensors", ".gguf"]
+        return names.filter { name in endings.contains(where: name.hasSuffix) }
+            .filter { !$0.hasPrefix(".") }.sorted().map { path + "/" + $0 }
     }
 
     /// Whether all files of a part are there that are needed, and no download of it stopped half-way.
@@ -61,7 +62,8 @@ struct ModelFolder {
             guard let index = try? ShardIndex(path: path) else { return false }
             return Set(index.fileNames.filter { !index.has($0) }).isSubset(of: index.spareFiles)
         }
-        let files = LocalFiles.matching("*.safetensors", in: checkpoint)
+        let names = ["*.safetensors", "*.gguf"].map { LocalFiles.matching($0, in: checkpoint) }
+        let files = names.first { !$0.isEmpty } ?? []
         return !files.isEmpty && LocalFiles.missingShards(of: files).isEmpty
     }
 
@@ -92,12 +94,5 @@ struct ModelFolder {
         let file = path + "/model_index.json"
         guard FileManager.default.fileExists(atPath: file) else { return nil }
         return try Configuration.read(Index.self, from: file)
-    }
-}
-
-extension SafetensorsFile {
-    /// The shapes of all tensors by name.
-    var shapes: TensorShapes {
-        Dictionary(tensors.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -70,7 +70,7 @@ func transformerPath(_ path: String) throws -> [String] {
 
 /// A component of a model's folder, or the path itself.
 func componentPath(_ path: String, _ component: Component) throws -> [String] {
-    guard path.hasSuffix(".safetensors") || path.hasSuffix(".json") else {
+    guard [".safetensors", ".json", ".gguf"].contains(where: path.hasSuffix) else {
         let folder = try ModelFolder.named(path, HubSettings())[0]
         return [(try? folder.path(of: component)) ?? folder.path]
     }

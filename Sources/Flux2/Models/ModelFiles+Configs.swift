@@ -1,7 +1,7 @@
 internal import FluxModels
 internal import Foundation
 internal import ModelHub
-internal import Safetensors
+internal import Residency
 
 extension ModelFiles {
     /// Finds or fetches the components of a model, and tells from their files which is which.
@@ -49,7 +49,7 @@ private struct FoundParts {
             }
             if !components.isEmpty { return }
         }
-        guard let component = Detection(try Checkpoint(weights: files).shapes)?.component else {
+        guard let component = try Checkpoint(weights: files).detection?.component else {
             throw ModelError(
                 path: files[0],
                 reason: .wrongContent(

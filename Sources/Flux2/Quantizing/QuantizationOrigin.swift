@@ -1,5 +1,6 @@
+internal import Files
 internal import Foundation
-internal import Safetensors
+internal import Residency
 
 /// The files that a checkpoint was made of, as they were then.
 struct QuantizationOrigin: Hashable, Codable {
@@ -14,14 +15,14 @@ struct QuantizationOrigin: Hashable, Codable {
 
     var files: [File]
 
-    init(_ files: [SafetensorsFile]) {
+    init(_ files: [any WeightFile]) {
         self.files = files.map { file in
             let url = URL(fileURLWithPath: file.path)
             let attributes = try? FileManager.default.attributesOfItem(
                 atPath: url.resolvingSymlinksInPath().path)
             let written = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
             return File(
-                name: url.lastPathComponent, size: file.size,
+                name: url.lastPathComponent, size: file.mapped.size,
                 modified: Int((written * 1000).rounded()))
         }
     }

@@ -1,7 +1,6 @@
 public import FluxModels
 internal import Foundation
 internal import Residency
-internal import Safetensors
 internal import Torch
 
 /// A component of a model whose weights are to be packed into 8 bits: looked at, and mapped.
@@ -25,7 +24,7 @@ public struct QuantizationSource {
     /// In the order in which the model declares them, which is that in which it uses them.
     let entries: [Entry]
     /// What it is made of.
-    let files: [SafetensorsFile]
+    let files: [any WeightFile]
     let configuration: QuantizedConfiguration
 
     /// Opens a component.
@@ -50,6 +49,13 @@ public struct QuantizationSource {
             _ = FluxTransformer(scope, shape)
             configuration = .transformer(shape, file: file.configurationPath)
         case .textEncoder(_, let derived):
+            // Its rows may be turned, which its names would not tell of what is written.
+            guard !file.checkpoint.isGGUF else {
+                throw ModelError(
+                    path: file.checkpoint.location,
+                    reason: .wrongContent(
+                        expected: "a text encoder of .safetensors files", found: "a GGUF file"))
+            }
             let shape = try file.configuration(derived)
             let needed = shape.family.taps.max() ?? 0
             guard shape.layerCount >= needed else {
@@ -82,7 +88,7 @@ public struct QuantizationSource {
                     path: place.file.path,
                     reason: .wrongContent(
                         expected: "weights of 16 or 32 bits",
-                        found: "'\(place.info.name)' of 8 bits"))
+                        found: "'\(place.info.name)' \(weight.width)"))
             }
             // A transformer's tensors may be joined or turned in the file; a text encoder's are not.
             let name = part == .transformer ? parameter.key : place.info.name

@@ -1,5 +1,6 @@
 internal import Files
 internal import Foundation
+internal import Residency
 internal import Safetensors
 internal import Torch
 

@@ -2,7 +2,7 @@ internal import Files
 internal import FluxModels
 internal import Foundation
 internal import ModelHub
-internal import Safetensors
+internal import Residency
 internal import Torch
 
 /// What text features follow from, besides the tokens of the prompt.
@@ -22,7 +22,9 @@ struct PromptIdentity {
             let attributes = try? FileManager.default.attributesOfItem(
                 atPath: URL(fileURLWithPath: file.path).resolvingSymlinksInPath().path)
             let written = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-            parts += ["\(written)", try Self.samples(of: file.path)]
+            // What GGUF files say of their tensors may be behind megabytes of words.
+            let tensors = Checksum.of(Array("\(file.weights)".utf8), .sha256).value
+            parts += ["\(written)", tensors, try Self.samples(of: file.path)]
         }
         text = parts.joined(separator: "\n")
     }

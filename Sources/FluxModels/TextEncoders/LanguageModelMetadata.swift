@@ -39,6 +39,21 @@ public struct LanguageModelMetadata: Hashable, Sendable {
     /// Whether positions are rotated otherwise than by the powers of a base.
     var scalesRotation: Bool { (self["rope.scaling.factor"] ?? 1) != 1 }
 
+    /// Why no ``TextEncoderConfiguration`` follows, in words.
+    public var obstacle: String {
+        if scalesRotation {
+            return "'\(architecture).rope.scaling.factor' is \(self["rope.scaling.factor"] ?? 0); "
+                + "models whose positions are scaled are not read"
+        }
+        let counts = [
+            "embedding_length", "feed_forward_length", "block_count", "attention.head_count",
+        ]
+        let reals = ["rope.freq_base", "attention.layer_norm_rms_epsilon"]
+        let missing = counts.filter { count($0) == nil } + reals.filter { real($0) == nil }
+        return missing.first.map { "no usable '\(architecture).\($0)' in its metadata" }
+            ?? "numbers in its metadata that do not fit each other"
+    }
+
     func count(_ key: String) -> Int? {
         self[key].flatMap { Int(exactly: $0) }.flatMap { 0..<1 << 31 ~= $0 ? $0 : nil }
     }

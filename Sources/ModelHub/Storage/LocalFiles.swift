@@ -43,7 +43,7 @@ public enum LocalFiles {
             && isFolder.boolValue
     }
 
-    /// The files that are missing from sets of shards named `…-00001-of-00003.safetensors`.
+    /// The files that are missing from sets of shards named `…-00001-of-00003.safetensors`, or `.gguf`.
     ///
     /// - Parameter paths: the shards that are there, among other files.
     /// - Returns: the paths of those that are not.
@@ -65,17 +65,17 @@ private struct Shard {
     let count: Int
 
     init?(_ path: String) {
-        guard let end = path.range(of: ".safetensors", options: .backwards),
-            end.upperBound == path.endIndex
-        else { return nil }
-        let parts = path[..<end.lowerBound].split(
+        guard let suffix = [".safetensors", ".gguf"].first(where: path.hasSuffix) else {
+            return nil
+        }
+        let parts = path.dropLast(suffix.count).split(
             separator: "-", omittingEmptySubsequences: false)
         guard parts.count > 3, parts[parts.count - 2] == "of",
             let count = Int(parts[parts.count - 1]), (1...10_000).contains(count),
             Int(parts[parts.count - 3]) != nil
         else { return nil }
         stem = parts.dropLast(3).joined(separator: "-")
-        ending = "-of-\(parts[parts.count - 1]).safetensors"
+        ending = "-of-\(parts[parts.count - 1])" + suffix
         digits = parts[parts.count - 3].count
         self.count = count
     }

@@ -6,12 +6,15 @@ public enum StoredWeight {
     case dense(Tensor)
     /// Values of 8 bits with their scales.
     case packed(PackedWeight)
+    /// Values of few bits in blocks.
+    case blocks(BlockWeight)
 
     /// The shape that the layer knows.
     public var shape: [Int] {
         switch self {
         case .dense(let values): values.shape
         case .packed(let packed): packed.values.shape
+        case .blocks(let blocks): blocks.shape
         }
     }
 
@@ -20,10 +23,12 @@ public enum StoredWeight {
         switch self {
         case .dense(let values): [values]
         case .packed(let packed): [packed.values] + [packed.scale].compactMap(\.self)
+        case .blocks(let blocks): [blocks.bytes]
         }
     }
 
-    /// The same weight made of other tensors, which are those of ``tensors`` somewhere else.
+    /// The same weight made of other tensors, which are those of ``tensors`` somewhere else, or as
+    /// many rows of them.
     public func replacing(_ tensors: [Tensor]) -> StoredWeight {
         precondition(tensors.count == self.tensors.count, "another number of tensors")
         switch self {
@@ -31,6 +36,7 @@ public enum StoredWeight {
         case .packed:
             return .packed(
                 PackedWeight(tensors[0], scale: tensors.count > 1 ? tensors[1] : nil))
+        case .blocks(let blocks): return .blocks(blocks.replacing(tensors[0]))
         }
     }
 
@@ -57,6 +63,10 @@ public enum StoredWeight {
             let result = try Tensor.scratch(packed.values.shape, dtype: dtype, device: device)
             try packed.unpack(into: result)
             return result
+        case .blocks(let blocks):
+            let result = try Tensor.scratch(blocks.shape, dtype: dtype, device: device)
+            try blocks.unpack(into: result)
+            return result
         }
     }
 
@@ -81,6 +91,7 @@ public enum StoredWeight {
                 PackedWeight(
                     try body(packed.values),
                     scale: perRow == true ? try packed.scale.map(body) : packed.scale))
+        case .blocks(let blocks): return .blocks(blocks.replacing(try body(blocks.bytes)))
         }
     }
 }

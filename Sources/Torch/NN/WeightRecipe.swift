@@ -53,6 +53,9 @@ extension StoredWeight {
     func reshaped(_ shape: [Int]) throws -> StoredWeight {
         let same = self.shape.filter { $0 != 1 } == shape.filter { $0 != 1 }
         guard same, self.shape != shape else { return self }
+        if case .blocks(let blocks) = self {
+            return try blocks.reshaped(shape).map(StoredWeight.blocks) ?? self
+        }
         let rest = tensors.dropFirst()
         // Scales of rows go with the first axis, which has to stay.
         guard rest.allSatisfy({ $0.rank == 0 }) || self.shape.first == shape.first else {
