@@ -127,16 +127,20 @@ public actor Engine {
         let watch = MemoryWatch()
         defer { _ = watch.stop() }
         var memory = MemoryUse()
-        let features = try recovery.retrying(&run, onEvent) { try $0.encode(onEvent) }
+        let features = try recovery.retrying("encode", &run, onEvent) { try $0.encode(onEvent) }
         memory.encode = watch.lap()
         let noise = try run.drawNoise()
-        let canvas = try recovery.retrying(&run, onEvent) { try $0.prepare(noise, onEvent) }
+        let canvas = try recovery.retrying("pictures", &run, onEvent) {
+            try $0.prepare(noise, onEvent)
+        }
         memory.pictures = run.readsPictures ? watch.lap() : nil
-        let latents = try recovery.retrying(&run, onEvent) {
+        let latents = try recovery.retrying("denoise", &run, onEvent) {
             try $0.denoise(canvas, given: features, onEvent)
         }
         memory.denoise = watch.lap()
-        let image = try recovery.retrying(&run, onEvent) { try $0.decode(latents, onEvent) }
+        let image = try recovery.retrying("decode", &run, onEvent) {
+            try $0.decode(latents, onEvent)
+        }
         memory.decode = watch.lap()
         return try GenerationResult(
             image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),

@@ -62,9 +62,9 @@ struct MemorySettingsTests {
     @Test(
         "refuse what they cannot mean",
         arguments: [
-            ("[]", "expected a JSON object"),
+            ("[]", "must be a JSON object"),
             ("{\"offload_typ\": \"disk\"}", "offload_typ"),
-            ("{\"offload_dtype\": \"float9\", \"offload_device\": \"cpu\"}", "found float9"),
+            ("{\"offload_dtype\": \"float9\", \"offload_device\": \"cpu\"}", "not float9"),
             ("{\"offload_dtype\": \"disk\", \"offload_device\": \"cpu\"}", "for both"),
             ("{\"vram_limit\": \"much\"}", "a number of GiB"),
             ("{\"transformer\": {}, \"vea\": {}}", "vea"),
@@ -102,24 +102,26 @@ struct MemorySettingsTests {
     @Test("leave other units on the device, the more there is, and the same picture")
     func leaveOtherUnitsOnTheDevice() async throws {
         let whole = try await engine(.init()).generate(request())
-        var memory = MemorySettings()
-        memory.rehearses = true
-        let free = try await planned(memory)
-        var streamed: [Int] = []
-        for less in [0, 40_000, 200_000] {
-            memory.deviceLimit = free.peak - less
-            let result = try await engine(memory).generate(request())
-            #expect(result.image == whole.image)
-            #expect(result.plan.peak <= free.peak - less)
-            streamed.append(result.streamed.moved)
-        }
-        #expect(streamed[0] == 0 && streamed[1] > 0 && streamed[2] > streamed[1], "\(streamed)")
+        let all = try await engine(limited(.transformer, by: 1 << 20)).generate(request())
+        #expect(all.image == whole.image && all.streamed.moved == 0)
+        let some = try await engine(limited(.autoencoder, by: 1000)).generate(request())
+        #expect(some.image == whole.image && some.streamed.moved > 0)
+        let part = try #require(some.plan.components.first { $0.name == "transformer" })
+        #expect(some.streamed.moved >= part.passes * part.streamed && part.resident > 0)
     }
 
-    private func planned(_ memory: MemorySettings) async throws -> MemoryPlan {
-        var small = request()
-        small.tiling = .off
-        return try await engine(memory).plan(small)
+    /// A limit that leaves room for the weights of one part beside what is computed.
+    private func limited(
+        _ component: Component, by bytes: Int, _ memory: MemorySettings = .init(),
+        _ request: GenerationRequest? = nil
+    ) async throws -> MemorySettings {
+        var memory = memory
+        memory.rehearses = true
+        let free = try await engine(memory).plan(request ?? self.request())
+        let most = free.stages.map { $0.total - $0.base - $0.weights }.max() ?? 0
+        let weights = free.components.first { $0.name == component.rawValue }?.bytes ?? 0
+        memory.deviceLimit = most + weights + bytes
+        return memory
     }
 
     @Test("refuse what does not fit with numbers, and say what would")
@@ -136,17 +138,51 @@ struct MemorySettingsTests {
         #expect(error?.proposal?.contains("--height") == true, "\(error?.description ?? "")")
     }
 
-    @Test("are kept to by going over files piece by piece")
-    func areKeptToPieceByPiece() async throws {
-        let whole = try await engine(.init()).generate(request())
-        let engine = try engine(.init())
-        let free = try await engine.plan(request())
-        var memory = MemorySettings()
-        let mapped = free.stages.map { $0.mapped }.max() ?? 0
-        memory.hostLimit = free.peak + Planner.margin + mapped / 2 * 3
-        let limited = try await self.engine(memory).generate(request())
-        #expect(limited.image == whole.image)
-        #expect(limited.streamed.units > 0 && limited.streamed.moved == 0)
+    @Test("are kept to by going over files piece by piece, where these are too large")
+    func areKeptToPieceByPiece() throws {
+        let mib = 1 << 20
+        func part(_ component: Component, _ count: Int, passes: Int) -> Planner.Part {
+            Planner.Part(
+                component: component, format: "bfloat16",
+                units: (0..<count).map { UnitSize(name: "\($0)", byteCount: 100 * mib) },
+                small: mib, scratch: 0, passes: passes)
+        }
+        func plan(_ gib: Double, own: Bool) throws -> Planner.Outcome {
+            var settings = MemorySettings()
+            if own { settings.hostLimit = Int(gib * 1024) * mib }
+            let free = own ? 64 << 30 : Int(gib * 1024) * mib
+            let stages: [(String, Component)] = [
+                ("encode", .textEncoder), ("denoise", .transformer), ("decode", .autoencoder),
+            ]
+            return try Planner(
+                device: .cpu, settings: settings, deviceFree: free, hostFree: free,
+                parts: [
+                    part(.textEncoder, 30, passes: 1), part(.transformer, 40, passes: 4),
+                    part(.autoencoder, 0, passes: 1),
+                ],
+                demands: stages.map { stage, component in
+                    Planner.Demand(
+                        stage: stage, component: component, base: 100 * mib,
+                        activations: 200 * mib)
+                })()
+        }
+        #expect(try plan(8, own: false).arrangements.values.allSatisfy { $0 == .whole })
+        // Parts together are too much for a limit, one after the other is not for the system.
+        #expect(try plan(5, own: false).arrangements.values.allSatisfy { $0 == .whole })
+        let both = try plan(5, own: true).arrangements
+        #expect(both[.textEncoder] == .pages(kept: [], bounded: true))
+        let tight = try plan(2, own: false)
+        guard case .pages(let kept, false)? = tight.arrangements[.transformer] else {
+            Issue.record("\(tight.arrangements)")
+            return
+        }
+        // 2048 - 300 - 128 for what is not counted, less two units on their way.
+        #expect(kept.count == 14)
+        for stage in tight.plan.stages {
+            #expect(stage.total + stage.mapped + Planner.margin <= 2 << 30)
+        }
+        let error = #expect(throws: MemoryError.self) { _ = try plan(0.5, own: false) }
+        #expect(error?.place == "the host" && error?.stage == "encode")
     }
 
     // MARK: Running out
@@ -154,20 +190,17 @@ struct MemorySettingsTests {
     @Test("are lowered when memory runs out all the same, and the picture is made")
     func areLoweredWhenMemoryRunsOut() async throws {
         let whole = try await engine(.init()).generate(request())
-        var memory = MemorySettings()
-        memory.rehearses = true
-        memory.deviceLimit = try await planned(memory).peak + 1000
-        let engine = try engine(memory)
+        let engine = try await engine(limited(.transformer, by: 1 << 22))
         let failures = Counter()
         await engine.setOnStep { step in
-            guard step.index == 1, failures.next() < 2 else { return }
+            guard step.index == 1, failures.next() < 1 else { return }
             throw TorchError(reason: .outOfMemory, message: "as if")
         }
         let events = Events()
         let result = try await engine.generate(request()) { events.add($0) }
         #expect(result.image == whole.image)
         #expect(result.streamed.moved > 0)
-        #expect(events.warnings.count == 2, "\(events.warnings)")
+        #expect(events.warnings.count == 1, "\(events.warnings)")
         #expect(events.warnings.first?.contains("as if") == true)
         // Where there is nothing to lower, the error stays.
         let plain = try self.engine(.init())
@@ -190,7 +223,7 @@ struct MemorySettingsTests {
     }
 
     @Test(
-        "give the same picture in 8 bits, streamed or not, with a LoRA",
+        "give the same picture in 8 bits from memory and from a file, with a LoRA",
         arguments: Packing.all)
     func giveTheSamePictureInEightBits(_ packing: Packing) async throws {
         var request = request()
@@ -199,16 +232,12 @@ struct MemorySettingsTests {
         ]
         var memory = MemorySettings()
         // Groups of 128 are wider than the tiny model is.
-        let way: Packing = packing == .int8Groups(128) ? .int8Groups(32) : packing
+        let way: Packing = packing == .int8Groups(128) ? .int8Groups(16) : packing
         memory.storage = [.transformer: .matrices(way), .textEncoder: .matrices(way)]
         let whole = try await engine(memory).generate(request)
         let cached = try await engine(memory, cache: .init(folder: folder.file("cache")))
             .generate(request)
         #expect(cached.image == whole.image)
-        memory.rehearses = true
-        memory.deviceLimit = try await engine(memory).plan(request).peak - 100_000
-        let streamed = try await engine(memory).generate(request)
-        #expect(streamed.image == whole.image && streamed.streamed.moved > 0)
         #expect(try await engine(.init()).generate(request).image != whole.image)
         request.loraMode = .fused
         let fused = request

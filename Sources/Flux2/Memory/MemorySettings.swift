@@ -15,6 +15,9 @@ public struct MemorySettings: Hashable, Sendable {
     /// Costs time and memory; shows on any machine what happens on a GPU.
     public var rehearses = false
 
+    /// What stages may use of the device in which more turned out to be too much, in bytes.
+    var lowered: [String: Int] = [:]
+
     /// All memory that is free.
     public init() {}
 

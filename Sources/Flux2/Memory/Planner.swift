@@ -58,6 +58,10 @@ struct Planner {
         return min(settings.deviceLimit ?? free, free)
     }
 
+    private func deviceBudget(_ stage: String) -> Int {
+        min(deviceBudget, settings.lowered[stage] ?? .max)
+    }
+
     private var hostBudget: Int { min(settings.hostLimit ?? hostFree, hostFree) }
 
     /// - Throws: `MemoryError` for the first stage that does not fit.
@@ -97,7 +101,9 @@ struct Planner {
     private func onDevice(_ demand: Demand, _ part: Part) throws -> Placed {
         var stage = stage(demand, part)
         stage.weights = part.small + (keepsAll ? otherBytes(part) : 0)
-        let room = deviceBudget - stage.total
+        // The process itself is elsewhere.
+        let budget = deviceBudget(demand.stage) + stage.base
+        let room = budget - stage.total
         guard part.unitBytes > room else {
             stage.weights += part.unitBytes
             let all = Set(part.units.map(\.name))
@@ -105,12 +111,12 @@ struct Planner {
         }
         var slots = Arrangement.SlotSettings()
         stage.slots = slots.slots * (part.largest + 4096)
-        guard deviceBudget >= stage.total else {
+        guard budget >= stage.total else {
             throw MemoryError(
-                stage: demand.stage, place: "\(device)", needed: stage.total,
-                available: deviceBudget)
+                stage: demand.stage, place: "\(device)", needed: stage.total - stage.base,
+                available: deviceBudget(demand.stage))
         }
-        let resident = Self.spread(part.units, over: deviceBudget - stage.total)
+        let resident = Self.spread(part.units, over: budget - stage.total)
         let stay = part.units.filter { resident.contains($0.name) }
         stage.weights += stay.reduce(0) { $0 + $1.byteCount }
         let streamed = part.unitBytes - stay.reduce(0) { $0 + $1.byteCount }
@@ -121,10 +127,10 @@ struct Planner {
 
     /// Whether all parts fit on the device at once, which spares loading them again.
     private var keepsAll: Bool {
-        guard usesDevice else { return false }
+        guard usesDevice, settings.lowered.isEmpty else { return false }
         let weights = parts.reduce(0) { $0 + $1.unitBytes + $1.small }
         let most = demands.map { demand in
-            demand.base + demand.activations
+            demand.activations
                 + (parts.first { $0.component == demand.component }?.scratch ?? 0)
         }.max()
         return weights + (most ?? 0) + loras <= deviceBudget
@@ -143,7 +149,7 @@ struct Planner {
         guard stage.total <= deviceBudget else {
             throw MemoryError(
                 stage: demand.stage, place: "\(device)", needed: stage.total,
-                available: deviceBudget)
+                available: deviceBudget(demand.stage))
         }
         let room = hostBudget - stage.total - Self.margin
         if part.isPrivate { return (stage, .whole) }

@@ -5,11 +5,13 @@ struct Recovery {
     private let pipeline: Pipeline
     private let request: GenerationRequest
     private var outcome: Planner.Outcome
+    private var settings: MemorySettings
 
     init(_ pipeline: Pipeline, _ request: GenerationRequest, _ outcome: Planner.Outcome) {
         self.pipeline = pipeline
         self.request = request
         self.outcome = outcome
+        settings = pipeline.memory
     }
 
     /// The plan that counts now.
@@ -19,17 +21,17 @@ struct Recovery {
     ///
     /// - Throws: what the stage throws; for want of memory only when no plan is left.
     mutating func retrying<Result>(
-        _ run: inout GenerationRun, _ onEvent: (GenerationEvent) -> Void,
+        _ name: String, _ run: inout GenerationRun, _ onEvent: (GenerationEvent) -> Void,
         _ stage: (inout GenerationRun) throws -> Result
     ) throws -> Result {
         while true {
             do {
                 return try stage(&run)
             } catch let error as TorchError where error.reason == .outOfMemory {
-                guard let settled = lower() else { throw error }
+                guard let settled = lower(name) else { throw error }
                 onEvent(
                     .warned(
-                        "memory ran out, trying again with \(MemoryPlan.gib(plan.deviceBudget)) "
+                        "memory ran out, trying again with \(MemoryPlan.gib(settings.lowered[name] ?? 0)) "
                             + "GiB on \(plan.device) (\(error))"))
                 onEvent(.planned(plan))
                 try pipeline.releaseAll()
@@ -39,19 +41,17 @@ struct Recovery {
         }
     }
 
-    /// The next plan that is another one, with a fifth less each time.
-    private mutating func lower() -> GenerationRequest? {
-        var settings = pipeline.memory
-        var limit = outcome.plan.deviceBudget
-        while limit > 64 << 20 {
-            limit = limit / 5 * 4
-            settings.deviceLimit = limit
+    /// The next plan that is another one, with a sixteenth less for the stage each time.
+    private mutating func lower(_ name: String) -> GenerationRequest? {
+        var limit = settings.lowered[name] ?? plan.stages.first { $0.name == name }?.total ?? 0
+        while limit > 1 << 20 {
+            limit = limit / 16 * 15
+            settings.lowered[name] = limit
             guard let next = try? pipeline.plan(request, settings) else { return nil }
-            let isOther =
+            guard
                 next.outcome.arrangements != outcome.arrangements
-                || next.outcome.plan.usesStrips != outcome.plan.usesStrips
-            outcome.plan.deviceBudget = limit
-            guard isOther else { continue }
+                    || next.outcome.plan.usesStrips != outcome.plan.usesStrips
+            else { continue }
             outcome = next.outcome
             return next.request
         }
