@@ -14,8 +14,8 @@ done
 ln -s "$PWD/Tests/Reference/models/tiny-dev" "$work/black-forest-labs/FLUX.2-dev"
 
 cd "$work"
-for name in klein-4b klein-9b klein-base-4b klein-base-9b dev; do
-  DIFFSYNTH_MODEL_BASE_PATH="$work" DIFFSYNTH_SKIP_DOWNLOAD=true \
+for name in {klein-4b,klein-9b,klein-base-4b,klein-base-9b,dev}{,-low-vram}; do
+  FLUX2_WEIGHT_CACHE="$work/weights" DIFFSYNTH_MODEL_BASE_PATH="$work" DIFFSYNTH_SKIP_DOWNLOAD=true \
     "$programs/$name" "a red fox" 64 > "$name.log" || { cat "$name.log"; exit 1; }
   test -s "$name.png" || { echo "$name made no picture"; exit 1; }
   echo "$name: $(tail -1 "$name.log"), $(grep -c '^step' "$name.log") steps"

@@ -29,6 +29,9 @@ extension CommandLineTests {
         init() throws {
             folder = try TemporaryFolder()
             let generator = try Generator(seed: 3)
+            try """
+            {"transformer": {"offload_dtype": "float8_e4m3fn", "offload_device": "cpu"}}
+            """.write(toFile: folder.file("vram.json"), atomically: true, encoding: .utf8)
             try write("noise", ["noise": .randn([1, 128, 4, 4], generator: generator)])
             try write("text", ["text_embedding": .randn([1, 5, 96], generator: generator)])
             try write(
@@ -124,6 +127,13 @@ extension CommandLineTests {
                     ["--tile-stride", "5"], besides: tall + ["--tiled", "--tile-size", "8"]),
                 "tiling": .changes(
                     ["--tiling", "overlapping"], besides: tall + ["--tiled", "--tile-size", "8"]),
+                "vram-limit": .keeps(["--vram-limit", "4"]),
+                "ram-limit": .keeps(["--ram-limit", "0.3"]),
+                "rehearse": .keeps(["--rehearse", "--vram-limit", "1"]),
+                "low-vram": .changes(["--low-vram"]),
+                "vram-config": .changes(["--vram-config", folder.file("vram.json")]),
+                "weights": .changes(["--weights", "transformer=int8"]),
+                "no-weight-cache": .keeps(["--no-weight-cache"], besides: ["--weights", "int8"]),
                 "device": .keeps(["--device", "cpu"]), "dtype": .changes(["--dtype", "float32"]),
                 "threads": .keeps(["--threads", "1"]),
                 "output": .shown(by: "writesEveryFormat"),

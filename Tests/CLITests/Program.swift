@@ -33,16 +33,17 @@ enum Program {
         private let begun = Date()
         private let folder: TemporaryFolder
 
+        /// No test asks a hub that is not its own, or keeps anything for the next.
+        private static let alone = [
+            "HF_HUB_OFFLINE": "1", "FLUX2_PROMPT_CACHE": "off", "FLUX2_WEIGHT_CACHE": "off",
+        ]
+
         init(
             _ arguments: [String], _ environment: [String: String], _ place: String?
         ) throws {
             folder = try TemporaryFolder()
-            // No test asks a hub that is not its own.
             process.environment = ProcessInfo.processInfo.environment
-
-                .merging(["HF_HUB_OFFLINE": "1", "FLUX2_PROMPT_CACHE": "off"]) { $1 }.merging(
-                    environment
-                ) { $1 }
+                .merging(Self.alone) { $1 }.merging(environment) { $1 }
             if let place { process.currentDirectoryURL = URL(fileURLWithPath: place) }
             process.executableURL = URL(fileURLWithPath: Program.path)
             process.arguments = arguments

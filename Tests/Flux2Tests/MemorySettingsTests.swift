@@ -179,7 +179,7 @@ struct MemorySettingsTests {
         // 2048 - 300 - 128 for what is not counted, less two units on their way.
         #expect(kept.count == 14)
         for stage in tight.plan.stages {
-            #expect(stage.total + stage.mapped + Planner.margin <= 2 << 30)
+            #expect(stage.total + stage.mapped + Planner.hostMargin(2 << 30) <= 2 << 30)
         }
         let error = #expect(throws: MemoryError.self) { _ = try plan(0.5, own: false) }
         #expect(error?.place == "the host" && error?.stage == "encode")

@@ -48,8 +48,12 @@ struct Planner {
         var arrangements: [Component: Arrangement]
     }
 
-    /// Room that is left for what nobody counts: tables of pages, a driver's workspaces.
+    /// Room that is left for what nobody counts: a driver's workspaces.
     static let margin = 128 << 20
+
+    /// The same of the host, where the system reads more of a file than it is asked for, and keeps
+    /// tables of all pages.
+    static func hostMargin(_ budget: Int) -> Int { max(margin, budget / 16) }
 
     private var usesDevice: Bool { device.kind != .cpu || settings.rehearses }
 
@@ -151,7 +155,7 @@ struct Planner {
                 stage: demand.stage, place: "\(device)", needed: stage.total,
                 available: deviceBudget(demand.stage))
         }
-        let room = hostBudget - stage.total - Self.margin
+        let room = hostBudget - stage.total - Self.hostMargin(hostBudget)
         if part.isPrivate { return (stage, .whole) }
         let isBounded = settings.hostLimit != nil
         // Parts of earlier stages leave by themselves when memory runs short, but not for a limit.
@@ -169,7 +173,7 @@ struct Planner {
                 available: hostBudget)
         }
         // What is used once need not stay.
-        let kept = part.passes > 2 ? Self.spread(part.units, over: room - window) : []
+        let kept = part.passes > 1 ? Self.spread(part.units, over: room - window) : []
         let stay = part.units.filter { kept.contains($0.name) }
         stage.mapped = window + stay.reduce(0) { $0 + $1.byteCount }
         return (stage, .pages(kept: kept, bounded: isBounded))

@@ -1,0 +1,44 @@
+// Text to picture with FLUX.2-dev where it does not fit: DiffSynth-Studio's low-VRAM configuration.
+// Transformer and text encoder are read from the disk into 8-bit floats, once for this machine, and come
+// to the device while they are used, as far as they do not fit below the limit.
+//
+//     swift run dev-low-vram ["what the picture shows" [side in pixels]]
+import Flux2
+
+let owner = "black-forest-labs/"
+let arguments = CommandLine.arguments.dropFirst()
+let prompt = arguments.first ?? "a red fox in the snow, photograph, soft morning light"
+let side = arguments.dropFirst().first.flatMap(Int.init) ?? 1024
+
+let device = Device.automatic().device
+let storage = StageStorage.lowVRAM(device: device)
+// On a GPU all memory but half a GiB; on the CPU what is free.
+let limit =
+    device.kind == .cpu
+    ? nil : Double(try MemorySettings.automaticLimit(device)) / Double(1 << 30)
+
+// What is not on this machine is fetched; see `flux2 download --help` for places and hubs.
+let pipeline = try await Flux2ImagePipeline.fromPretrained(
+    dtype: .bfloat16, device: device,
+    modelConfigs: [
+        ModelConfig(
+            modelID: owner + "FLUX.2-dev", originFilePattern: "text_encoder/*.safetensors",
+            storage: storage),
+        ModelConfig(
+            modelID: owner + "FLUX.2-dev", originFilePattern: "transformer/*.safetensors",
+            storage: storage),
+        ModelConfig(modelID: owner + "FLUX.2-dev", originFilePattern: "vae/*.safetensors"),
+    ],
+    tokenizerConfig: ModelConfig(modelID: owner + "FLUX.2-dev", originFilePattern: "tokenizer/"),
+    vramLimit: limit,
+    onDownload: { if case .finished(let path) = $0 { print(path) } })
+
+let image = try await pipeline(
+    prompt: prompt, embeddedGuidance: 4, height: side, width: side, seed: 0,
+    numInferenceSteps: 50,
+    progressBarCmd: { event in
+        if case .planned(let plan) = event { plan.remarks.forEach { print($0) } }
+        if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
+    })
+try image.write(to: "dev-low-vram.png", overwrite: true)
+print("dev-low-vram.png")
