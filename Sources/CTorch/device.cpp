@@ -12,11 +12,6 @@
 #include <ATen/ops/randn.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-
-#include <climits>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <dlfcn.h>
@@ -119,16 +114,6 @@ ct_status ct_empty_cache(ct_device where) {
   return guarded([&] {
     if (where.type != CT_CPU) at::getDeviceAllocator(device(where).type())->emptyCache();
   });
-}
-
-void ct_keep_freed_memory(int64_t piece) {
-#ifdef __GLIBC__
-  // One arena, since only the first can grow without a limit.
-  mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, static_cast<int>(piece));
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-  malloc_trim(0);
-#endif
 }
 
 ct_status ct_device_memory(ct_device where, uint64_t *free_bytes, uint64_t *total_bytes) {

@@ -25,27 +25,30 @@ public enum HostMemory {
         kilobyteFields(of: "/proc/self/status")["VmHWM"] ?? 0
     }
 
-    /// Makes the allocator keep what is freed for what is asked next, for the rest of the process.
+    /// Has large tensors come from a pool that keeps what is freed for what is asked next, for the
+    /// rest of the process; nothing where there is none, which is all but Linux.
     ///
     /// By default every large tensor is fetched from the system and given back, and the system
-    /// clears its pages each time: a fifth of the time that a decoder takes.
-    public static func keepFreed() {
-        keptPiece.withLock { $0 = 256 << 20 }
-        ct_keep_freed_memory(256 << 20)
-    }
+    /// clears its pages each time: a fifth of the time that a decoder takes. What memory is needed
+    /// can be told in advance only with the pool. Call it before anything is computed.
+    public static func keepFreed() { ct_pool_install(keptPiece) }
+
+    /// What large tensors come from; nil before ``keepFreed()`` and where there is no pool.
+    public static var pool: MemoryPool? { .shared }
 
     /// Has everything of some size given back while `body` runs, at the cost of some speed: pieces
     /// of many sizes would leave gaps between them as large as they are.
     public static func withoutKeeping<Result>(_ body: () throws -> Result) rethrows -> Result {
-        let kept = keptPiece.withLock(\.self)
-        guard kept > 0 else { return try body() }
-        ct_keep_freed_memory(4 << 20)
-        defer { ct_keep_freed_memory(kept) }
+        guard let pool else { return try body() }
+        pool.setLimit(scarcePiece)
+        defer { pool.setLimit(keptPiece) }
         return try body()
     }
 
-    /// The size up to which freed pieces are kept; 0 leaves it to the system.
-    private static let keptPiece = Mutex<Int64>(0)
+    /// The size from which freed pieces go back to the system.
+    public static let keptPiece = 256 << 20
+    /// The same while memory is scarce.
+    public static let scarcePiece = 4 << 20
 
     /// What this process may take: of the machine, or of the group that it was put into.
     static func figures() throws -> (free: Int, total: Int) {

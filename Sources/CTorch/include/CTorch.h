@@ -17,6 +17,7 @@ extern "C" {
 typedef struct ct_tensor_opaque *ct_tensor;
 typedef struct ct_generator_opaque *ct_generator;
 typedef struct ct_copier_s *ct_copier;
+typedef struct ct_pool_s *ct_pool;
 
 typedef enum {
   CT_OK = 0,
@@ -227,9 +228,6 @@ int32_t ct_cuda_device_count(void);
 bool ct_has_mps(void);
 ct_status ct_synchronize(ct_device device);
 ct_status ct_empty_cache(ct_device device);
-// Makes the host's allocator keep what is freed in pieces of up to so many bytes, and give back the
-// rest; nothing where it cannot.
-void ct_keep_freed_memory(int64_t piece);
 ct_status ct_device_memory(ct_device device, uint64_t *free_bytes, uint64_t *total_bytes);
 ct_status ct_device_peak_memory(ct_device device, uint64_t *allocated_bytes);
 int32_t ct_threads(void);
@@ -239,6 +237,31 @@ const char *ct_torch_version(void);
 bool ct_cpu_has_bfloat16(void);
 // The library's directory, for finding libtorch_cuda.so beside libtorch_cpu.so; NULL when unknown.
 const char *ct_library_folder(void);
+
+// --- pool_allocator.cpp: large pieces of host memory, on Linux; elsewhere nothing ----------------
+
+// The size from which tensors come from the pool.
+#define CT_POOL_SMALLEST (1 << 20)
+
+// Bytes of pieces that are given out, those and what is kept for the next, and the most of both.
+typedef struct {
+  size_t live, held, peak_live, peak_held;
+} ct_pool_usage;
+
+// Has large tensors on the processor come from a pool, for the rest of the process. Freed pieces of
+// `limit` bytes and more go back to the system, the rest stays for what is asked next.
+void ct_pool_install(size_t limit);
+// The pool that was installed, else NULL; it is never released.
+ct_pool ct_pool_shared(void);
+// A pool that no tensor comes from; NULL where there is none.
+ct_pool ct_pool_create(size_t limit);
+void ct_pool_release(ct_pool p);
+void *ct_pool_take(ct_pool p, size_t bytes);  // NULL where there is no more
+void ct_pool_give(ct_pool p, void *piece);
+// Changes the limit and gives back all that is free.
+void ct_pool_set_limit(ct_pool p, size_t limit);
+ct_pool_usage ct_pool_use(ct_pool p);
+void ct_pool_reset_peaks(ct_pool p);
 
 #ifdef __cplusplus
 }

@@ -67,7 +67,8 @@ extension Pipeline {
             textLength: textLength)
         demand.encoderScratch = parts[0].scratch
         demand.transformerScratch = parts[2].scratch
-        let forecast = MemoryForecast(demand, deviceKind: device.kind)
+        let forecast = MemoryForecast(
+            demand, deviceKind: device.kind, allocator: .current)
         let host = try Device.cpu.memory().free + HostMemory.usage().private
         return Planner(
             device: device, settings: settings,

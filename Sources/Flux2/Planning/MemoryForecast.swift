@@ -24,7 +24,7 @@ public struct MemoryForecast: Hashable, Sendable {
     ///     allocator there takes has not been measured.
     ///   - allocator: what gives out the processor's memory.
     public init(
-        _ demand: MemoryDemand, deviceKind: Device.Kind = .cpu, allocator: HostAllocator = .system
+        _ demand: MemoryDemand, deviceKind: Device.Kind = .cpu, allocator: HostAllocator = .pooled
     ) {
         var walk = StageWalk(demand, deviceKind, allocator)
         stages = walk.stages()
@@ -33,17 +33,17 @@ public struct MemoryForecast: Hashable, Sendable {
 
 /// What gives out memory for tensors on the processor.
 public enum HostAllocator: Hashable, Sendable {
-    /// The C library's `posix_memalign`.
-    ///
-    /// It leaves slivers behind aligned pieces, where small objects settle that keep holes apart, and
-    /// its threads choose arenas by chance: requests took 0.7 to 1.25 times what is planned, the same one up to 1.4 times
-    /// what it took before.
-    case system
-    /// One that gives pieces the smallest hole that fits and no slivers.
+    /// The pool that ``HostMemory/keepFreed()`` installs, as the program does.
     case pooled
+    /// The C library's, which libtorch has by itself. What it holds scatters, the same request by
+    /// up to 1.4: this is a guess on the side of too much.
+    case system
 
-    /// What the C library holds over what a heap without slivers would: 1.3 to 2.0 over thirteen
-    /// requests with klein-4B's shapes (glibc 2.36).
+    /// The one that this process has now.
+    public static var current: HostAllocator { HostMemory.pool == nil ? .system : .pooled }
+
+    /// What the C library holds over what the pool would: 1.3 to 2.0 over thirteen requests with
+    /// klein-4B's shapes (glibc 2.36).
     var scatter: Double { self == .system ? 1.75 : 1 }
 }
 

@@ -1,32 +1,29 @@
-/// Memory given out in pieces from a heap that grows at its end: what a sequence of allocations costs,
-/// without making any.
+internal import Torch
+
+/// What a sequence of allocations costs, without making any: the book that `MemoryPool` keeps, line
+/// by line.
 ///
-/// A piece comes from the smallest hole that is large enough, else from the end; holes that meet
-/// become one. What is freed stays with the process up to a size, as ``HostMemory`` has it. So the
-/// result is more than the pieces alive at once by the holes between them.
+/// A piece comes from the smallest hole that is large enough, the first of those of one size, else
+/// from the end; holes that meet become one. What is freed stays with the process up to a size. So
+/// the result is more than the pieces alive at once by the holes between them.
+///
+/// Pieces too small for the pool are counted apart: the C library keeps what they ever took.
 final class PieceHeap {
     /// A piece that was given out.
     struct Piece {
-        fileprivate let start: Int
+        /// nil for one that is too small for the pool.
+        fileprivate let start: Int?
         let bytes: Int
-        /// Bytes that the system counts to the process.
-        fileprivate let touched: Int
-    }
-
-    private struct Hole {
-        var start: Int
-        var bytes: Int
-        /// Bytes that the system still counts to the process, from the start of the hole.
-        var touched: Int
-        var end: Int { start + bytes }
     }
 
     /// Freed pieces of this size and more go back to the system.
     private var limit: Int
     /// In the order of their places.
-    private var holes: [Hole] = []
+    private var holes: [Range<Int>] = []
     private var end = 0
-    private var touchedPastEnd = 0
+    /// What counts to the process.
+    private var pages = Intervals()
+    private var small = (live: 0, most: 0)
     /// Bytes of the pieces that are given out now.
     private(set) var live = 0
     /// Bytes that count to the process now, holes included.
@@ -35,7 +32,7 @@ final class PieceHeap {
     private(set) var peak = (live: 0, held: 0)
 
     /// - Parameter limit: the size from which freed pieces go back to the system.
-    init(limit: Int = 256 << 20) { self.limit = limit }
+    init(limit: Int = HostMemory.keptPiece) { self.limit = limit }
 
     /// Begins to look for the most anew; what is held stays.
     func beginStage() { peak = (live, held) }
@@ -44,12 +41,21 @@ final class PieceHeap {
     ///
     /// - Parameter used: how much of it is ever written to; nil is all.
     func take(_ bytes: Int, used: Int? = nil) -> Piece {
+        defer { peak = (max(peak.live, live), max(peak.held, held)) }
+        guard bytes >= MemoryPool.smallestPiece else { return takeSmall(bytes) }
         let size = (bytes + 4095) / 4096 * 4096
-        let (start, touched) = place(size, used: min(used ?? size, size))
-        let piece = Piece(start: start, bytes: size, touched: touched)
+        let start = place(size)
         live += size
-        peak = (max(peak.live, live), max(peak.held, held))
-        return piece
+        held += pages.insert(start..<start + min(used ?? size, size))
+        return Piece(start: start, bytes: size)
+    }
+
+    private func takeSmall(_ bytes: Int) -> Piece {
+        small.live += bytes
+        live += bytes
+        held += max(0, small.live - small.most)
+        small.most = max(small.most, small.live)
+        return Piece(start: nil, bytes: bytes)
     }
 
     /// Takes pieces back, in their order.
@@ -61,69 +67,51 @@ final class PieceHeap {
     /// Has freed pieces from a size on, and all that is free before and after, given back.
     func givingBack(from size: Int, _ body: () -> Void) {
         let former = limit
-        limit = size
-        giveBackAll()
+        setLimit(size)
         body()
-        limit = former
-        giveBackAll()
+        setLimit(former)
     }
 
-    private func giveBackAll() {
-        holes.indices.forEach { holes[$0].touched = 0 }
-        touchedPastEnd = 0
-        held = live
+    /// Changes the limit and gives back all that is free.
+    func setLimit(_ bytes: Int) {
+        limit = bytes
+        for hole in holes { held -= pages.remove(hole) }
+        held -= pages.remove(end..<Int.max)
     }
 
-    /// What of a piece counts to the process: threads write to parts all over it.
-    private static func touched(_ used: Int, of size: Int, before: Int) -> Int {
-        let before = min(size, before)
-        return before + Int(Double(size - before) * Double(used) / Double(max(size, 1)))
-    }
-
-    private func place(_ size: Int, used: Int) -> (start: Int, touched: Int) {
-        let fitting = holes.indices.filter { holes[$0].bytes >= size }
-        guard let found = fitting.min(by: { holes[$0].bytes < holes[$1].bytes }) else {
-            let touched = Self.touched(used, of: size, before: touchedPastEnd)
-            held += max(0, touched - touchedPastEnd)
-            touchedPastEnd = max(0, touchedPastEnd - size)
+    private func place(_ size: Int) -> Int {
+        let fitting = holes.indices.filter { holes[$0].count >= size }
+        guard let found = fitting.min(by: { holes[$0].count < holes[$1].count }) else {
             end += size
-            return (end - size, touched)
+            return end - size
         }
-        let hole = holes[found]
-        let touched = Self.touched(used, of: size, before: hole.touched)
-        held += max(0, touched - hole.touched)
-        if hole.bytes == size {
+        let start = holes[found].lowerBound
+        if holes[found].count == size {
             holes.remove(at: found)
         } else {
-            holes[found] = Hole(
-                start: hole.start + size, bytes: hole.bytes - size,
-                touched: max(0, hole.touched - size))
+            holes[found] = start + size..<holes[found].upperBound
         }
-        return (hole.start, touched)
+        return start
     }
 
     private func giveOne(_ piece: Piece) {
         live -= piece.bytes
-        let stays = piece.bytes < limit
-        if !stays { held -= piece.touched }
-        var hole = Hole(
-            start: piece.start, bytes: piece.bytes, touched: stays ? piece.touched : 0)
-        var index = holes.firstIndex { $0.start > piece.start } ?? holes.count
-        if index < holes.count, holes[index].start == hole.end {
-            let next = holes.remove(at: index)
-            hole.bytes += next.bytes
-            hole.touched += next.touched
+        guard let start = piece.start else {
+            small.live -= piece.bytes
+            return
         }
-        if index > 0, holes[index - 1].end == hole.start {
+        var hole = start..<start + piece.bytes
+        if piece.bytes >= limit { held -= pages.remove(hole) }
+        var index = holes.firstIndex { $0.lowerBound > start } ?? holes.count
+        if index < holes.count, holes[index].lowerBound == hole.upperBound {
+            hole = start..<holes.remove(at: index).upperBound
+        }
+        if index > 0, holes[index - 1].upperBound == start {
             index -= 1
-            let former = holes.remove(at: index)
-            hole.start = former.start
-            hole.bytes += former.bytes
-            hole.touched += former.touched
+            hole = holes.remove(at: index).lowerBound..<hole.upperBound
         }
-        if hole.end == end {
-            end = hole.start
-            touchedPastEnd += hole.touched
+        if hole.upperBound == end {
+            end = hole.lowerBound
         } else {
             holes.insert(hole, at: index)
         }

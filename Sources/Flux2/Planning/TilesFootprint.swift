@@ -1,4 +1,5 @@
 internal import FluxModels
+internal import Torch
 
 extension AutoencoderFootprint {
     /// A passage through the autoencoder in the way that is chosen.
@@ -14,7 +15,7 @@ extension AutoencoderFootprint {
             let footprint = StripsFootprint(autoencoder: self, strips: strips)
             var result: Piece?
             // As `Strips` has it.
-            heap.givingBack(from: 4 << 20) {
+            heap.givingBack(from: HostMemory.scarcePiece) {
                 result =
                     decodes
                     ? footprint.decode(height: height, width: width)

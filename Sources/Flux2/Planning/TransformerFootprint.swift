@@ -30,18 +30,14 @@ struct TransformerFootprint {
         for _ in 0..<configuration.doubleBlockCount {
             (picture, text) = doubleBlock(picture, text)
         }
+        var sequence = layers.tensor(all)
         tokens.map { heap.give($0) }
-        // Both streams and what they are joined to live on in the caller's frame.
-        let joined = layers.tensor(all)
-        var sequence = joined
-        for index in 0..<configuration.singleBlockCount {
-            sequence = singleBlock(sequence, keepsInput: index == 0)
-        }
+        heap.give(picture, text)
+        for _ in 0..<configuration.singleBlockCount { sequence = singleBlock(sequence) }
         let normed = modulated(pictureTokens * width)
         let velocity = layers.linear(
             pictureTokens * configuration.latentChannels)
-        heap.give(normed, picture, text, joined)
-        if configuration.singleBlockCount > 0 { heap.give(sequence) }
+        heap.give(normed, sequence)
         return velocity
     }
 
@@ -106,8 +102,6 @@ struct TransformerFootprint {
     private func joined(_ tokens: Int) -> Piece {
         let count = tokens * width
         let out = layers.linear(count)
-        // A part of the joint tokens is no matrix to libtorch, which then copies the weight.
-        heap.give(layers.tensor(width * width))
         return layers.combined(count, layers.combined(count, out))
     }
 
@@ -122,7 +116,7 @@ struct TransformerFootprint {
         return layers.combined(count, layers.combined(count, down), added)
     }
 
-    private func singleBlock(_ sequence: Piece, keepsInput: Bool) -> Piece {
+    private func singleBlock(_ sequence: Piece) -> Piece {
         let tokens = textTokens + pictureTokens
         let input = modulated(all)
         let fused = layers.linear(
@@ -136,8 +130,7 @@ struct TransformerFootprint {
         heap.give(gated)
         let out = layers.linear(all)
         let result = layers.combined(all, layers.combined(all, out))
-        heap.give(attended, both)
-        if !keepsInput { heap.give(sequence) }
+        heap.give(attended, both, sequence)
         return result
     }
 }

@@ -42,7 +42,10 @@ struct DoubleStreamBlock {
 
         /// Adds what attention brought.
         func joined(_ x: Tensor, _ attended: Tensor, _ modulation: Modulation) throws -> Tensor {
-            try x + modulation.gate * out(attended)
+            // To libtorch, a part of the joint tokens is a batch of one, for which it would copy
+            // the weight; rows are not.
+            let rows = try attended.reshaped([-1, attended.size(2)])
+            return try x + modulation.gate * out(rows).reshaped(x.shape)
         }
 
         /// Adds the feed-forward's part.

@@ -81,18 +81,16 @@ public struct FluxTransformer {
     ) throws -> Tensor {
         let embedding = try timestepEmbedding(input.sigma, guidance: input.guidance)
         try observe("time_guidance_embed", embedding)
-        let streams = try runDoubleBlocks(input, embedding, observe)
-        let joined = try Tensor.concatenating([streams.text, streams.picture], along: 1)
-        let hidden = try runSingleBlocks(joined, input, embedding, observe)
-        let start = streams.text.size(1)
-        let picture = try hidden.slice(start..<hidden.size(1), along: 1)
+        let hidden = try runSingleBlocks(input, embedding, observe)
+        let picture = try hidden.slice(input.text.size(1)..<hidden.size(1), along: 1)
         let velocity = try finish(picture, embedding, observe)
         return try velocity.slice(0..<input.latents.size(1), along: 1)
     }
 
+    /// The streams behind the double-stream blocks as one sequence, text first.
     private func runDoubleBlocks(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
-    ) throws -> (picture: Tensor, text: Tensor) {
+    ) throws -> Tensor {
         let modulations = try (
             picture: pictureModulation(embedding, observe: observe),
             text: textModulation(embedding, observe: observe)
@@ -112,14 +110,15 @@ public struct FluxTransformer {
             try observe("transformer_blocks.\(index).text", streams.text)
             try observe("transformer_blocks.\(index).image", streams.picture)
         }
-        return streams
+        return try Tensor.concatenating([streams.text, streams.picture], along: 1)
     }
 
     private func runSingleBlocks(
-        _ sequence: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+        _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {
+        // Nothing else holds the sequence, so each block's input goes when its output is there.
+        var hidden = try runDoubleBlocks(input, embedding, observe)
         let modulation = try singleModulation(embedding, observe: observe)[0]
-        var hidden = sequence
         for (index, block) in singleBlocks.enumerated() {
             hidden = try block(
                 hidden, modulation: modulation, rotary: input.rotary,
