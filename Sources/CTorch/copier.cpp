@@ -59,6 +59,8 @@ ct_status ct_copier_copy(ct_copier c, void *target, const void *source, size_t c
 
 ct_status ct_copier_will_fill(ct_copier c, int32_t slot) {
   return guarded([&] {
+    // This thread has done nothing on the device before.
+    c->guard.setDevice(c->device);
     if (c->used.at(slot).was_marked_for_recording()) c->used.at(slot).block(c->stream);
   });
 }
@@ -85,7 +87,12 @@ ct_status ct_copier_settle(ct_copier c, int32_t slot) {
 bool ct_pin(void *start, size_t count) {
   using Register = int (*)(void *, size_t, unsigned);
   static auto pin = reinterpret_cast<Register>(dlsym(RTLD_DEFAULT, "cudaHostRegister"));
-  return pin && pin(start, count, /*cudaHostRegisterPortable=*/1) == 0;
+  if (!pin) return false;
+  if (pin(start, count, /*cudaHostRegisterPortable=*/1) == 0) return true;
+  // Else the next check of a kernel would find this error.
+  static auto forget = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "cudaGetLastError"));
+  if (forget) forget();
+  return false;
 }
 
 void ct_unpin(void *start) {

@@ -5,6 +5,8 @@
 
 #ifdef CT_HAS_LIBTORCH
 
+#include <algorithm>
+
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/reshape.h>
@@ -105,18 +107,34 @@ void check_scale(const at::Tensor &values, const at::Tensor &scale) {
           scale.size(1) > 0 && (values.numel() / values.size(0)) % scale.size(1) == 0,
       "scales of shape ", scale.sizes(), " for values of shape ", values.sizes());
 }
+
+// With operations of ATen, some rows at a time: whole matrices in 32 bits would take four times the
+// memory that was planned.
+void unpack_by_rows(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
+  int64_t rows = values.size(0);
+  int64_t step = std::max<int64_t>(1, (int64_t{1} << 22) * rows / std::max<int64_t>(1, values.numel()));
+  for (int64_t start = 0; start < rows; start += step) {
+    int64_t count = std::min(step, rows - start);
+    at::Tensor exact = values.narrow(0, start, count).to(at::kFloat);
+    at::Tensor part = target.narrow(0, start, count);
+    if (scale.numel() == 1) {
+      part.copy_(exact.mul_(scale.reshape({})));
+    } else {
+      at::Tensor groups = exact.reshape({count, scale.size(1), -1});
+      groups.mul_(scale.narrow(0, start, count).unsqueeze(2));
+      part.copy_(groups.reshape(part.sizes()));
+    }
+  }
+}
 }  // namespace
 
 void ct::unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
   check_scale(values, scale);
   if (unpacked_here(values, scale, target)) return;
-  if (!scale.defined()) {
+  if (!scale.defined() || values.dim() == 0) {
     target.copy_(values);
-  } else if (scale.numel() == 1) {
-    target.copy_(at::mul(values.to(at::kFloat), scale.reshape({})));
   } else {
-    at::Tensor groups = values.to(at::kFloat).reshape({scale.size(0), scale.size(1), -1});
-    target.copy_(at::mul(groups, scale.unsqueeze(2)).reshape(values.sizes()));
+    unpack_by_rows(values, scale, target);
   }
 }
 

@@ -45,7 +45,15 @@ public actor Engine {
     ///
     /// - Throws: `ModelError`, `SafetensorsError`, `TokenizationError`, `DeviceError`.
     public func open() throws {
-        _ = try opened()
+        _ = try pipeline ?? looked()
+    }
+
+    /// A pipeline to ask, before weights are brought into 8 bits.
+    private func looked() throws -> Pipeline {
+        try device.prepare()
+        return try Pipeline(
+            files, device: device, dtype: dtype, promptCache: promptCache, memory: memory,
+            packedWillBeMapped: weightCache != nil)
     }
 
     private func opened(_ onEvent: (GenerationEvent) -> Void = { _ in }) throws -> Pipeline {
@@ -90,7 +98,7 @@ public actor Engine {
     /// - Throws: `MemoryError` when it does not fit, and the errors of `generate`.
     public func plan(_ request: GenerationRequest) throws -> MemoryPlan {
         try request.validate()
-        let pipeline = try opened()
+        let pipeline = try pipeline ?? looked()
         try pipeline.loras.read(request.loras) { _ in }
         return try pipeline.plan(request).outcome.plan
     }
@@ -111,8 +119,9 @@ public actor Engine {
             try pipeline.loras.read(request.loras, onEvent)
             let (outcome, settled) = try pipeline.plan(request)
             onEvent(.planned(outcome.plan))
-            pipeline.arrange(outcome)
+            try pipeline.arrange(outcome)
             var run = try GenerationRun(pipeline, settled)
+            try run.refuseFusing()
             run.timings.load = load
             run.onStep = onStep
             var recovery = Recovery(pipeline, request, outcome)

@@ -90,8 +90,11 @@ struct GenerationRun {
         _ noise: Tensor, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Canvas {
         let clock = Clock()
+        let part = pipeline.autoencoder
+        defer { pipeline.end(part) }
         let encode = EncodeStage(
-            autoencoder: try pipeline.autoencoder.load(passes: 1), dtype: pipeline.dtype,
+            autoencoder: readsPictures ? try part.load(passes: 1) : part.model,
+            dtype: pipeline.dtype,
             device: pipeline.device, tiling: request.tiling, parity: request.parity)
         let canvas = try Canvas(request, noise: noise, sigma: schedule.sigmas[0]) {
             try encode($0)
@@ -114,15 +117,16 @@ struct GenerationRun {
         _ canvas: Canvas, given features: PromptFeatures, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
         let part = pipeline.transformer
-        var stage = DenoiseStage(
-            transformer: try part.load(passes: schedule.sigmas.count * (isGuided ? 2 : 1)),
-            schedule: schedule, parity: request.parity)
-        onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
-        try fuseLoRAs()
         defer {
             pipeline.loras.deactivate()
             pipeline.end(part)
         }
+        try refuseFusing()
+        var stage = DenoiseStage(
+            transformer: try part.load(passes: schedule.sigmas.count * (isGuided ? 2 : 1)),
+            schedule: schedule, parity: request.parity)
+        onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
+        try pipeline.loras.fuse(request.loras, mode: request.loraMode)
         stage.beforeBranch = { [loras = pipeline.loras, request] branch in
             loras.activate(request.loras, mode: request.loraMode, for: branch)
         }
@@ -139,13 +143,13 @@ struct GenerationRun {
     }
 
     /// Folding in needs weights that stay, and as many bits as the change has.
-    private func fuseLoRAs() throws {
+    ///
+    /// - Throws: `RequestError`, before anything large is done.
+    func refuseFusing() throws {
         let isFused = request.loraMode == .fused && !request.loras.isEmpty
-        if isFused, let why = pipeline.transformer.keepsFromFusing {
-            throw RequestError(
-                setting: "lora-mode", expected: "hot, since weights \(why)", found: "fused")
-        }
-        try pipeline.loras.fuse(request.loras, mode: request.loraMode)
+        guard isFused, let why = pipeline.transformer.keepsFromFusing else { return }
+        throw RequestError(
+            setting: "lora-mode", expected: "hot, since weights \(why)", found: "fused")
     }
 
     private func conditioning(
@@ -183,6 +187,7 @@ struct GenerationRun {
     ) throws -> Image {
         let clock = Clock()
         let part = pipeline.autoencoder
+        defer { pipeline.end(part) }
         var stage = DecodeStage(
             autoencoder: try part.load(passes: 1), tiling: request.tiling, parity: request.parity)
         stage.check = { try part.requireFinite($0, "pixels") }

@@ -23,13 +23,15 @@ final class Pipeline {
     /// What was free of the device before this pipeline took any of it.
     let deviceFree: Int
     private var keepsAll = false
+    /// Whether weights that are packed now will come from a file when it counts.
+    let packedWillBeMapped: Bool
 
     /// Looks at headers and configurations; no weight is read.
     ///
     /// - Throws: `ModelError` when a component is of another kind, or does not belong to the others.
     init(
         _ files: ModelFiles, device: Device, dtype: DType, promptCache: PromptCache? = nil,
-        memory: MemorySettings = MemorySettings()
+        memory: MemorySettings = MemorySettings(), packedWillBeMapped: Bool = false
     ) throws {
         let parts = try ModelParts(files)
         let shape = parts.architecture
@@ -37,6 +39,7 @@ final class Pipeline {
         self.dtype = dtype
         self.promptCache = promptCache
         self.memory = memory
+        self.packedWillBeMapped = packedWillBeMapped
         architecture = shape
         deviceFree = try device.memory().free
         encoderWeights = parts.encoder.checkpoint
@@ -54,6 +57,8 @@ final class Pipeline {
             parts.autoencoder.loader(), device: device, dtype: dtype, grouping: { _ in nil },
             storage: memory.storage[.autoencoder]
         ) { Autoencoder($0, shape.autoencoder) }
+        try transformer.refuseUnfit()
+        try textEncoder.refuseUnfit()
         loras = LoRABank(transformer.parameters, dtype: dtype, device: device)
         encoderFamily = shape.encoder.family
         tokenizer = try Self.tokenizer(files.tokenizer, for: shape.encoder)
@@ -88,7 +93,8 @@ final class Pipeline {
     }
 
     /// Has weights go where a plan wants them, each part when it is used next.
-    func arrange(_ outcome: Planner.Outcome) {
+    func arrange(_ outcome: Planner.Outcome) throws {
+        if keepsAll, !outcome.plan.keepsAll { try releaseAll() }
         keepsAll = outcome.plan.keepsAll
         func place(_ component: Component) -> Arrangement {
             outcome.arrangements[component] ?? .whole

@@ -30,6 +30,7 @@ struct Plan: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        HostMemory.keepFreed()
         let report = Reporter(quiet: json)
         if let svg {
             guard svg.lowercased().hasSuffix(".svg") else {
@@ -47,7 +48,8 @@ struct Plan: AsyncParsableCommand {
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,
             promptCache: compute.noPromptCache ? nil : .standard(),
-            memory: try memory.settings(device, dtype))
+            memory: try memory.settings(device, dtype),
+            weightCache: memory.noWeightCache ? nil : .standard())
         let plan = try await engine.plan(request)
         print(json ? try JSON.line(plan) : plan.table)
         if let svg {

@@ -42,6 +42,11 @@ public final class ArrangedWeights {
         self.policy = policy
     }
 
+    deinit {
+        // Parameters hold the stream, which holds them.
+        parameters.forEach { $0.unload() }
+    }
+
     /// Puts weights in their places, unless they are there.
     ///
     /// - Throws: `WeightError` before anything is loaded; `TorchError` for want of memory.

@@ -161,7 +161,9 @@ extension StoredWeight {
     func placed(on device: Device, dtype: DType?) throws -> StoredWeight {
         guard device.kind != .cpu else { return self }
         if case .dense(let values) = self {
-            return .dense(try values.to(dtype: dtype, device: device))
+            // What has fewer bits in the file is not made larger on a device.
+            let narrower = dtype.map { $0.byteCount < values.dtype.byteCount } ?? false
+            return .dense(try values.to(dtype: narrower ? dtype : nil, device: device))
         }
         return try replacing(tensors.map { try $0.to(device: device) })
     }

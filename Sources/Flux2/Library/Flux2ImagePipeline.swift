@@ -61,7 +61,7 @@ public actor Flux2ImagePipeline {
         let device = device ?? .automatic().device
         var memory = try MemorySettings(
             files.storage, limit: vramLimit, device: device, dtype: dtype)
-        memory.hostLimit = ramLimit.map { Int($0 * Double(1 << 30)) }
+        memory.hostLimit = try ramLimit.map { try MemorySettings.bytes(gib: $0, "ramLimit") }
         return try await opened(files, device, dtype, memory, preset: nil, settings)
     }
 
@@ -87,8 +87,10 @@ public actor Flux2ImagePipeline {
         let device = device ?? .automatic().device
         var memory =
             lowVRAM ? try MemorySettings.lowVRAM(device: device, dtype: dtype) : MemorySettings()
-        if let vramLimit { memory.deviceLimit = Int(vramLimit * Double(1 << 30)) }
-        memory.hostLimit = ramLimit.map { Int($0 * Double(1 << 30)) }
+        if let vramLimit {
+            memory.deviceLimit = try MemorySettings.bytes(gib: vramLimit, "vramLimit")
+        }
+        memory.hostLimit = try ramLimit.map { try MemorySettings.bytes(gib: $0, "ramLimit") }
         return try await opened(files, device, dtype, memory, preset: files.preset, settings)
     }
 

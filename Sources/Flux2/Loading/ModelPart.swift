@@ -8,6 +8,7 @@ final class ModelPart<Model> {
     /// Where the weights shall be from the next use on.
     var arrangement = Arrangement.whole
     private let loader: WeightLoader
+    private let storage: WeightStorage
     private let device: Device
     private let dtype: DType
 
@@ -24,6 +25,7 @@ final class ModelPart<Model> {
             staysOnHost: staysOnHost,
             policy: (storage ?? .asStored).policy)
         self.loader = loader
+        self.storage = storage ?? .asStored
         self.device = device
         self.dtype = dtype
     }
@@ -58,8 +60,24 @@ final class ModelPart<Model> {
 
     /// Why LoRAs cannot be folded into the weights; nil when they can.
     var keepsFromFusing: String? {
-        if weights.sizes().isPacked { return "are kept in 8 bits" }
-        return weights.stream == nil ? nil : "come while they are used"
+        if storage != .asStored { return "are kept in 8 bits" }
+        guard case .slots(let resident, _) = arrangement else { return nil }
+        let stay = weights.sizes().units.allSatisfy { resident.contains($0.name) }
+        return stay ? nil : "come while they are used"
+    }
+
+    /// Refuses a way to keep weights that does not suit all it is meant for.
+    func refuseUnfit() throws {
+        guard let packing = storage.policy.packing,
+            let odd = parameters.first(where: {
+                storage.policy.packs($0) && !packing.fits($0.shape)
+            })
+        else { return }
+        throw ModelError(
+            path: loader.location,
+            reason: .mismatch(
+                "cannot be kept as \(storage.name): groups do not divide '\(odd.key)' of shape "
+                    + "\(odd.shape)"))
     }
 
     /// Ends an evaluation, also one that came to no end.

@@ -34,7 +34,7 @@ public struct MemorySettings: Hashable, Sendable {
             try stage.check(component.rawValue, on: device, in: dtype)
             if stage.isFloat8 { storage[component] = .float8 }
         }
-        deviceLimit = limit.map { Int($0 * Double(1 << 30)) }
+        deviceLimit = try limit.map { try Self.bytes(gib: $0, "vram_limit") }
     }
 
     /// DiffSynth-Studio's low-VRAM configuration of the FLUX.2 models: transformer and text encoder in
@@ -47,6 +47,17 @@ public struct MemorySettings: Hashable, Sendable {
             [.transformer: stages, .textEncoder: stages], device: device, dtype: dtype)
         if device.kind != .cpu { settings.deviceLimit = try automaticLimit(device) }
         return settings
+    }
+
+    /// So many GiB in bytes.
+    ///
+    /// - Throws: `RequestError` naming the setting, for what is no amount of memory.
+    public static func bytes(gib: Double, _ setting: String) throws -> Int {
+        guard gib >= 0, gib < Double(1 << 30) else {
+            throw RequestError(
+                setting: setting, expected: "a number of GiB, 0 or more", found: "\(gib)")
+        }
+        return Int(gib * Double(1 << 30))
     }
 
     /// All memory of a device but half a GiB, as DiffSynth-Studio's examples have it, in bytes.

@@ -48,7 +48,9 @@ extension Pipeline {
     }
 
     private func budget(_ settings: MemorySettings?) -> Int {
-        min((settings ?? memory).deviceLimit ?? .max, deviceFree)
+        let settings = settings ?? memory
+        let host = device.kind == .cpu && !settings.rehearses ? settings.hostLimit : nil
+        return min(settings.deviceLimit ?? .max, host ?? .max, deviceFree)
     }
 
     private func planner(
@@ -82,7 +84,8 @@ extension Pipeline {
         let sizes = weights.sizes((settings.storage[component] ?? .asStored).policy)
         return Planner.Part(
             component: component, format: sizes.format, units: sizes.units, small: sizes.small,
-            scratch: sizes.largestConversion * dtype.byteCount, isPrivate: sizes.isPacked,
+            scratch: sizes.largestConversion * dtype.byteCount, host: sizes.host,
+            isPrivate: sizes.isPacked && !packedWillBeMapped,
             passes: passes)
     }
 

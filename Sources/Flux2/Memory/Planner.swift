@@ -14,6 +14,8 @@ struct Planner {
         var small: Int
         /// Bytes for a matrix while it is used, where weights are kept in another type.
         var scratch: Int
+        /// Bytes of the weights that never leave the host.
+        var host = 0
         /// Whether they are in memory of the process instead of a mapped file.
         var isPrivate = false
         /// Evaluations in a generation.
@@ -58,8 +60,13 @@ struct Planner {
     private var usesDevice: Bool { device.kind != .cpu || settings.rehearses }
 
     private var deviceBudget: Int {
-        let free = max(0, deviceFree - (device.kind == .cpu ? 0 : 2 * Self.margin))
-        return min(settings.deviceLimit ?? free, free)
+        let most = min(settings.deviceLimit ?? deviceFree, deviceFree)
+        if device.kind == .cpu {
+            let host = settings.rehearses ? most : hostBudget - Self.hostMargin(hostBudget)
+            return max(0, settings.deviceLimit.map { min($0, host) } ?? host)
+        }
+        // A driver and its libraries take some of it, too.
+        return max(0, most - 2 * Self.margin)
     }
 
     private func deviceBudget(_ stage: String) -> Int {
@@ -96,7 +103,8 @@ struct Planner {
         stage.base = demand.base
         stage.activations = demand.activations
         stage.scratch = part.scratch
-        stage.loras = part.component == .transformer ? loras : 0
+        // Read before the first stage, and kept.
+        stage.loras = loras
         return stage
     }
 
@@ -124,7 +132,15 @@ struct Planner {
         let stay = part.units.filter { resident.contains($0.name) }
         stage.weights += stay.reduce(0) { $0 + $1.byteCount }
         let streamed = part.unitBytes - stay.reduce(0) { $0 + $1.byteCount }
-        if device.kind != .cpu, !part.isPrivate { slots.pinned = min(streamed, hostFree / 5 * 3) }
+        if device.kind != .cpu {
+            let room = hostBudget - privateBytes - stage.slots
+            guard room >= 0 else {
+                throw MemoryError(
+                    stage: demand.stage, place: "the host", needed: hostBudget - room,
+                    available: hostBudget)
+            }
+            if !part.isPrivate { slots.pinned = min(streamed, room / 5 * 3) }
+        }
         slots.releases = settings.hostLimit != nil
         return (stage, .slots(resident: resident, slots))
     }
@@ -145,12 +161,22 @@ struct Planner {
             .reduce(0) { $0 + $1.unitBytes + $1.small }
     }
 
+    /// Bytes of weights that the host keeps in memory of this process.
+    private var privateBytes: Int {
+        parts.filter(\.isPrivate).reduce(0) { $0 + $1.unitBytes + $1.small + $1.host }
+    }
+
+    private func otherMapped(_ part: Part) -> Int {
+        parts.filter { $0.component != part.component && !$0.isPrivate }
+            .reduce(0) { $0 + $1.unitBytes + $1.small }
+    }
+
     // MARK: In mapped files
 
     private func onHost(_ demand: Demand, _ part: Part) throws -> Placed {
         var stage = stage(demand, part)
-        for other in parts where other.isPrivate { stage.weights += other.unitBytes + other.small }
-        guard stage.total <= deviceBudget else {
+        stage.weights += privateBytes
+        guard stage.total <= deviceBudget(demand.stage) else {
             throw MemoryError(
                 stage: demand.stage, place: "\(device)", needed: stage.total,
                 available: deviceBudget(demand.stage))
@@ -159,7 +185,7 @@ struct Planner {
         if part.isPrivate { return (stage, .whole) }
         let isBounded = settings.hostLimit != nil
         // Parts of earlier stages leave by themselves when memory runs short, but not for a limit.
-        let mapped = part.unitBytes + part.small + (isBounded ? otherBytes(part) : 0)
+        let mapped = part.unitBytes + part.small + (isBounded ? otherMapped(part) : 0)
         guard mapped > room, !part.units.isEmpty else {
             stage.mapped = part.unitBytes + part.small
             return (stage, .whole)

@@ -35,7 +35,7 @@ struct Recovery {
                             + "GiB on \(plan.device) (\(error))"))
                 onEvent(.planned(plan))
                 try pipeline.releaseAll()
-                pipeline.arrange(outcome)
+                try pipeline.arrange(outcome)
                 run.follow(settled)
             }
         }

@@ -48,7 +48,9 @@ public struct WeightCache: Hashable, Sendable {
             let source = try? QuantizationSource(paths: paths, part: component)
         else { return nil }
         let path = path(of: source, settings)
-        if QuantizedCheckpoint.isCurrent(path, of: source, settings) { return path }
+        let isWhole = FileManager.default.fileExists(
+            atPath: URL(fileURLWithPath: path).deletingLastPathComponent().path + "/config.json")
+        if isWhole, QuantizedCheckpoint.isCurrent(path, of: source, settings) { return path }
         try Folder.make(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         _ = try QuantizedCheckpoint.write(source, settings, to: path, overwrite: true) {
             try onEvent(
@@ -65,7 +67,9 @@ public struct WeightCache: Hashable, Sendable {
         let place = URL(fileURLWithPath: source.location).standardizedFileURL
             .resolvingSymlinksInPath().path
         let key = Checksum.of(
-            Array("\(place)\n\(settings.format.name)\n\(settings.packsAll)".utf8), .sha256)
+            Array(
+                "\(place)\n\(settings.format.name)\n\(settings.packsAll)\n\(source.configuration)"
+                    .utf8), .sha256)
         return "\(folder)/\(key.value.prefix(24))/weights.safetensors"
     }
 }

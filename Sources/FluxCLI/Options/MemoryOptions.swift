@@ -82,7 +82,9 @@ struct MemoryOptions: ParsableArguments {
             }
             self.storage = storage
             guard parts.count == 2 else { return }
-            guard let component = Component(rawValue: parts[0]) else { return nil }
+            guard let component = Component(rawValue: parts[0]), component != .autoencoder else {
+                return nil
+            }
             self.component = component
         }
 
@@ -119,11 +121,14 @@ struct MemoryOptions: ParsableArguments {
         }
         switch vramLimit {
         case nil: break
-        case .gib(let value): settings.deviceLimit = Int(value * Double(1 << 30))
+        case .gib(let value):
+            settings.deviceLimit = try MemorySettings.bytes(gib: value, "vram-limit")
         case .auto:
             settings.deviceLimit = try MemorySettings.automaticLimit(device)
         }
-        settings.hostLimit = ramLimit.map { Int($0 * Double(1 << 30)) }
+        settings.hostLimit = try ramLimit.map {
+            try MemorySettings.bytes(gib: $0, "ram-limit")
+        }
         settings.rehearses = rehearse
         if rehearse, device.kind != .cpu {
             throw ValidationError("--rehearse is for the CPU, not for \(device)")

@@ -6,9 +6,10 @@ final class BringQueue: Sendable {
     private let count: Int
     private let condition = NSCondition()
     /// Guarded by `condition`.
-    nonisolated(unsafe) private var state: State
+    nonisolated(unsafe) private let state: State
 
-    private struct State {
+    /// An object, since others change it while one waits.
+    private final class State {
         /// The unit to bring next; `count` is the end of a passage.
         var next = 0
         /// Passages to begin after the present one.
@@ -23,20 +24,22 @@ final class BringQueue: Sendable {
         var isStopped = false
         var hasThread = false
         var counters = StreamCounters()
+
+        init(slots: Int) { free = Array(0..<slots) }
     }
 
     /// - Parameter count: units in a passage.
     init(_ carrier: any WeightCarrier, count: Int) {
         self.carrier = carrier
         self.count = count
-        state = State(free: Array(0..<carrier.slots))
+        state = State(slots: carrier.slots)
         state.next = count
     }
 
-    private func locked<R>(_ body: (inout State) throws -> R) rethrows -> R {
+    private func locked<R>(_ body: (State) throws -> R) rethrows -> R {
         condition.lock()
         defer { condition.unlock() }
-        return try body(&state)
+        return try body(state)
     }
 
     var counters: StreamCounters { locked { $0.counters } }
@@ -45,7 +48,7 @@ final class BringQueue: Sendable {
     func expect(passes: Int) {
         locked { state in
             state.passesLeft = passes
-            startThread(&state)
+            startThread(state)
             condition.broadcast()
         }
     }
@@ -56,8 +59,8 @@ final class BringQueue: Sendable {
     func take(_ unit: Int) throws -> Int {
         let begin = Date()
         return try locked { state in
-            startThread(&state)
-            if !isComing(unit, state) { restart(at: unit, &state) }
+            startThread(state)
+            if !isComing(unit, state) { restart(at: unit, state) }
             var hasWaited = false
             while true {
                 if let failure = state.failure {
@@ -105,11 +108,13 @@ final class BringQueue: Sendable {
         }
     }
 
-    /// Ends the thread.
+    /// Ends the thread, and waits until it does nothing any more.
     func stop() {
         locked { state in
             state.isStopped = true
             condition.broadcast()
+            // What it copies to and from has to stay until then.
+            while state.isBringing { condition.wait() }
         }
     }
 
@@ -122,7 +127,7 @@ final class BringQueue: Sendable {
         return state.next == unit
     }
 
-    private func restart(at unit: Int, _ state: inout State) {
+    private func restart(at unit: Int, _ state: State) {
         if state.counters.units > 0, state.next != count { state.counters.restarts += 1 }
         state.era += 1
         state.next = unit
@@ -131,7 +136,7 @@ final class BringQueue: Sendable {
         condition.broadcast()
     }
 
-    private func startThread(_ state: inout State) {
+    private func startThread(_ state: State) {
         guard !state.hasThread else { return }
         state.hasThread = true
         let thread = Thread { [self] in run() }
@@ -144,7 +149,7 @@ final class BringQueue: Sendable {
             let outcome = Result { try carrier.bring(work.unit, into: work.slot) }
             locked { state in
                 state.isBringing = false
-                finish(work, outcome, &state)
+                finish(work, outcome, state)
                 condition.broadcast()
             }
         }
@@ -177,7 +182,7 @@ final class BringQueue: Sendable {
     }
 
     private func finish(
-        _ work: Work, _ outcome: Result<(moved: Int, read: Int), any Error>, _ state: inout State
+        _ work: Work, _ outcome: Result<(moved: Int, read: Int), any Error>, _ state: State
     ) {
         switch outcome {
         case .success(let bytes):

@@ -36,5 +36,11 @@ final class PageCarrier: WeightCarrier {
         for piece in pieces[unit] { piece.file.release(piece.info, fromCache: isOwn) }
     }
 
-    func settle() throws {}
+    func settle() throws {
+        guard bounded else { return }
+        for unit in kept {
+            let isOwn = own.withLock { $0.remove(unit) != nil }
+            for piece in pieces[unit] { piece.file.release(piece.info, fromCache: isOwn) }
+        }
+    }
 }

@@ -108,6 +108,11 @@ final class SlotCarrier: WeightCarrier {
     }
 
     func settle() throws { try Runtime.synchronize(device) }
+
+    deinit {
+        // Copies that are under way read from memory that goes now.
+        try? settle()
+    }
 }
 
 /// Where the tensors of a unit lie in a slot.

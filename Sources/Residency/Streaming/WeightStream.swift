@@ -70,7 +70,13 @@ public final class WeightStream: WeightSupply {
         if let current, current.unit == place.unit { return current.weights[place.index] }
         try closeCurrent()
         let slot = try queue.take(place.unit)
-        let weights = try carrier.open(place.unit, in: slot)
+        let weights: [StoredWeight]
+        do {
+            weights = try carrier.open(place.unit, in: slot)
+        } catch {
+            queue.free(slot)
+            throw error
+        }
         current = (place.unit, slot, weights)
         return weights[place.index]
     }
@@ -85,7 +91,7 @@ public final class WeightStream: WeightSupply {
     private func closeCurrent() throws {
         guard let open = current else { return }
         current = nil
+        defer { queue.free(open.slot) }
         try carrier.close(open.unit, in: open.slot)
-        queue.free(open.slot)
     }
 }
