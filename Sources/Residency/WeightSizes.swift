@@ -12,6 +12,8 @@ public struct WeightSizes {
     public let largestConversion: Int
     /// Whether weights are packed here, into memory of this process.
     public let isPacked: Bool
+    /// Bytes of those; the others stay in a mapped file where the processor computes.
+    public let packed: Int
     /// How most weights are kept: the name of a type, of blocks or of a way to pack them.
     public let format: String
 
@@ -33,10 +35,11 @@ public struct WeightSizes {
         let others = parameters.filter { !known.contains(ObjectIdentifier($0)) }
         small = sum(others.filter { !staysOnHost($0) })
         host = sum(others.filter(staysOnHost))
-        let packed = parameters.map { policy.packing(of: $0, in: loader) != nil }
-        isPacked = packed.contains(true)
+        let isPackedOf = parameters.map { policy.packing(of: $0, in: loader) != nil }
+        isPacked = isPackedOf.contains(true)
+        packed = sum(zip(parameters, isPackedOf).filter(\.1).map(\.0))
         largestConversion =
-            zip(parameters, packed).filter { parameter, isPacked in
+            zip(parameters, isPackedOf).filter { parameter, isPacked in
                 !staysOnHost(parameter) && (isPacked || loader.type(parameter)?.dtype != dtype)
             }.map { $0.0.shape.reduce(1, *) }.max() ?? 0
         let counted = grouped.isEmpty ? parameters : grouped

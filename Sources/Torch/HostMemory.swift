@@ -84,7 +84,7 @@ public final class MemoryWatch: Sendable {
     /// Starts looking.
     ///
     /// - Parameter interval: seconds between two looks.
-    public init(interval: Double = 0.05) {
+    public init(interval: Double = 0.01) {
         Thread.detachNewThread { [self] in
             while !state.withLock({ $0.stopped }) {
                 look()

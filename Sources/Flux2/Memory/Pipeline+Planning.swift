@@ -68,6 +68,7 @@ extension Pipeline {
             request, model: .init(architecture), dtype: dtype, threads: Runtime.threads,
             textLength: textLength)
         demand.encoderScratch = parts[0].scratch
+        demand.autoencoderScratch = parts[1].scratch
         demand.transformerScratch = parts[2].scratch
         let forecast = MemoryForecast(
             demand, deviceKind: device.kind, allocator: .current)
@@ -84,8 +85,8 @@ extension Pipeline {
         let sizes = weights.sizes((settings.storage[component] ?? .asStored).policy)
         return Planner.Part(
             component: component, format: sizes.format, units: sizes.units, small: sizes.small,
-            scratch: sizes.largestConversion * dtype.byteCount, host: sizes.host,
-            isPrivate: sizes.isPacked && !packedWillBeMapped,
+            scratch: sizes.largestConversion * dtype.byteCount,
+            privateBytes: packedWillBeMapped ? 0 : sizes.packed,
             passes: passes)
     }
 

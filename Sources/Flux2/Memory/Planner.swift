@@ -14,10 +14,10 @@ struct Planner {
         var small: Int
         /// Bytes for a matrix while it is used, where weights are kept in another type.
         var scratch: Int
-        /// Bytes of the weights that never leave the host.
-        var host = 0
-        /// Whether they are in memory of the process instead of a mapped file.
-        var isPrivate = false
+        /// Whether some are in memory of the process instead of a mapped file.
+        var isPrivate: Bool { privateBytes > 0 }
+        /// Bytes that are in memory of the process instead of a mapped file.
+        var privateBytes = 0
         /// Evaluations in a generation.
         var passes: Int
 
@@ -162,9 +162,7 @@ struct Planner {
     }
 
     /// Bytes of weights that the host keeps in memory of this process.
-    private var privateBytes: Int {
-        parts.filter(\.isPrivate).reduce(0) { $0 + $1.unitBytes + $1.small + $1.host }
-    }
+    private var privateBytes: Int { parts.reduce(0) { $0 + $1.privateBytes } }
 
     private func otherMapped(_ part: Part) -> Int {
         parts.filter { $0.component != part.component && !$0.isPrivate }

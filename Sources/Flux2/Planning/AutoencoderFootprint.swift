@@ -22,27 +22,40 @@ struct AutoencoderFootprint {
     }
 
     /// A convolution, which oneDNN does in an order of its own: it copies what goes in, the weight,
-    /// and what comes out. One of single pixels asks for room for its input in 32 bits besides, and
-    /// uses half of that (measured at 1024x1024).
-    func convolved(_ x: Map, to channels: Int, size: Int = 3, stride: Int = 1) -> Piece {
-        let count = channels * x.places / (stride * stride)
+    /// and what comes out. One of single pixels asks for room for its result in 32 bits on each thread
+    /// besides, and together the threads use as much as one of them.
+    func convolved(_ x: Map, to channels: Int, size: Int = 3, places: Int? = nil) -> Piece {
+        let count = channels * (places ?? x.places)
         let scratch =
-            size == 1 && layers.bytes < 4 ? heap.take(4 * x.count, used: 2 * x.count) : nil
+            size == 1 && layers.bytes < 4
+            ? heap.take(
+                layers.threads * 4 * (count + 512), used: 4 * count) : nil
         let input = layers.tensor(x.count)
         let weight = layers.tensor(x.channels * channels * size * size)
-        let output = layers.tensor(count)
+        // What comes out has whole groups of 16 channels.
+        let output = layers.tensor(count / channels * ((channels + 15) / 16 * 16))
         heap.give(weight, input)
         scratch.map { heap.give($0) }
         return layers.combined(count, output)
     }
 
     /// Group normalisation and SiLU.
-    func activated(_ x: Map) -> Piece { layers.combined(x.count, layers.tensor(x.count)) }
+    ///
+    /// - Parameter turned: whether channels are innermost, as attention leaves them; they are copied
+    ///   in the other order.
+    func activated(_ x: Map, turned: Bool = false) -> Piece {
+        let copy = turned ? layers.tensor(x.count) : nil
+        let normed = layers.tensor(x.count)
+        copy.map { heap.give($0) }
+        return layers.combined(x.count, normed)
+    }
 
-    /// A residual unit; frees its input.
-    func unit(_ input: Piece, _ x: Map, to channels: Int) -> Piece {
+    /// A residual unit.
+    ///
+    /// - Parameter input: what is freed with it; nil where others hold it.
+    func unit(_ input: Piece?, _ x: Map, to channels: Int, turned: Bool = false) -> Piece {
         let y = x.with(channels)
-        let first = activated(x)
+        let first = activated(x, turned: turned)
         let middle = convolved(x, to: channels)
         heap.give(first)
         let normed = layers.tensor(y.count)
@@ -52,23 +65,31 @@ struct AutoencoderFootprint {
         heap.give(second)
         let shortcut = x.channels == channels ? [] : [convolved(x, to: channels, size: 1)]
         let sum = layers.tensor(y.count)
-        heap.give([input, hidden] + shortcut)
+        heap.give([input].compactMap(\.self) + shortcut + [hidden])
         return sum
     }
 
     /// The innermost part: a unit, attention with one head, a unit.
     func middle(_ input: Piece, _ x: Map) -> Piece {
-        unit(attended(unit(input, x, to: x.channels), x), x, to: x.channels)
+        let looked = attended(unit(nil, x, to: x.channels), x)
+        let result = unit(nil, x, to: x.channels, turned: true)
+        heap.give(input, looked)
+        return result
     }
 
     private func attended(_ input: Piece, _ x: Map) -> Piece {
         let normed = layers.tensor(x.count)
-        let parts = (0..<3).map { _ in layers.combined(x.count, layers.tensor(x.count)) }
-        let heads = layers.attention(x.count, headSize: x.channels)
+        let parts = (0..<3).map { _ in
+            let part = layers.tensor(x.count)
+            // Places are brought together for the product, where they are of 16 bits.
+            if layers.bytes < 4 { heap.give(layers.tensor(x.count)) }
+            return part
+        }
+        let heads = layers.attention(
+            x.count, headSize: x.channels, queries: x.places, keys: x.places)
         heap.give(parts)
-        heap.give(normed)
-        let out = layers.combined(x.count, heads)
-        return layers.combined(x.count, out, input)
+        let out = layers.tensor(x.count)
+        return layers.combined(x.count, normed, heads, out, input)
     }
 }
 
@@ -88,10 +109,12 @@ extension AutoencoderFootprint {
         hidden = middle(hidden, map)
         for (level, channels) in widths.enumerated() {
             for _ in 0...configuration.unitsPerLevel {
-                hidden = unit(hidden, map, to: channels)
+                hidden = unit(hidden, map, to: channels, turned: level == 0)
                 map.channels = channels
             }
-            if level < widths.count - 1 { (hidden, map) = upsampled(hidden, map) }
+            if level < widths.count - 1 {
+                (hidden, map) = upsampled(hidden, map, turned: level == 0)
+            }
         }
         return finished(hidden, map, to: 3)
     }
@@ -118,21 +141,25 @@ extension AutoencoderFootprint {
     private func finished(_ hidden: Piece, _ map: Map, to channels: Int) -> Piece {
         let last = activated(map)
         let result = convolved(map, to: channels)
-        heap.give(last, hidden)
+        heap.give(hidden, last)
         return result
     }
 
-    private func upsampled(_ hidden: Piece, _ map: Map) -> (Piece, Map) {
+    private func upsampled(
+        _ hidden: Piece, _ map: Map, turned: Bool
+    ) -> (Piece, Map) {
         let large = Map(channels: map.channels, height: 2 * map.height, width: 2 * map.width)
         let repeated = layers.tensor(large.count)
+        if turned { heap.give(layers.tensor(large.count)) }
         let result = convolved(large, to: map.channels)
         heap.give(hidden, repeated)
         return (result, large)
     }
 
     private func downsampled(_ hidden: Piece, _ map: Map) -> (Piece, Map) {
-        let padded = layers.tensor(map.count)
-        let result = convolved(map, to: map.channels, stride: 2)
+        let large = Map(channels: map.channels, height: map.height + 1, width: map.width + 1)
+        let padded = layers.tensor(large.count)
+        let result = convolved(large, to: map.channels, places: map.places / 4)
         heap.give(hidden, padded)
         return (
             result, Map(channels: map.channels, height: map.height / 2, width: map.width / 2)

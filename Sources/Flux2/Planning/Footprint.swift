@@ -63,12 +63,17 @@ struct Footprint {
     }
 
     /// The kernel of attention without a table of weights: a result and, on each thread, a block of
-    /// 256 queries to 512 keys in 32 bits, once more in the type itself if that is smaller.
-    func attention(_ count: Int, headSize: Int) -> Piece {
+    /// queries to keys in 32 bits, once more in the type itself if that is smaller.
+    ///
+    /// - Parameter queries: how many there are of each head; few are taken in smaller blocks.
+    func attention(_ count: Int, headSize: Int, queries: Int, keys: Int) -> Piece {
         let result = tensor(count)
-        let block = 4 * (256 * 512 + 2 * 256 + 256 * headSize)
-        let scratch = heap.take(threads * (block + (bytes == 4 ? 0 : 256 * 512 * bytes)))
-        heap.give(scratch)
+        let rows = queries >= 768 ? 256 : queries >= 192 ? 64 : 32
+        let table = rows * min(512, keys)
+        let block = exact(threads * (table + 2 * rows + rows * headSize))
+        let rounded = bytes == 4 ? nil : tensor(threads * table)
+        rounded.map { heap.give($0) }
+        heap.give(block)
         return result
     }
 

@@ -32,6 +32,19 @@ struct Intervals {
         return count
     }
 
+    /// What of a range is not in.
+    func gaps(in range: Range<Int>) -> [Range<Int>] {
+        var gaps: [Range<Int>] = []
+        var start = range.lowerBound
+        for found in ranges[index(behind: start)...].prefix(while: {
+            $0.lowerBound < range.upperBound
+        }) {
+            if found.lowerBound > start { gaps.append(start..<found.lowerBound) }
+            start = found.upperBound
+        }
+        return start < range.upperBound ? gaps + [start..<range.upperBound] : gaps
+    }
+
     /// Takes all numbers of a range out.
     ///
     /// - Returns: how many of them were in.

@@ -56,6 +56,8 @@ public struct MemoryDemand: Sendable {
     public var encoderScratch = 0
     /// The same of the transformer.
     public var transformerScratch = 0
+    /// The same of the autoencoder.
+    public var autoencoderScratch = 0
     /// How pictures pass the autoencoder; `automatic` counts as `off` where memory is not known.
     var passage: Tiling.Passage = .whole
     /// The same for reference pictures, one each.

@@ -46,8 +46,17 @@ final class PieceHeap {
         let size = (bytes + 4095) / 4096 * 4096
         let start = place(size)
         live += size
-        held += pages.insert(start..<start + min(used ?? size, size))
+        held += fill(start..<start + size, used: used ?? size)
         return Piece(start: start, bytes: size)
+    }
+
+    /// Counts the pages of a piece that are written to: where that is a part, in stripes all over it.
+    private func fill(_ piece: Range<Int>, used: Int) -> Int {
+        guard used < piece.count else { return pages.insert(piece) }
+        return pages.gaps(in: piece).reduce(0) { sum, gap in
+            let share = Double(gap.count) * Double(used) / Double(piece.count)
+            return sum + pages.insert(gap.lowerBound..<gap.lowerBound + Int(share))
+        }
     }
 
     private func takeSmall(_ bytes: Int) -> Piece {

@@ -95,7 +95,7 @@ struct RowFootprint {
             let rows = Map(channels: map.channels, height: 2 * wanted + 1, width: map.width)
             let needed = part(rows.height, map.channels)
             let padded = layers.tensor(rows.count)
-            let result = autoencoder.convolved(rows, to: outputs, stride: 2)
+            let result = autoencoder.convolved(rows, to: outputs, places: wanted * small.width)
             heap.give(padded)
             give(needed)
             return result

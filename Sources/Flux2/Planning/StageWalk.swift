@@ -88,6 +88,8 @@ struct StageWalk {
             let sizes = input + walk.demand.references
             let ways =
                 (input.isEmpty ? [] : [walk.demand.passage]) + walk.demand.referencePassages
+            let scratch = walk.heap.take(walk.demand.autoencoderScratch)
+            defer { walk.heap.give(scratch) }
             for (size, way) in zip(sizes, ways) {
                 kept.append(walk.encoded(size, way, layers))
             }
@@ -147,6 +149,8 @@ struct StageWalk {
         let layers = layers
         note(.decode) { walk in
             let (height, width) = walk.demand.size
+            let scratch = walk.heap.take(walk.demand.autoencoderScratch)
+            defer { walk.heap.give(scratch) }
             let count = 3 * walk.pixels
             let result = walk.autoencoder.passage(
                 walk.demand.passage, height: height, width: width, decodes: true)
@@ -165,9 +169,9 @@ enum HostBase {
     /// computed.
     static func bytes(after stage: StageMemory.Stage) -> Int {
         switch stage {
-        case .encode, .pictures: 77_000_000
-        case .denoise: 90_000_000
-        case .decode: 105_000_000
+        case .encode, .pictures: 76_000_000
+        case .denoise: 88_000_000
+        case .decode: 93_000_000
         }
     }
 }

@@ -16,7 +16,7 @@ struct TextEncoderFootprint {
     /// - Returns: the features.
     func encode(length: Int) -> PieceHeap.Piece {
         let taps = configuration.family.taps
-        var states = [layers.tensor(tokens * width)]
+        var states = [layers.combined(tokens * width, layers.tensor(tokens * width))]
         var current = states[0]
         for layer in 1...(taps.max() ?? 1) {
             let result = decoderLayer()
@@ -35,7 +35,8 @@ struct TextEncoderFootprint {
     /// `isFinite`: the absolute values and three tables of truth.
     private func finiteness(_ count: Int) {
         let absolute = layers.tensor(count)
-        heap.give((0..<3).map { _ in heap.take(count) } + [absolute])
+        let tables = (0..<3).map { _ in heap.take(count) }
+        heap.give(tables[0], tables[1], absolute, tables[2])
     }
 
     private func decoderLayer() -> Piece {
@@ -61,7 +62,8 @@ struct TextEncoderFootprint {
         let q = heads(queries)
         let k = heads(keys)
         let v = layers.linear(keys)
-        let heads = layers.attention(queries, headSize: size)
+        let heads = layers.attention(
+            queries, headSize: size, queries: tokens, keys: tokens)
         heap.give(q, k, v)
         let out = layers.linear(tokens * width)
         heap.give(heads)

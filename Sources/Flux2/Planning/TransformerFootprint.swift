@@ -32,7 +32,7 @@ struct TransformerFootprint {
         }
         var sequence = layers.tensor(all)
         tokens.map { heap.give($0) }
-        heap.give(picture, text)
+        heap.give(text, picture)
         for _ in 0..<configuration.singleBlockCount { sequence = singleBlock(sequence) }
         let normed = modulated(pictureTokens * width)
         let velocity = layers.linear(
@@ -72,7 +72,9 @@ struct TransformerFootprint {
         let contiguous = [
             layers.tensor(all), layers.tensor(all + cached), layers.tensor(all + cached),
         ]
-        let heads = layers.attention(all, headSize: configuration.headSize)
+        let heads = layers.attention(
+            all, headSize: configuration.headSize, queries: textTokens + pictureTokens,
+            keys: textTokens + pictureTokens + cachedTokens)
         heap.give(contiguous)
         let result = layers.tensor(all)
         heap.give(rotated + values)
@@ -93,7 +95,8 @@ struct TransformerFootprint {
         heap.give(parts)
         let picked = (joined(pictureTokens), joined(textTokens))
         heap.give(attended)
-        let results = (finished(picked.0, pictureTokens), finished(picked.1, textTokens))
+        let results = (finished(pictureTokens), finished(textTokens))
+        heap.give(picked.1, picked.0)
         heap.give(picture, text)
         return (picture: results.0, text: results.1)
     }
@@ -106,14 +109,14 @@ struct TransformerFootprint {
     }
 
     /// What the feed-forward brings to one stream.
-    private func finished(_ added: Piece, _ tokens: Int) -> Piece {
+    private func finished(_ tokens: Int) -> Piece {
         let count = tokens * width
         let input = modulated(count)
         let fused = layers.linear(2 * tokens * hidden)
         let gated = layers.gated(tokens * hidden, fused)
         let down = layers.linear(count)
         heap.give(gated, input)
-        return layers.combined(count, layers.combined(count, down), added)
+        return layers.combined(count, layers.combined(count, down))
     }
 
     private func singleBlock(_ sequence: Piece) -> Piece {

@@ -67,18 +67,25 @@ struct DoubleStreamBlock {
         picture x: Tensor, text y: Tensor, modulations: (picture: [Modulation], text: [Modulation]),
         rotary: RotaryTable, cache: KeyValue?
     ) throws -> (picture: Tensor, text: Tensor) {
-        let attended = try jointAttention(
-            [text.projected(y, modulations.text[0]), picture.projected(x, modulations.picture[0])],
-            rotary: rotary, cache: cache)
         // Weights of attention are done with before those of a feed-forward come.
-        let parts = try attended.split([y.size(1), x.size(1)], along: 1)
-        let joined = try (
-            picture: picture.joined(x, parts[1], modulations.picture[0]),
-            text: text.joined(y, parts[0], modulations.text[0])
-        )
+        let joined = try joined(x, y, modulations, rotary, cache)
         return try (
             picture.finished(joined.picture, modulations.picture[1]),
             bounded(text.finished(joined.text, modulations.text[1]))
+        )
+    }
+
+    private func joined(
+        _ x: Tensor, _ y: Tensor, _ modulations: (picture: [Modulation], text: [Modulation]),
+        _ rotary: RotaryTable, _ cache: KeyValue?
+    ) throws -> (picture: Tensor, text: Tensor) {
+        let attended = try jointAttention(
+            [text.projected(y, modulations.text[0]), picture.projected(x, modulations.picture[0])],
+            rotary: rotary, cache: cache)
+        let parts = try attended.split([y.size(1), x.size(1)], along: 1)
+        return try (
+            picture: picture.joined(x, parts[1], modulations.picture[0]),
+            text: text.joined(y, parts[0], modulations.text[0])
         )
     }
 }
