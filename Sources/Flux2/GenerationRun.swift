@@ -42,6 +42,9 @@ struct GenerationRun {
             read: now.read - before.read, waited: now.waited - before.waited)
     }
 
+    /// Evaluations of the transformer.
+    private var passes: Int { schedule.sigmas.count * (isGuided ? 2 : 1) }
+
     private var isGuided: Bool { request.cfgScale != 1 }
 
     /// Reads LoRAs, before anything large is loaded.
@@ -52,6 +55,10 @@ struct GenerationRun {
     /// Text features for one or both branches; the encoder is loaded only for prompts that are new.
     mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> PromptFeatures {
         let clock = Clock()
+        // What it needs first comes while the encoder computes.
+        if pipeline.readsAhead, case .pages = pipeline.transformer.arrangement {
+            _ = try pipeline.transformer.load(passes: passes)
+        }
         let prompts = isGuided ? [request.prompt, request.negativePrompt] : [request.prompt]
         let features = try withoutActuallyEscaping(onEvent) { onEvent in
             let stage = try PromptStage(
@@ -123,8 +130,7 @@ struct GenerationRun {
         }
         try refuseFusing()
         var stage = DenoiseStage(
-            transformer: try part.load(passes: schedule.sigmas.count * (isGuided ? 2 : 1)),
-            schedule: schedule, parity: request.parity)
+            transformer: try part.load(passes: passes), schedule: schedule, parity: request.parity)
         onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
         try pipeline.loras.fuse(request.loras, mode: request.loraMode)
         stage.beforeBranch = { [loras = pipeline.loras, request] branch in

@@ -23,6 +23,7 @@ final class Pipeline {
     /// What was free of the device before this pipeline took any of it.
     let deviceFree: Int
     private var keepsAll = false
+    var readsAhead = false
     /// Whether weights that are packed now will come from a file when it counts.
     let packedWillBeMapped: Bool
 
@@ -96,6 +97,7 @@ final class Pipeline {
     func arrange(_ outcome: Planner.Outcome) throws {
         if keepsAll, !outcome.plan.keepsAll { try releaseAll() }
         keepsAll = outcome.plan.keepsAll
+        readsAhead = outcome.plan.readsAhead
         func place(_ component: Component) -> Arrangement {
             outcome.arrangements[component] ?? .whole
         }

@@ -98,8 +98,10 @@ struct StreamingTests {
         #expect(streamed.transformer.restarts == 0)
         #expect(streamed.encoder.moved > 0 && streamed.encoder.mostOpen <= 3)
 
+        let reading = try pipeline(model, dtype)
+        reading.readsAhead = true
         let paged = try outcome(
-            pipeline(model, dtype), request, transformer: .pages(kept: [], bounded: true),
+            reading, request, transformer: .pages(kept: [], bounded: true),
             encoder: .pages(kept: [], bounded: true))
         try expectSame(whole, paged)
         #expect(paged.transformer.units == passes * units.count && paged.transformer.moved == 0)

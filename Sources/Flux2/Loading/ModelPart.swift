@@ -7,6 +7,8 @@ final class ModelPart<Model> {
     let weights: ArrangedWeights
     /// Where the weights shall be from the next use on.
     var arrangement = Arrangement.whole
+    /// Whether weights are on their way for an evaluation that has not ended.
+    private var hasBegun = false
     private let loader: WeightLoader
     private let storage: WeightStorage
     private let device: Device
@@ -39,8 +41,10 @@ final class ModelPart<Model> {
     ///
     /// - Parameter passes: how often the model will be evaluated before anything else is.
     func load(passes: Int) throws -> Model {
+        if weights.arrangement != arrangement { hasBegun = false }
         try weights.arrange(arrangement)
-        weights.stream?.expect(passes: passes)
+        if !hasBegun { weights.stream?.expect(passes: passes) }
+        hasBegun = true
         return model
     }
 
@@ -85,6 +89,7 @@ final class ModelPart<Model> {
     /// - Parameter keeps: whether weights stay in a device's memory; mapped ones cost nothing and
     ///   always do.
     func rest(keeping keeps: Bool) throws {
+        hasBegun = false
         try weights.stream?.rest()
         if !keeps, usesDevice { try weights.release() }
         Tensor.releaseScratch()

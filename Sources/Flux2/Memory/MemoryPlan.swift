@@ -15,6 +15,8 @@ public struct MemoryPlan: Hashable, Sendable, Codable {
     public var components: [ComponentPlan]
     /// Whether pictures pass the autoencoder in strips because there is no room for them whole.
     public var usesStrips = false
+    /// Whether the first weights of the transformer are read while prompts are still being encoded.
+    public var readsAhead = false
     /// Whether all parts stay on the device together.
     public var keepsAll = false
 

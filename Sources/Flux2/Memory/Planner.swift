@@ -90,6 +90,7 @@ struct Planner {
             let placed = try usesDevice ? onDevice(demand, part) : onHost(demand, part)
             outcome.plan.stages.append(placed.stage)
             outcome.arrangements[demand.component] = placed.arrangement
+            if demand.stage == "encode" { outcome.plan.readsAhead = hasRoomAhead(placed.stage) }
             outcome.plan.components.removeAll { $0.name == demand.component.rawValue }
             outcome.plan.components.append(summary(part, placed.arrangement))
         }
@@ -206,6 +207,15 @@ struct Planner {
     /// The autoencoder is small and stays.
     private var autoencoderBytes: Int {
         parts.first { $0.component == .autoencoder }?.small ?? 0
+    }
+
+    /// Whether there is room for what the transformer needs first beside a stage before it.
+    private func hasRoomAhead(_ stage: MemoryPlan.StagePlan) -> Bool {
+        guard !usesDevice, let next = parts.first(where: { $0.component == .transformer }),
+            !next.isPrivate
+        else { return false }
+        let taken = stage.total + stage.mapped + Self.hostMargin(hostBudget)
+        return taken + next.small + 2 * next.largest <= hostBudget
     }
 
     // MARK: What stays
