@@ -91,8 +91,12 @@ final class ModelPart<Model> {
     func rest(keeping keeps: Bool) throws {
         hasBegun = false
         try weights.stream?.rest()
-        if !keeps, usesDevice { try weights.release() }
-        Tensor.releaseScratch()
+        guard !keeps, usesDevice else { return Tensor.releaseScratch() }
+        // Memory that stands for a device's is not kept for something else.
+        try HostMemory.withoutKeeping {
+            try weights.release()
+            Tensor.releaseScratch()
+        }
     }
 
     /// Whether weights have memory other than that of their files.
