@@ -17,7 +17,7 @@ extension CommandLineTests {
             ["--height", "320", "--width", "512", "--t5-sequence-length", "256"],
             ["--height", "320", "--width", "256", "--dtype", "float32"],
             ["--height", "768", "--width", "640", "--tiling", "strips"],
-            ["--height", "384", "--width", "320", "--weights", "int8"],
+            ["--height", "320", "--width", "384", "--rehearse", "--vram-limit", "4"],
         ]
 
         @Test(.enabled(if: model != nil && isSlow), arguments: requests)
