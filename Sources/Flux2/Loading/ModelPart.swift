@@ -32,6 +32,9 @@ final class ModelPart<Model> {
         self.dtype = dtype
     }
 
+    /// Bytes of the largest matrix that is converted each time it is used.
+    private lazy var scratchBytes = weights.sizes().largestConversion * dtype.byteCount
+
     var parameters: [Parameter] { weights.parameters }
 
     /// Whether weights are where they shall be.
@@ -44,6 +47,9 @@ final class ModelPart<Model> {
         if weights.arrangement != arrangement { hasBegun = false }
         try weights.arrange(arrangement)
         if !hasBegun { weights.stream?.expect(passes: passes) }
+        if !hasBegun, scratchBytes > 0 {
+            try Tensor.reserveScratch(scratchBytes, device: device)
+        }
         hasBegun = true
         return model
     }

@@ -128,7 +128,8 @@ final class BringQueue: Sendable {
     }
 
     private func restart(at unit: Int, _ state: State) {
-        if state.counters.units > 0, state.next != count { state.counters.restarts += 1 }
+        // The first of all units after the last begins a passage, which is in order.
+        if unit != 0 || state.next != count { state.counters.restarts += 1 }
         state.era += 1
         state.next = unit
         state.free += state.ready.map(\.slot)

@@ -128,6 +128,11 @@ extension Tensor {
         }
     }
 
+    /// Makes memory for conversions of this thread, so that it need not grow from one to the next.
+    public static func reserveScratch(_ byteCount: Int, device: Device) throws {
+        _ = try scratch([byteCount], dtype: .uint8, device: device)
+    }
+
     /// Gives back the memory that conversions of this thread have used.
     public static func releaseScratch() { ct_release_scratch() }
 }
