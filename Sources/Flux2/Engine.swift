@@ -79,7 +79,7 @@ public actor Engine {
                 let path = try withoutActuallyEscaping(onEvent) { onEvent in
                     try weightCache.weights(of: component, paths, as: storage) { event in
                         try Task.checkCancellation()
-                        onEvent(GenerationEvent(event))
+                        onEvent(event)
                     }
                 }
                 return path.map { [$0] } ?? paths

@@ -42,7 +42,7 @@ struct Generate: AsyncParsableCommand {
         try Batch(.init(prompt: "", seed: 0), prompts: prompts, count: count, output: output)
             .check()
         let files = try await model.files(report)
-        let request = try request(prompts[0], for: files, report)
+        let request = try picture.request(prompts[0], for: files, inputs, lora, tiling, report)
         let batch = Batch(request, prompts: prompts, count: count, output: output)
         let (device, dtype) = compute.resolved(report)
         let memory = try memory.settings(device, dtype)
@@ -65,16 +65,5 @@ struct Generate: AsyncParsableCommand {
             .filter { !$0.allSatisfy(\.isWhitespace) }
         guard !lines.isEmpty else { throw ValidationError("\(promptFile): holds no prompt") }
         return lines
-    }
-
-    private func request(
-        _ prompt: String, for files: ModelFiles, _ report: Reporter
-    ) throws -> GenerationRequest {
-        var request = try picture.request(prompt, for: files, report)
-        request.tiling = tiling.resolved()
-        request.loras = lora.uses
-        request.loraMode = lora.loraMode ?? .hot
-        try inputs.complete(&request, report)
-        return request
     }
 }

@@ -39,11 +39,7 @@ struct Plan: AsyncParsableCommand {
             try AtomicFile.checkWritable(svg, overwrite: force)
         }
         let files = try await model.files(report)
-        var request = try picture.request(prompt, for: files, report)
-        request.tiling = tiling.resolved()
-        request.loras = lora.uses
-        request.loraMode = lora.loraMode ?? .hot
-        try inputs.complete(&request, report)
+        let request = try picture.request(prompt, for: files, inputs, lora, tiling, report)
         let (device, dtype) = compute.resolved(report)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,

@@ -59,9 +59,8 @@ public actor Flux2ImagePipeline {
         let files = try await ModelFiles(
             modelConfigs, tokenizer: tokenizerConfig, settings, onEvent: onDownload)
         let device = device ?? .automatic().device
-        var memory = try MemorySettings(
-            files.storage, limit: vramLimit, device: device, dtype: dtype)
-        memory.hostLimit = try ramLimit.map { try MemorySettings.bytes(gib: $0, "ramLimit") }
+        let stages = try MemorySettings(files.storage, device: device, dtype: dtype)
+        let memory = try stages.limited(vram: vramLimit, ram: ramLimit)
         return try await opened(files, device, dtype, memory, preset: nil, settings)
     }
 
@@ -85,12 +84,9 @@ public actor Flux2ImagePipeline {
         }
         let files = try ModelFiles(model: variant.rawValue, settings: settings)
         let device = device ?? .automatic().device
-        var memory =
+        let kept =
             lowVRAM ? try MemorySettings.lowVRAM(device: device, dtype: dtype) : MemorySettings()
-        if let vramLimit {
-            memory.deviceLimit = try MemorySettings.bytes(gib: vramLimit, "vramLimit")
-        }
-        memory.hostLimit = try ramLimit.map { try MemorySettings.bytes(gib: $0, "ramLimit") }
+        let memory = try kept.limited(vram: vramLimit, ram: ramLimit)
         return try await opened(files, device, dtype, memory, preset: files.preset, settings)
     }
 

@@ -60,6 +60,16 @@ public struct MemorySettings: Hashable, Sendable {
         return Int(gib * Double(1 << 30))
     }
 
+    /// The same with limits in GiB, where these are given.
+    ///
+    /// - Throws: `RequestError` for what is no amount of memory.
+    func limited(vram: Double?, ram: Double?) throws -> MemorySettings {
+        var settings = self
+        if let vram { settings.deviceLimit = try Self.bytes(gib: vram, "vramLimit") }
+        if let ram { settings.hostLimit = try Self.bytes(gib: ram, "ramLimit") }
+        return settings
+    }
+
     /// All memory of a device but half a GiB, as DiffSynth-Studio's examples have it, in bytes.
     public static func automaticLimit(_ device: Device) throws -> Int {
         try device.prepare()

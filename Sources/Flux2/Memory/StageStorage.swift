@@ -54,9 +54,6 @@ public struct StageStorage: Hashable, Sendable {
         [offload, onload, preparing].contains { $0.dtype == .float8e4m3fn }
     }
 
-    /// Whether the host keeps the weights while they are in use.
-    var restsOnDevice: Bool { onload.device.map { $0.kind != .cpu } ?? false }
-
     /// Refuses what cannot be done, or would be done otherwise than it says.
     ///
     /// - Parameters:

@@ -20,18 +20,8 @@ public struct WeightCache: Hashable, Sendable {
     public static func standard(
         _ environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> WeightCache? {
-        if let own = environment["FLUX2_WEIGHT_CACHE"], !own.isEmpty {
-            return own == "off" ? nil : WeightCache(folder: own)
-        }
-        let home = environment["HOME"] ?? "."
-        let caches = environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-        return WeightCache(folder: (caches ?? home + "/.cache") + "/flux2/weights")
-    }
-
-    /// What happens to a checkpoint.
-    enum Event {
-        case converting(component: Component, format: String, done: Int, total: Int)
-        case kept(path: String, bytes: Int)
+        CacheFolder.named("weights", by: "FLUX2_WEIGHT_CACHE", environment)
+            .map(WeightCache.init(folder:))
     }
 
     /// The weights of a component in 8 bits, converted if they are not there or are of another
@@ -42,7 +32,7 @@ public struct WeightCache: Hashable, Sendable {
     /// - Throws: `FileError` when they cannot be written, `WeightError`, what `onEvent` throws.
     func weights(
         of component: Component, _ paths: [String], as storage: WeightStorage,
-        onEvent: @escaping (Event) throws -> Void
+        onEvent: @escaping (GenerationEvent) throws -> Void
     ) throws -> String? {
         guard let settings = storage.quantization,
             let source = try? QuantizationSource(paths: paths, part: component)
@@ -55,10 +45,10 @@ public struct WeightCache: Hashable, Sendable {
         _ = try QuantizedCheckpoint.write(source, settings, to: path, overwrite: true) {
             try onEvent(
                 .converting(
-                    component: component, format: settings.format.name, done: $0.done,
+                    component: component.rawValue, format: settings.format.name, done: $0.done,
                     total: $0.total))
         }
-        try onEvent(.kept(path: path, bytes: try SafetensorsFile(path: path).size))
+        try onEvent(.converted(path: path, bytes: try SafetensorsFile(path: path).size))
         return path
     }
 

@@ -1,5 +1,3 @@
-internal import FluxModels
-
 /// What a generation is doing, in order; steps count from 1 and end at the total.
 public enum GenerationEvent: Hashable, Sendable {
     /// Where everything will be; the first event.
@@ -32,16 +30,5 @@ public enum GenerationEvent: Hashable, Sendable {
     public enum Stage: String, Hashable, Sendable {
         /// Prompts to features, noise to latents, latents to pixels.
         case encode, denoise, decode
-    }
-}
-
-extension GenerationEvent {
-    init(_ event: WeightCache.Event) {
-        switch event {
-        case .converting(let component, let format, let done, let total):
-            self = .converting(
-                component: component.rawValue, format: format, done: done, total: total)
-        case .kept(let path, let bytes): self = .converted(path: path, bytes: bytes)
-        }
     }
 }

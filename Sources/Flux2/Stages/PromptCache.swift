@@ -23,12 +23,8 @@ public struct PromptCache: Hashable, Sendable {
     public static func standard(
         _ environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> PromptCache? {
-        if let own = environment["FLUX2_PROMPT_CACHE"], !own.isEmpty {
-            return own == "off" ? nil : PromptCache(folder: own)
-        }
-        let home = environment["HOME"] ?? "."
-        let caches = environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-        return PromptCache(folder: (caches ?? home + "/.cache") + "/flux2/prompts")
+        CacheFolder.named("prompts", by: "FLUX2_PROMPT_CACHE", environment)
+            .map(PromptCache.init(folder:))
     }
 
     /// The features of a key; nil where there are none, or none that can be read.

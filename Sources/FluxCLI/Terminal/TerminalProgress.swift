@@ -5,9 +5,9 @@ import Synchronization
 /// Draws a generation's events: a bar with a rate and an estimate for people, lines for logs.
 final class TerminalProgress: Sendable {
     private struct State {
-        var stage: GenerationEvent.Stage?
+        /// What is being drawn.
+        var task: String?
         var begun = ContinuousClock.now
-        var converting: String?
         /// When a step was last told to a log.
         var told = ContinuousClock.now
     }
@@ -57,14 +57,19 @@ final class TerminalProgress: Sendable {
         }
     }
 
-    private func converting(_ component: String, _ format: String, _ done: Int, _ total: Int) {
-        let begun = state.withLock { state in
-            if state.converting != component {
-                state.converting = component
+    /// When a task was drawn first.
+    private func begun(_ task: String) -> ContinuousClock.Instant {
+        state.withLock { state in
+            if state.task != task {
+                state.task = task
                 state.begun = .now
             }
             return state.begun
         }
+    }
+
+    private func converting(_ component: String, _ format: String, _ done: Int, _ total: Int) {
+        let begun = begun(component)
         status.draw(isLast: done == total) {
             let seconds = max(Self.seconds(since: begun), 1e-3)
             let rate = Double(done) / seconds
@@ -100,13 +105,7 @@ final class TerminalProgress: Sendable {
     }
 
     private func bar(_ stage: GenerationEvent.Stage, _ done: Int, _ total: Int) {
-        let begun = state.withLock { state in
-            if state.stage != stage {
-                state.stage = stage
-                state.begun = .now
-            }
-            return state.begun
-        }
+        let begun = begun(stage.rawValue)
         status.draw(isLast: done == total) {
             Self.text(stage, done, total, Self.seconds(since: begun))
         }
