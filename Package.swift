@@ -45,6 +45,7 @@ let package = Package(
     products: [
         .executable(name: "flux2", targets: ["FluxCLI"]),
         .library(name: "Flux2", targets: ["Flux2"]),
+        .library(name: "FluxTraining", targets: ["FluxTraining"]),
         .library(name: "Torch", targets: ["Torch"]),
     ],
     dependencies: [
@@ -101,10 +102,17 @@ let package = Package(
                 "Safetensors", "Tokenization", "Torch",
             ],
             swiftSettings: strict),
+        .target(
+            name: "FluxTraining",
+            dependencies: [
+                "Files", "Flux2", "FluxModels", "Imaging", "JSONReading", "LoRA", "ModelHub",
+                "Residency", "Safetensors", "Tokenization", "Torch",
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "Files", "Flux2", "FluxModels", "Imaging", "LoRA", "ModelHub", "Safetensors",
+                "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub", "Safetensors",
                 "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -149,6 +157,13 @@ let package = Package(
             dependencies: [
                 "Files", "Flux2", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
                 "Residency", "Safetensors", "TestSupport", "Torch",
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "FluxTrainingTests",
+            dependencies: [
+                "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "JSONReading", "LoRA",
+                "ModelHub", "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
