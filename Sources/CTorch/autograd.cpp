@@ -40,6 +40,10 @@ ct_status ct_zero_grad(ct_tensor t) {
   return guarded([&] { borrow(t)->mutable_grad().reset(); });
 }
 
+ct_status ct_set_grad(ct_tensor t, ct_tensor gradient) {
+  return guarded([&] { borrow(t)->mutable_grad() = *borrow(gradient); });
+}
+
 }  // extern "C"
 
 #endif

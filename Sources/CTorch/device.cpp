@@ -10,6 +10,7 @@
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/randperm.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/api/include/torch/version.h>
@@ -69,6 +70,12 @@ ct_status ct_randint(int64_t low, int64_t high, const int64_t *s, size_t rank, c
   return guarded([&] {
     *out = adopt(
         at::randint(low, high, sizes(s, rank), generator(g), options(CT_INT64, where)));
+  });
+}
+
+ct_status ct_randperm(int64_t count, ct_generator g, ct_tensor *out) {
+  return guarded([&] {
+    *out = adopt(at::randperm(count, generator(g), at::TensorOptions().dtype(at::kLong)));
   });
 }
 

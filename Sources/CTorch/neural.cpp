@@ -7,6 +7,7 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
+#include <ATen/ops/mse_loss.h>
 #include <ATen/ops/native_group_norm.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/rsqrt.h>
@@ -74,6 +75,10 @@ ct_status ct_conv2d(ct_tensor x, ct_tensor weight, ct_tensor bias, int64_t strid
     *out = adopt(at::conv2d(borrow(x), borrow(weight), optional(bias), {stride, stride},
                             at::IntArrayRef{padding, padding}));
   });
+}
+
+ct_status ct_mse_loss(ct_tensor x, ct_tensor target, ct_tensor *out) {
+  return guarded([&] { *out = adopt(at::mse_loss(borrow(x), borrow(target))); });
 }
 
 ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out) {

@@ -1,5 +1,6 @@
-#include "packed.hpp"
+#include "callback.hpp"
 #include "guard.hpp"
+#include "packed.hpp"
 
 #ifndef CT_HAS_LIBTORCH
 #error "no libtorch: a clone needs 'make setup' or LIBTORCH, a dependency 'make install-libtorch'"
@@ -52,6 +53,9 @@ void ct::set_error(const char *message) noexcept {
 ct_status ct::record_exception() noexcept {
   try {
     throw;
+  } catch (const CallbackFailed &e) {
+    set_error(e.what());
+    return CT_CALLBACK_FAILED;
   } catch (const c10::OutOfMemoryError &e) {
     set_error(e.what_without_backtrace());
     return CT_OUT_OF_MEMORY;
@@ -83,6 +87,8 @@ const char *ct_last_error(void) { return last_error.c_str(); }
 void ct_tensor_release(ct_tensor t) {
   if (t) Impl::reclaim(impl(t));
 }
+
+ct_tensor ct_tensor_retain(ct_tensor t) { return adopt(*Borrowed(t)); }
 
 int64_t ct_tensor_rank(ct_tensor t) { return impl(t)->dim(); }
 int64_t ct_tensor_size(ct_tensor t, int64_t axis) { return impl(t)->sizes()[axis]; }

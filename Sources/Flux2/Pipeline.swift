@@ -1,10 +1,10 @@
-internal import FluxModels
+package import FluxModels
 internal import Residency
-internal import Tokenization
+package import Tokenization
 internal import Torch
 
 /// The components of a model, checked against each other and ready to be loaded.
-final class Pipeline {
+package final class Pipeline {
     let transformer: ModelPart<FluxTransformer>
     let textEncoder: ModelPart<TextEncoder>
     let autoencoder: ModelPart<Autoencoder>
@@ -69,8 +69,14 @@ final class Pipeline {
 
     /// The tokenizer with the words that are put around a prompt.
     func promptTokenizer(_ parity: Parity) throws -> PromptTokenizer {
+        try Self.promptTokenizer(tokenizer, encoderFamily, parity)
+    }
+
+    package static func promptTokenizer(
+        _ tokenizer: Tokenizer, _ family: TextEncoderConfiguration.Family, _ parity: Parity
+    ) throws -> PromptTokenizer {
         let format: PromptFormat =
-            switch encoderFamily {
+            switch family {
             case .qwen3: .qwen3
             case .mistral3: .mistral3(systemMessage: parity.systemMessage)
             }
@@ -128,7 +134,7 @@ final class Pipeline {
         return sum
     }
 
-    private static func tokenizer(
+    package static func tokenizer(
         _ folder: String, for encoder: TextEncoderConfiguration
     ) throws -> Tokenizer {
         let tokenizer = try Tokenizer(folder: folder)

@@ -51,4 +51,13 @@ extension Tensor {
     public func clearGradient() throws {
         try withExtendedLifetime(self) { try check(ct_zero_grad(raw)) }
     }
+
+    /// Replaces what `backward()` has collected.
+    ///
+    /// - Parameter gradient: of this tensor's shape, type and device.
+    public func setGradient(_ gradient: Tensor) throws {
+        try withExtendedLifetime((self, gradient)) {
+            try check(ct_set_grad(raw, gradient.raw))
+        }
+    }
 }

@@ -88,4 +88,13 @@ extension Tensor {
             }
         }
     }
+
+    /// The numbers from 0 on in a random order, as PyTorch's `randperm` has them.
+    ///
+    /// - Shapes: → [count] of int64.
+    public static func randperm(_ count: Int, generator: Generator) throws -> Tensor {
+        try withExtendedLifetime(generator) {
+            try make { ct_randperm(Int64(count), generator.raw, $0) }
+        }
+    }
 }

@@ -31,6 +31,7 @@ public struct TorchError: Error, Hashable, CustomStringConvertible {
 /// Turns a status into an error; the message has to be read before any other call is made.
 func check(_ status: ct_status) throws {
     guard status != CT_OK else { return }
+    if status == CT_CALLBACK_FAILED, let error = CallbackErrors.take() { throw error }
     let reason: TorchError.Reason =
         switch status {
         case CT_OUT_OF_MEMORY: .outOfMemory

@@ -24,6 +24,7 @@ typedef enum {
   CT_ERROR = 1,
   CT_OUT_OF_MEMORY = 2,
   CT_NOT_IMPLEMENTED = 3,
+  CT_CALLBACK_FAILED = 4,  // a closure of the caller's has failed, who knows why
 } ct_status;
 
 // The numbers are libtorch's own; tensor.cpp asserts it.
@@ -56,6 +57,7 @@ const char *ct_last_error(void);
 // --- tensor.cpp: life, layout, bytes -------------------------------------------------------------
 
 void ct_tensor_release(ct_tensor t);
+ct_tensor ct_tensor_retain(ct_tensor t);  // the same tensor, to be released once more
 int64_t ct_tensor_rank(ct_tensor t);
 int64_t ct_tensor_size(ct_tensor t, int64_t axis);
 int64_t ct_tensor_stride(ct_tensor t, int64_t axis);
@@ -195,6 +197,7 @@ ct_status ct_group_norm(ct_tensor x, int64_t groups, ct_tensor weight, ct_tensor
 // Means, then 1/sqrt(variance + epsilon) as ct_group_norm takes them: [2, B, groups] in 32 bits.
 ct_status ct_group_moments(ct_tensor x, int64_t groups, double epsilon, ct_tensor *out);
 ct_status ct_conv2d(ct_tensor x, ct_tensor weight, ct_tensor bias, int64_t stride, int64_t padding, ct_tensor *out);
+ct_status ct_mse_loss(ct_tensor x, ct_tensor target, ct_tensor *out);  // the mean of all squares
 ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out);
 ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask,
                                           bool causal, bool grouped, ct_tensor *out);
@@ -209,6 +212,25 @@ ct_status ct_detach(ct_tensor t, ct_tensor *out);
 ct_status ct_backward(ct_tensor t, ct_tensor gradient);
 ct_status ct_grad(ct_tensor t, ct_tensor *out);  // writes NULL when there is none
 ct_status ct_zero_grad(ct_tensor t);
+ct_status ct_set_grad(ct_tensor t, ct_tensor gradient);
+
+// --- recompute.cpp -------------------------------------------------------------------------------
+
+// Makes outputs from inputs; also called by backward, on whatever thread that uses. Both are handed
+// over.
+typedef ct_status (*ct_recompute)(void *context, const ct_tensor *inputs, size_t input_count,
+                                  ct_tensor *outputs, size_t output_count);
+// Runs `body` so that only its inputs are kept for gradients, on the host if told so, and runs it
+// again when they are needed. `release(context)` is called in any case.
+ct_status ct_checkpoint(const ct_tensor *inputs, size_t input_count, size_t output_count, bool to_host,
+                        ct_recompute body, void *context, void (*release)(void *), ct_tensor *outputs);
+
+// Hands over a weight [out, in].
+typedef ct_status (*ct_weight_request)(void *context, ct_tensor *out);
+// x Wᵀ with a weight that gets no gradient and is not kept: it is asked for again by backward.
+// `release(context)` is called in any case.
+ct_status ct_frozen_linear(ct_tensor x, ct_weight_request body, void *context, void (*release)(void *),
+                           ct_tensor *out);
 
 // --- device.cpp: generators, devices, threads ----------------------------------------------------
 
@@ -220,6 +242,7 @@ ct_status ct_randn(const int64_t *sizes, size_t rank, ct_generator g, ct_dtype d
 ct_status ct_rand(const int64_t *sizes, size_t rank, ct_generator g, ct_dtype dtype, ct_device device, ct_tensor *out);
 ct_status ct_randint(int64_t low, int64_t high, const int64_t *sizes, size_t rank, ct_generator g,
                      ct_device device, ct_tensor *out);
+ct_status ct_randperm(int64_t count, ct_generator g, ct_tensor *out);  // int64, on the processor
 
 // Loads libtorch_cuda.so, which registers itself; an error tells why CUDA cannot be used.
 ct_status ct_load_cuda(const char *library);

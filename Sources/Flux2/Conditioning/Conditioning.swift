@@ -1,18 +1,24 @@
-internal import FluxModels
-internal import Torch
+package import FluxModels
+package import Torch
 
 /// One side of classifier-free guidance: what the transformer reads besides latents.
-struct Branch {
+package struct Branch {
     /// Text features, [1, T, J].
     var text: Tensor
     /// Rotations of text, picture and references.
     var rotary: RotaryTable
     /// Keys and values that blocks look at besides their own.
     var caches: [String: KeyValue]
+
+    package init(text: Tensor, rotary: RotaryTable, caches: [String: KeyValue] = [:]) {
+        self.text = text
+        self.rotary = rotary
+        self.caches = caches
+    }
 }
 
 /// What the transformer is told besides the latents and their noise level.
-struct Conditioning {
+package struct Conditioning {
     var positive: Branch
     /// Present when classifier-free guidance is on.
     var negative: Branch?
@@ -20,6 +26,17 @@ struct Conditioning {
     var references: Tensor?
     var cfgScale: Double
     var embeddedGuidance: Double
+
+    package init(
+        positive: Branch, negative: Branch? = nil, references: Tensor? = nil, cfgScale: Double,
+        embeddedGuidance: Double
+    ) {
+        self.positive = positive
+        self.negative = negative
+        self.references = references
+        self.cfgScale = cfgScale
+        self.embeddedGuidance = embeddedGuidance
+    }
 }
 
 /// Text features of the prompts, [1, T, J] each.

@@ -1,16 +1,16 @@
 internal import FluxModels
-internal import Imaging
-internal import Torch
+package import Imaging
+package import Torch
 
 /// Reference pictures as the transformer reads them: tokens, each picture on a grid of its own.
-struct References {
+package struct References {
     /// Clean tokens of all pictures, [1, T, C].
-    var tokens: Tensor
+    package var tokens: Tensor
     /// Where the tokens are, [T, 4].
-    var positions: Tensor
+    package var positions: Tensor
 
     /// - Parameter encode: a picture to latents [1, C, h, w].
-    init?(_ images: [Image], encode: (Image) throws -> Tensor) throws {
+    package init?(_ images: [Image], encode: (Image) throws -> Tensor) throws {
         guard !images.isEmpty else { return nil }
         let grids = try images.map(encode)
         tokens = try .concatenating(grids.map(LatentTokens.pack), along: 1)
@@ -27,7 +27,7 @@ extension Parity {
     /// The picture in the size in which it is encoded.
     ///
     /// - Parameter count: how many references there are; Black Forest Labs give one alone more room.
-    func fitted(_ image: Image, among count: Int) -> Image {
+    package func fitted(_ image: Image, among count: Int) -> Image {
         switch self {
         case .diffsynth:
             let size = ReferenceSize.diffSynth(width: image.width, height: image.height)

@@ -1,21 +1,21 @@
-internal import FluxModels
+package import FluxModels
 internal import Foundation
 internal import GGUF
 internal import ModelHub
-internal import Residency
+package import Residency
 internal import Torch
 
 /// The checkpoint of one component, looked at but not loaded.
-struct ComponentFile {
-    let checkpoint: Checkpoint
-    let content: Detection.Content
-    let layout: Layout
+package struct ComponentFile {
+    package let checkpoint: Checkpoint
+    package let content: Detection.Content
+    package let layout: Layout
 
     /// Opens a checkpoint and tells what it holds.
     ///
     /// - Parameter paths: a file, an index, a folder, or several files that make up one checkpoint.
     /// - Throws: `ModelError` when it holds something else than `expected`.
-    init(_ paths: [String], expected: Component) throws {
+    package init(_ paths: [String], expected: Component) throws {
         let path = paths.first ?? ""
         checkpoint = try Checkpoint(weights: paths)
         try WeightLoader.requireKnownFormats(checkpoint)
@@ -55,7 +55,7 @@ struct ComponentFile {
     /// The architecture: from `config.json` beside the weights, else from their shapes.
     ///
     /// GGUF files say themselves what they are; a `config.json` beside one may be about anything.
-    func configuration<T: Decodable>(_ derived: T?) throws -> T {
+    package func configuration<T: Decodable>(_ derived: T?) throws -> T {
         if checkpoint.isGGUF, let derived { return derived }
         if case .textEncoder = content, let model = checkpoint.languageModel {
             throw ModelError(
@@ -72,7 +72,7 @@ struct ComponentFile {
                 "architecture", expected: "\(file), since the shapes alone do not tell it"))
     }
 
-    func loader() -> WeightLoader {
+    package func loader() -> WeightLoader {
         WeightLoader(checkpoint, recipe: layout.recipe, isSpare: layout.isSpare)
     }
 }

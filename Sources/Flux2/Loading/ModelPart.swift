@@ -1,12 +1,12 @@
-internal import Residency
-internal import Torch
+package import Residency
+package import Torch
 
 /// One component: its architecture, its weights, and whether they are loaded.
-final class ModelPart<Model> {
-    let model: Model
-    let weights: ArrangedWeights
+package final class ModelPart<Model> {
+    package let model: Model
+    package let weights: ArrangedWeights
     /// Where the weights shall be from the next use on.
-    var arrangement = Arrangement.whole
+    package var arrangement = Arrangement.whole
     /// Whether weights are on their way for an evaluation that has not ended.
     private var hasBegun = false
     private let loader: WeightLoader
@@ -14,7 +14,7 @@ final class ModelPart<Model> {
     private let device: Device
     private let dtype: DType
 
-    init(
+    package init(
         _ loader: WeightLoader, device: Device, dtype: DType,
         grouping: @escaping ArrangedWeights.Grouping,
         staysOnHost: @escaping (Parameter) -> Bool = { _ in false },
@@ -35,7 +35,7 @@ final class ModelPart<Model> {
     /// Bytes of the largest matrix that is converted each time it is used.
     private lazy var scratchBytes = weights.sizes().largestConversion * dtype.byteCount
 
-    var parameters: [Parameter] { weights.parameters }
+    package var parameters: [Parameter] { weights.parameters }
 
     /// Whether weights are where they shall be.
     var isLoaded: Bool { weights.arrangement == arrangement }
@@ -43,7 +43,7 @@ final class ModelPart<Model> {
     /// Loads the weights unless they are; on the CPU this maps them.
     ///
     /// - Parameter passes: how often the model will be evaluated before anything else is.
-    func load(passes: Int) throws -> Model {
+    package func load(passes: Int) throws -> Model {
         if weights.arrangement != arrangement { hasBegun = false }
         try weights.arrange(arrangement)
         if !hasBegun { weights.stream?.expect(passes: passes) }
@@ -57,7 +57,7 @@ final class ModelPart<Model> {
     /// Checks what the part has computed; looks for the cause where it is no number.
     ///
     /// - Throws: `WeightError` naming a weight that is not finite, else `ModelError`.
-    func requireFinite(_ result: Tensor, _ name: String) throws {
+    package func requireFinite(_ result: Tensor, _ name: String) throws {
         guard try !result.isFinite().allTrue() else { return }
         try loader.requireFinite(parameters)
         throw ModelError(path: loader.location, reason: .notFinite(name, dtype: dtype.name))
@@ -77,7 +77,7 @@ final class ModelPart<Model> {
     }
 
     /// Refuses a way to keep weights that does not suit all it is meant for.
-    func refuseUnfit() throws {
+    package func refuseUnfit() throws {
         guard let packing = storage.policy.packing,
             let odd = parameters.first(where: {
                 storage.policy.packs($0) && !packing.fits($0.shape)
@@ -94,7 +94,7 @@ final class ModelPart<Model> {
     ///
     /// - Parameter keeps: whether weights stay in a device's memory; mapped ones cost nothing and
     ///   always do.
-    func rest(keeping keeps: Bool) throws {
+    package func rest(keeping keeps: Bool) throws {
         hasBegun = false
         try weights.stream?.rest()
         guard !keeps, usesDevice else { return Tensor.releaseScratch() }

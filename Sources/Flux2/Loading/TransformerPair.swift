@@ -1,4 +1,4 @@
-internal import FluxModels
+package import FluxModels
 public import LoRA
 internal import ModelHub
 internal import Residency
@@ -78,7 +78,7 @@ func componentPath(_ path: String, _ component: Component) throws -> [String] {
 }
 
 extension ComponentFile {
-    func transformerConfiguration() throws -> TransformerConfiguration {
+    package func transformerConfiguration() throws -> TransformerConfiguration {
         guard case .transformer(let derived) = content else {
             preconditionFailure("a transformer was opened as something else")
         }

@@ -1,18 +1,29 @@
-internal import FluxModels
-internal import Imaging
-internal import Torch
+package import FluxModels
+package import Imaging
+package import Torch
 
 /// Turns pictures into latents.
-struct EncodeStage {
+package struct EncodeStage {
     let autoencoder: Autoencoder
     let dtype: DType
     let device: Device
     var tiling = Tiling.automatic
     var parity = Parity.diffsynth
 
+    package init(
+        autoencoder: Autoencoder, dtype: DType, device: Device, tiling: Tiling = .automatic,
+        parity: Parity = .diffsynth
+    ) {
+        self.autoencoder = autoencoder
+        self.dtype = dtype
+        self.device = device
+        self.tiling = tiling
+        self.parity = parity
+    }
+
     /// - Shapes: → [1, 4C, H/16, W/16].
     /// - Throws: `CancellationError` between layers.
-    func callAsFunction(_ image: Image) throws -> Tensor {
+    package func callAsFunction(_ image: Image) throws -> Tensor {
         // Others than DiffSynth scale in 32 bits and round once.
         let scaled: DType = parity == .diffsynth ? dtype : .float32
         let pixels = try Tensor.pixels(of: image, dtype: scaled, device: device).to(dtype: dtype)
@@ -32,16 +43,24 @@ struct EncodeStage {
 }
 
 /// Turns clean latents into a picture.
-struct DecodeStage {
+package struct DecodeStage {
     let autoencoder: Autoencoder
     var tiling = Tiling.automatic
     var parity = Parity.diffsynth
     /// Looks at the pixels before they are rounded.
     var check: (Tensor) throws -> Void = { _ in }
 
+    package init(
+        autoencoder: Autoencoder, tiling: Tiling = .automatic, parity: Parity = .diffsynth
+    ) {
+        self.autoencoder = autoencoder
+        self.tiling = tiling
+        self.parity = parity
+    }
+
     /// - Shapes: `latents` [1, 4C, h, w].
     /// - Throws: `CancellationError` between layers.
-    func callAsFunction(_ latents: Tensor, onEvent: (GenerationEvent) -> Void) throws -> Image {
+    package func callAsFunction(_ latents: Tensor, onEvent: (GenerationEvent) -> Void) throws -> Image {
         let (height, width) = (16 * latents.size(2), 16 * latents.size(3))
         let passage = try tiling.resolved(autoencoder, height, width, latents.device)
         let total = passage.layers(autoencoder.configuration, height: height, width: width)

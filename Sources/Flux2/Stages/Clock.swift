@@ -1,8 +1,10 @@
 /// Seconds since it was made.
-struct Clock {
+package struct Clock {
     private let start = ContinuousClock.now
 
-    var seconds: Double {
+    package init() {}
+
+    package var seconds: Double {
         let elapsed = ContinuousClock.now - start
         return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
     }

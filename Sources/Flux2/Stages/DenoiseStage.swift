@@ -1,8 +1,8 @@
-internal import FluxModels
-internal import Torch
+package import FluxModels
+package import Torch
 
 /// What one step of denoising has brought.
-struct DenoisedStep {
+package struct DenoisedStep {
     /// Counts from 0.
     let index: Int
     /// The transformer's answer, [1, T, C].
@@ -13,7 +13,7 @@ struct DenoisedStep {
 }
 
 /// A picture that is kept in places while others are painted anew.
-struct KeptPicture {
+package struct KeptPicture {
     /// Its clean tokens, [1, T, C].
     var clean: Tensor
     /// 1 where it is painted anew, [1, T, 1].
@@ -29,16 +29,24 @@ struct KeptPicture {
 }
 
 /// Carries noise to clean latents along the flow, one Euler step per noise level.
-struct DenoiseStage {
+package struct DenoiseStage {
     let transformer: FluxTransformer
     let schedule: Schedule
     var parity = Parity.diffsynth
     /// Called before each evaluation, with the branch that comes.
     var beforeBranch: (GuidanceBranch) throws -> Void = { _ in }
 
+    package init(
+        transformer: FluxTransformer, schedule: Schedule, parity: Parity = .diffsynth
+    ) {
+        self.transformer = transformer
+        self.schedule = schedule
+        self.parity = parity
+    }
+
     /// - Shapes: `start` [1, T, C] → the same.
     /// - Throws: `CancellationError` between blocks.
-    func callAsFunction(
+    package func callAsFunction(
         _ start: Tensor, given conditioning: Conditioning, keeping kept: KeptPicture? = nil,
         onStep: (DenoisedStep) throws -> Void,
         onEvent: (GenerationEvent) -> Void

@@ -16,6 +16,9 @@ public struct TransformerInput {
     public var rotary: RotaryTable
     /// Additional keys and values per block, named `double_0`…, `single_0`….
     public var caches: [String: KeyValue]
+    /// Where blocks keep their inputs when they are computed again for gradients; nil keeps all that
+    /// gradients need.
+    public var recomputation: RecomputationMemory?
 
     /// Gathers the inputs; guidance is 4 unless another is given, as in DiffSynth-Studio.
     public init(
@@ -104,9 +107,10 @@ public struct FluxTransformer {
         try observe("x_embedder", streams.picture)
         try observe("context_embedder", streams.text)
         for (index, block) in doubleBlocks.enumerated() {
-            streams = try block(
-                picture: streams.picture, text: streams.text, modulations: modulations,
-                rotary: input.rotary, cache: input.caches["double_\(index)"])
+            streams = try block.recomputed(
+                input.recomputation, picture: streams.picture, text: streams.text,
+                modulations: modulations, rotary: input.rotary,
+                cache: input.caches["double_\(index)"])
             try observe("transformer_blocks.\(index).text", streams.text)
             try observe("transformer_blocks.\(index).image", streams.picture)
         }
@@ -120,8 +124,8 @@ public struct FluxTransformer {
         var hidden = try runDoubleBlocks(input, embedding, observe)
         let modulation = try singleModulation(embedding, observe: observe)[0]
         for (index, block) in singleBlocks.enumerated() {
-            hidden = try block(
-                hidden, modulation: modulation, rotary: input.rotary,
+            hidden = try block.recomputed(
+                input.recomputation, hidden, modulation: modulation, rotary: input.rotary,
                 cache: input.caches["single_\(index)"])
             try observe("single_transformer_blocks.\(index)", hidden)
         }

@@ -62,3 +62,10 @@ public func convolved(_ x: Tensor, _ kernel: Tensor) throws -> Tensor {
         try Tensor.make { ct_conv2d(x.raw, kernel.raw, nil, 1, 0, $0) }
     }
 }
+
+/// The mean of the squared differences of all elements.
+///
+/// - Shapes: two equal ones → [].
+public func meanSquaredError(_ x: Tensor, _ target: Tensor) throws -> Tensor {
+    try x.binary(target, ct_mse_loss)
+}

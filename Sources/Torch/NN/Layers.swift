@@ -20,10 +20,17 @@ public struct Linear {
     /// - Shapes: `x` [..., in] → [..., out].
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        let y = try linear(x, weight.value(like: x), bias?.value(like: x))
+        let y = try product(x)
         return try weight.adapters.reduce(y) { sum, adapter in
             try sum + adapter.addition(to: y, of: x) { try weight.value(like: x) }
         }
+    }
+
+    private func product(_ x: Tensor) throws -> Tensor {
+        guard bias == nil, isRecorded, x.requiresGradient, !weight.lasts(like: x) else {
+            return try linear(x, weight.value(like: x), bias?.value(like: x))
+        }
+        return try frozenLinear(x, weight)
     }
 }
 
@@ -78,7 +85,10 @@ public struct RMSNorm {
     /// - Shapes: `x` [..., width] → the same.
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        try rmsNorm(x, weight: weight.value(like: x), epsilon: epsilon)
+        var weight = try weight.value(like: x)
+        // Gradients need the weight after its place may have been given to another.
+        if isRecorded, !self.weight.lasts(like: x) { weight = try weight.copy() }
+        return try rmsNorm(x, weight: weight, epsilon: epsilon)
     }
 }
 

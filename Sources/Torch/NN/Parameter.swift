@@ -90,6 +90,14 @@ public final class Parameter {
         return .cpu
     }
 
+    /// Whether the values are there for good as they are computed with, and not made or brought for
+    /// each use.
+    func lasts(like other: Tensor) -> Bool {
+        guard case .held(.dense(let values)) = storage else { return false }
+        return values.requiresGradient
+            || values.dtype == other.dtype && values.device == other.device
+    }
+
     /// The values as they are kept; whoever supplies them may have to bring them first.
     ///
     /// - Throws: `ParameterError` when nothing is loaded; what the supply throws.

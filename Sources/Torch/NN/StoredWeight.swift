@@ -55,6 +55,9 @@ public enum StoredWeight {
         let stored = try replacing(tensors.map { try $0.to(device: device) })
         switch stored {
         case .dense(let values) where values.dtype == dtype: return values
+        // What is trained in another type gets its gradients through the conversion.
+        case .dense(let values) where values.requiresGradient:
+            return try values.to(dtype: dtype)
         case .dense(let values):
             let result = try Tensor.scratch(values.shape, dtype: dtype, device: device)
             try PackedWeight(values).unpack(into: result)
