@@ -148,7 +148,7 @@ let package = Package(
         .testTarget(
             name: "GoldenTests",
             dependencies: [
-                "Flux2", "FluxModels", "Imaging", "LoRA", "Residency", "Safetensors",
+                "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "Residency", "Safetensors",
                 "TestSupport", "Torch",
             ],
             swiftSettings: tests),

@@ -7,9 +7,13 @@
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/normal.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/random.h>
 #include <ATen/ops/randperm.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -70,6 +74,16 @@ ct_status ct_randint(int64_t low, int64_t high, const int64_t *s, size_t rank, c
   return guarded([&] {
     *out = adopt(
         at::randint(low, high, sizes(s, rank), generator(g), options(CT_INT64, where)));
+  });
+}
+
+ct_status ct_randn_like(ct_tensor t, ct_generator g, ct_tensor *out) {
+  return guarded([&] { *out = adopt(at::empty_like(borrow(t)).normal_(0, 1, generator(g))); });
+}
+
+ct_status ct_random_int64(ct_generator g, int64_t *out) {
+  return guarded([&] {
+    *out = at::empty({}, at::TensorOptions().dtype(at::kLong)).random_(generator(g)).item<int64_t>();
   });
 }
 

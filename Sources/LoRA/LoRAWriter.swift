@@ -8,12 +8,19 @@ public import Torch
 public struct LoRAWriter {
     private let dialect: LoRADialect
     private let layers: [LoRALayer]
+    private let notes: [String: String]
 
-    /// - Parameter adapters: changes by canonical parameter name.
+    /// - Parameters:
+    ///   - adapters: changes by canonical parameter name.
+    ///   - metadata: what the file says about itself, besides what its naming asks for.
     /// - Throws: `LoRAError` for changes that are not of low rank, which other programs' names do
     ///   not reach.
-    public init(_ adapters: [String: Adapter], dialect: LoRADialect, source: String) throws {
+    public init(
+        _ adapters: [String: Adapter], dialect: LoRADialect, source: String,
+        metadata: [String: String] = [:]
+    ) throws {
         self.dialect = dialect
+        notes = metadata
         let canonical = try adapters.sorted { $0.key < $1.key }.map { key, adapter in
             guard case .lowRank(let down, let up) = adapter.delta else {
                 throw LoRAError(
@@ -50,7 +57,8 @@ public struct LoRAWriter {
     }
 
     private func metadata() throws -> [String: String] {
-        var metadata = ["format": "pt"]
+        var metadata = notes
+        metadata["format"] = "pt"
         if dialect == .diffusers {
             let settings = LoRASettings(layers).diffusers(targets: layers.map(\.module))
             metadata["lora_adapter_metadata"] = String(decoding: try settings.json(), as: UTF8.self)

@@ -16,6 +16,17 @@ public struct PackingPolicy: Sendable {
         self.packs = packs
     }
 
+    /// The same, but for layers of these names, or whose names end so behind a dot.
+    public func keeping(_ layers: [String]) -> PackingPolicy {
+        guard !layers.isEmpty else { return self }
+        let packs = packs
+        return PackingPolicy(packing) { parameter in
+            let layer = parameter.key.split(separator: ".").dropLast().joined(separator: ".")
+            return packs(parameter)
+                && !layers.contains { layer == $0 || layer.hasSuffix("." + $0) }
+        }
+    }
+
     /// How a weight is packed that a file holds; nil where it is not.
     func packing(of parameter: Parameter, in loader: WeightLoader) -> Packing? {
         guard let packing, packs(parameter), packing.fits(parameter.shape),

@@ -21,6 +21,15 @@ public final class Generator {
         ct_generator_release(raw)
     }
 
+    /// A number that is not negative, as PyTorch's `random_` fills `int64` tensors.
+    public func integer() throws -> Int64 {
+        try withExtendedLifetime(self) {
+            var value: Int64 = 0
+            try check(ct_random_int64(raw, &value))
+            return value
+        }
+    }
+
     /// The state as bytes, to continue the same stream later.
     public func state() throws -> [UInt8] {
         try withExtendedLifetime(self) {

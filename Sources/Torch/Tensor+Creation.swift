@@ -89,6 +89,14 @@ extension Tensor {
         }
     }
 
+    /// Normal random numbers for every place of another tensor, drawn in the order in which those
+    /// lie in memory, as PyTorch's `randn_like` does.
+    public static func randn(like other: Tensor, generator: Generator) throws -> Tensor {
+        try withExtendedLifetime((other, generator)) {
+            try make { ct_randn_like(other.raw, generator.raw, $0) }
+        }
+    }
+
     /// The numbers from 0 on in a random order, as PyTorch's `randperm` has them.
     ///
     /// - Shapes: → [count] of int64.

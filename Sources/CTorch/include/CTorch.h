@@ -242,6 +242,9 @@ ct_status ct_randn(const int64_t *sizes, size_t rank, ct_generator g, ct_dtype d
 ct_status ct_rand(const int64_t *sizes, size_t rank, ct_generator g, ct_dtype dtype, ct_device device, ct_tensor *out);
 ct_status ct_randint(int64_t low, int64_t high, const int64_t *sizes, size_t rank, ct_generator g,
                      ct_device device, ct_tensor *out);
+// Laid out as `t` is, and drawn in that order.
+ct_status ct_randn_like(ct_tensor t, ct_generator g, ct_tensor *out);
+ct_status ct_random_int64(ct_generator g, int64_t *out);  // 0 or more; on the processor
 ct_status ct_randperm(int64_t count, ct_generator g, ct_tensor *out);  // int64, on the processor
 
 // Loads libtorch_cuda.so, which registers itself; an error tells why CUDA cannot be used.

@@ -18,14 +18,14 @@ package final class ModelPart<Model> {
         _ loader: WeightLoader, device: Device, dtype: DType,
         grouping: @escaping ArrangedWeights.Grouping,
         staysOnHost: @escaping (Parameter) -> Bool = { _ in false },
-        storage: WeightStorage?, build: (Scope) -> Model
+        storage: WeightStorage?, keptAsStored: [String] = [], build: (Scope) -> Model
     ) {
         let scope = Scope()
         model = build(scope)
         weights = ArrangedWeights(
             loader, scope.parameters, device: device, dtype: dtype, grouping: grouping,
             staysOnHost: staysOnHost,
-            policy: (storage ?? .asStored).policy)
+            policy: (storage ?? .asStored).policy.keeping(keptAsStored))
         self.loader = loader
         self.storage = storage ?? .asStored
         self.device = device

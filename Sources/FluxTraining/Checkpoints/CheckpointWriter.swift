@@ -1,0 +1,103 @@
+internal import Files
+public import LoRA
+internal import Residency
+internal import Safetensors
+public import Torch
+
+/// Writes what was trained in the form of DiffSynth-Studio's checkpoints.
+public struct CheckpointWriter {
+    /// The folder of checkpoints.
+    public var folder: String
+    /// What is taken off the beginning of names.
+    public var removedPrefix: String
+    /// The naming of LoRA files.
+    public var dialect = LoRADialect.diffsynth
+    /// What the file says about itself.
+    public var metadata: [String: String] = [:]
+
+    /// Writes to a folder, which need not be there yet.
+    public init(folder: String, removedPrefix: String = "pipe.dit.") {
+        self.folder = folder
+        self.removedPrefix = removedPrefix
+    }
+
+    /// Writes one file, which appears complete or not at all.
+    ///
+    /// - Parameters:
+    ///   - name: such as `epoch-0`; the ending is added.
+    ///   - values: other values than those that are trained now, by parameter name.
+    /// - Returns: the path.
+    /// - Throws: `FileError`, `SafetensorsError`.
+    @discardableResult
+    public func write(
+        _ weights: TrainedWeights, as name: String, values: [String: Tensor] = [:]
+    ) throws -> String {
+        try Folder.make(folder)
+        let path = "\(folder)/\(name).safetensors"
+        if dialect == .diffsynth || weights.adapters.isEmpty {
+            try writePlain(weights, to: path, values)
+        } else {
+            try writeLoRA(weights, to: path, values)
+        }
+        return path
+    }
+
+    private func writePlain(
+        _ weights: TrainedWeights, to path: String, _ values: [String: Tensor]
+    ) throws {
+        let tensors = try weights.parameters.map { parameter in
+            let name =
+                parameter.name.hasPrefix(removedPrefix)
+                ? String(parameter.name.dropFirst(removedPrefix.count)) : parameter.name
+            return try TensorToWrite(
+                name, values[parameter.name] ?? parameter.tensor, in: parameter.tensor.dtype)
+        }
+        try SafetensorsWriter.write(
+            to: path, tensors: tensors + alphas(weights),
+            metadata: metadata.merging(["format": "pt"]) { _, fixed in fixed })
+    }
+
+    /// DiffSynth-Studio's importer knows alphas, though its trainer never writes one.
+    private func alphas(_ weights: TrainedWeights) throws -> [TensorToWrite] {
+        try weights.adapters.compactMap { key, adapter in
+            guard adapter.scale != 1, let rank = adapter.delta.rank else { return nil }
+            let alpha = try Tensor.from([Float(adapter.scale * Double(rank))], shape: [])
+            return try TensorToWrite(
+                key.dropLast("weight".count) + "alpha", alpha, in: .float32)
+        }
+    }
+
+    private func writeLoRA(
+        _ weights: TrainedWeights, to path: String, _ values: [String: Tensor]
+    ) throws {
+        let byTensor = Dictionary(
+            weights.parameters.map { (ObjectIdentifier($0.tensor), $0.name) }) { first, _ in first }
+        func current(_ tensor: Tensor) throws -> Tensor {
+            let name = byTensor[ObjectIdentifier(tensor)] ?? ""
+            return try (values[name] ?? tensor).detached()
+                .to(dtype: tensor.dtype, device: .cpu)
+        }
+        let adapters = try weights.adapters.mapValues { adapter in
+            guard case .lowRank(let down, let up) = adapter.delta else { return adapter }
+            return Adapter(
+                .lowRank(down: try current(down), up: try current(up)), scale: adapter.scale)
+        }
+        try LoRAWriter(adapters, dialect: dialect, source: path, metadata: metadata)
+            .write(to: path, overwrite: true)
+    }
+}
+
+extension TensorToWrite {
+    /// A tensor in another type, brought to the host when it is written.
+    init(_ name: String, _ tensor: Tensor, in dtype: DType) throws {
+        guard let type = ElementType(dtype) else {
+            preconditionFailure("\(dtype.name) is never trained")
+        }
+        self.init(name: name, type: type, shape: tensor.shape) { sink in
+            try withoutGradients {
+                try tensor.detached().to(dtype: dtype, device: .cpu).contiguous()
+                    .withBytes { try sink($0) }
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+internal import Foundation
+public import Imaging
+
+/// Rows of metadata with their pictures, each as often as it is to be repeated.
+public struct PictureDataset: Sendable {
+    /// What rows say.
+    public let metadata: Metadata
+    /// How large pictures are made.
+    public let sizing: PictureSizing
+    /// The folder that paths are relative to.
+    public let base: String
+    /// Columns that name pictures.
+    public let pictureColumns: Set<String>
+    /// Columns that are handed to the objective.
+    public let extraInputs: [String]
+    /// How pictures are decoded.
+    public let options: ReadOptions
+
+    /// Checks the rows' columns; no picture is read.
+    ///
+    /// - Parameters:
+    ///   - base: the folder that paths are relative to.
+    ///   - pictureColumns: columns that name pictures; rows may lack them, except `image`.
+    ///   - extraInputs: columns that every row has to have besides.
+    /// - Throws: `DataError` naming a row.
+    public init(
+        _ metadata: Metadata, base: String, sizing: PictureSizing,
+        pictureColumns: [String] = ["image"], extraInputs: [String] = [],
+        options: ReadOptions = ReadOptions()
+    ) throws {
+        self.metadata = metadata
+        self.base = base
+        self.sizing = sizing
+        self.pictureColumns = Set(pictureColumns)
+        self.extraInputs = extraInputs
+        self.options = options
+        for number in metadata.rows.indices { try check(number) }
+    }
+
+    /// The number of rows.
+    public var count: Int { metadata.rows.count }
+
+    private func error(_ row: Int, _ reason: DataError.Reason) -> DataError {
+        DataError(path: metadata.path, row: row + 1, reason: reason)
+    }
+
+    private func check(_ number: Int) throws {
+        _ = try paths("image", number)
+        _ = try prompt(number)
+        _ = try extras(number)
+        if extraInputs.contains("edit_image") { _ = try paths("edit_image", number) }
+    }
+
+    private func value(_ column: String, _ number: Int) throws -> MetadataValue {
+        let value = metadata.rows[number][column] ?? .missing
+        guard value != .missing else { throw error(number, .missing(column: column)) }
+        return value
+    }
+
+    private func paths(_ column: String, _ number: Int) throws -> [String] {
+        let value = try value(column, number)
+        guard pictureColumns.contains(column) else {
+            throw error(
+                number,
+                .unexpected(
+                    column: column, expected: "named by --data_file_keys", found: "left out there"))
+        }
+        guard let paths = value.paths, !paths.isEmpty else {
+            throw error(
+                number, .unexpected(column: column, expected: "a path", found: value.shown))
+        }
+        return paths
+    }
+
+    /// What the row's picture shows.
+    public func prompt(_ number: Int) throws -> String {
+        let value = try value("prompt", number)
+        guard let prompt = value.text else {
+            throw error(
+                number, .unexpected(column: "prompt", expected: "a text", found: value.shown))
+        }
+        return prompt
+    }
+
+    private func extras(_ number: Int) throws -> SampleExtras {
+        var extras = SampleExtras()
+        for name in extraInputs where name != "edit_image" {
+            let value = try value(name, number)
+            if let expected = extras.take(name, value) {
+                throw error(
+                    number, .unexpected(column: name, expected: expected, found: value.shown))
+            }
+        }
+        return extras
+    }
+
+    private func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : base + "/" + path
+    }
+
+    private func picture(_ path: String, _ number: Int) throws -> Image {
+        do {
+            return try Image(contentsOf: absolute(path), options: options)
+        } catch {
+            throw self.error(number, .picture("\(error)"))
+        }
+    }
+
+    /// Reads a row's pictures and makes them fit.
+    ///
+    /// - Throws: `DataError` naming the row.
+    public func item(_ number: Int) throws -> TrainingItem {
+        let path = try paths("image", number)[0]
+        var item = TrainingItem(
+            row: number,
+            image: try sizing.fitted(picture(path, number), path: absolute(path)),
+            prompt: try prompt(number))
+        item.extras = try extras(number)
+        if extraInputs.contains("edit_image") {
+            item.editImages = try paths("edit_image", number).map {
+                try sizing.fitted(picture($0, number), path: absolute($0))
+            }
+        }
+        return item
+    }
+
+    /// Every file that rows name and that is not there.
+    public func missingFiles() throws -> [String] {
+        let columns = ["image"] + (extraInputs.contains("edit_image") ? ["edit_image"] : [])
+        let named = try metadata.rows.indices.flatMap { row in
+            try columns.flatMap { try paths($0, row).map(absolute) }
+        }
+        return Set(named).filter { !FileManager.default.fileExists(atPath: $0) }.sorted()
+    }
+}

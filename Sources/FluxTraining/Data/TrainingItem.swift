@@ -1,0 +1,87 @@
+public import Imaging
+
+/// A row with its pictures read and made fit.
+public struct TrainingItem: Sendable {
+    /// The row's number in its metadata, from 0.
+    public var row: Int
+    /// The picture to learn, sides multiples of 16.
+    public var image: Image
+    /// What it shows.
+    public var prompt: String
+    /// Pictures that the prompt refers to, as the data set gives them.
+    public var editImages: [Image] = []
+    /// What else the objective takes from the row.
+    public var extras = SampleExtras()
+
+    /// Puts a sample together.
+    public init(row: Int, image: Image, prompt: String) {
+        self.row = row
+        self.image = image
+        self.prompt = prompt
+    }
+}
+
+/// What a row may say beside picture and prompt, under the names that `--extra_inputs` takes.
+public struct SampleExtras: Hashable, Sendable, Codable {
+    /// The seed of the noise that distillation starts from.
+    public var seed: Int?
+    /// Where that noise is drawn.
+    public var randomDevice: String?
+    /// Steps of distillation.
+    public var inferenceSteps: Int?
+    /// The scale with which the picture was made; no objective reads it.
+    public var cfgScale: Double?
+    /// The part of the noise levels to train on: from here, 0 to 1.
+    public var minTimestepBoundary: Double?
+    /// The part of the noise levels to train on: up to here, 0 to 1.
+    public var maxTimestepBoundary: Double?
+    /// A factor for the noise.
+    public var noiseScale: Double?
+    /// Guidance that is embedded; 1 where it is not given.
+    public var embeddedGuidance: Double?
+    /// Whether references are brought to about a megapixel; true where it is not given.
+    public var editImageAutoResize: Bool?
+
+    /// Nothing is said.
+    public init() {}
+}
+
+extension SampleExtras {
+    /// Names of columns that may be asked for, besides those of pictures.
+    public static let names: Set<String> = [
+        "seed", "rand_device", "num_inference_steps", "cfg_scale", "min_timestep_boundary",
+        "max_timestep_boundary", "noise_scale", "embedded_guidance", "edit_image_auto_resize",
+    ]
+
+    /// Takes a column.
+    ///
+    /// - Returns: what it must be, where it is something else.
+    mutating func take(_ name: String, _ value: MetadataValue) -> String? {
+        func number(_ keyPath: WritableKeyPath<SampleExtras, Double?>) -> String? {
+            self[keyPath: keyPath] = value.number
+            return value.number == nil ? "a number" : nil
+        }
+        func integer(_ keyPath: WritableKeyPath<SampleExtras, Int?>) -> String? {
+            self[keyPath: keyPath] = value.integer
+            return value.integer == nil ? "a whole number" : nil
+        }
+        switch name {
+        case "seed": return integer(\.seed)
+        case "num_inference_steps":
+            if let steps = value.integer, steps < 1 { return "1 or more" }
+            return integer(\.inferenceSteps)
+        case "cfg_scale": return number(\.cfgScale)
+        case "min_timestep_boundary": return number(\.minTimestepBoundary)
+        case "max_timestep_boundary": return number(\.maxTimestepBoundary)
+        case "noise_scale": return number(\.noiseScale)
+        case "embedded_guidance": return number(\.embeddedGuidance)
+        case "rand_device":
+            randomDevice = value.text
+            return value.text == nil ? "a device" : nil
+        case "edit_image_auto_resize":
+            editImageAutoResize = value.flag
+            return value.flag == nil ? "true or false" : nil
+        default: return "none of the extra inputs"
+        }
+    }
+}

@@ -1,0 +1,121 @@
+internal import Foundation
+public import FluxModels
+
+/// Which linear layers get a LoRA, in the way PEFT and DiffSynth-Studio read it.
+public enum LoRATargets: Hashable, Sendable {
+    /// All linear layers in lists of layers whose sides are both at least 512: every matrix inside a
+    /// block of the published models.
+    case automatic
+    /// Layers of these names, or whose names end so behind a dot.
+    case names([String])
+    /// Layers whose whole names match a regular expression.
+    case expression(String)
+
+    /// Reads a comma-separated list; an empty one is automatic, and one entry an expression.
+    public init(_ argument: String) {
+        let entries = argument.split(separator: ",").map(String.init)
+        switch entries.count {
+        case 0: self = .automatic
+        case 1: self = .expression(entries[0])
+        default: self = .names(entries)
+        }
+    }
+
+    /// The smallest side of a matrix that is taken automatically.
+    private static let smallest = 512
+
+    /// Picks linear layers of a model, by canonical parameter name.
+    ///
+    /// - Parameter shapes: all parameters.
+    /// - Throws: `LoRATargetError` when nothing is picked, or something that is no linear layer.
+    public func keys(among shapes: TensorShapes) throws -> [String] {
+        let linear = shapes.filter { $0.key.hasSuffix(".weight") && $0.value.count == 2 }
+        let layers = linear.keys.map { String($0.dropLast(".weight".count)) }.sorted()
+        let picked: [String]
+        switch self {
+        case .automatic:
+            picked = layers.filter { layer in
+                (linear[layer + ".weight"] ?? []).allSatisfy { $0 >= Self.smallest }
+                    && layer.split(separator: ".").contains { Int($0) != nil }
+            }
+        case .names(let names):
+            for name in names { try requireLinear(name, layers) }
+            picked = layers.filter { layer in names.contains { Self.ends(layer, with: $0) } }
+        case .expression(let pattern):
+            picked = try layers.filter(Self.matcher(pattern))
+        }
+        guard !picked.isEmpty else { throw LoRATargetError(targets: "\(self)", problem: .nothing) }
+        return picked.map { $0 + ".weight" }
+    }
+
+    private static func ends(_ layer: String, with name: String) -> Bool {
+        layer == name || layer.hasSuffix("." + name)
+    }
+
+    /// A name of something that holds layers is refused, as PEFT does: it is most often `to_out`,
+    /// which is a layer in some blocks and a list in others.
+    private func requireLinear(_ name: String, _ layers: [String]) throws {
+        let containers = layers.filter { layer in
+            let words = layer.split(separator: ".")
+            return words.indices.dropLast().contains {
+                Self.ends(words[...$0].joined(separator: "."), with: name)
+            }
+        }
+        guard let first = containers.first else { return }
+        throw LoRATargetError(targets: name, problem: .noLayer(holds: first))
+    }
+
+    private static func matcher(_ pattern: String) throws -> (String) -> Bool {
+        guard let expression = try? NSRegularExpression(pattern: "^(?:\(pattern))$") else {
+            throw LoRATargetError(targets: pattern, problem: .noExpression)
+        }
+        return { layer in
+            let range = NSRange(layer.startIndex..., in: layer)
+            return expression.firstMatch(in: layer, range: range)?.range == range
+        }
+    }
+}
+
+extension LoRATargets: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .automatic: ""
+        case .names(let names): names.joined(separator: ",")
+        case .expression(let pattern): pattern
+        }
+    }
+}
+
+/// Targets of a LoRA that do not fit a model.
+public struct LoRATargetError: Error, Hashable, CustomStringConvertible {
+    /// What is wrong with the targets.
+    public enum Problem: Hashable, Sendable {
+        /// No linear layer has such a name.
+        case nothing
+        /// The name is that of a group of layers.
+        case noLayer(holds: String)
+        /// The only entry is no regular expression.
+        case noExpression
+    }
+
+    /// The argument, or the entry.
+    public var targets: String
+    /// What is wrong with it.
+    public var problem: Problem
+
+    public var description: String {
+        switch problem {
+        case .nothing where targets.contains(","):
+            "--lora_target_modules: no linear layer is called '\(targets.prefix(80))'"
+        case .nothing where targets.isEmpty:
+            "--lora_target_modules is empty, and no linear layer in a block has both sides of at "
+                + "least 512; name them"
+        case .nothing:
+            "--lora_target_modules: no linear layer matches '\(targets)'; a single entry is a regular "
+                + "expression for whole names, such as '.*\\.\(targets)'"
+        case .noLayer(let layer):
+            "--lora_target_modules: '\(targets)' is no linear layer, it holds '\(layer)'"
+        case .noExpression: "--lora_target_modules: '\(targets)' is no regular expression"
+        }
+    }
+}

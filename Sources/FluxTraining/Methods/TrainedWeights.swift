@@ -1,0 +1,180 @@
+internal import Flux2
+public import FluxModels
+public import LoRA
+public import Torch
+
+/// The tensors that training changes: whole weights, or adapters beside them.
+public final class TrainedWeights {
+    /// All of them, under the names that DiffSynth-Studio's modules have, `pipe.dit.` and so on
+    /// included.
+    public private(set) var parameters: [TrainableParameter] = []
+    /// Adapters by canonical parameter name; none where whole weights are trained.
+    public private(set) var adapters: [String: Adapter] = [:]
+    /// The component that the adapters belong to.
+    public private(set) var adapted: Component?
+    /// Components with something to train.
+    public private(set) var components: Set<Component> = []
+    private let parts: TrainingParts
+
+    package init(_ parts: TrainingParts) { self.parts = parts }
+
+    /// The number of values that are trained.
+    public var count: Int { parameters.reduce(0) { $0 + $1.tensor.count } }
+
+    private func parameters(of component: Component, _ option: String) throws -> [Parameter] {
+        guard let parameters = parts.parameters(of: component) else {
+            throw RequestError(
+                setting: option, expected: "a component that is among the models",
+                found: component.rawValue)
+        }
+        return parameters
+    }
+
+    private func prefix(_ component: Component) -> String {
+        component.trainingPrefix(parts.textEncoder?.model.configuration.family)
+    }
+
+    // MARK: Whole weights
+
+    /// Trains weights themselves, in the type that is computed in and in memory of their own.
+    ///
+    /// - Throws: `RequestError` for a place that is not there; what loading throws.
+    public func train(_ place: TrainedPlace) throws {
+        let all = try parameters(of: place.component, "--trainable_models")
+        let chosen = all.filter { place.holds($0.key) }
+        guard !chosen.isEmpty else {
+            throw RequestError(
+                setting: "--trainable_models", expected: "a part of the model",
+                found: place.module)
+        }
+        try parts.load(place.component)
+        let sample = try Tensor.empty([0], dtype: parts.dtype, device: parts.device)
+        for parameter in chosen {
+            if case .held(.dense(let values)) = parameter.storage, values.requiresGradient {
+                continue
+            }
+            let values = try parameter.value(like: sample).copy()
+            try values.requireGradient()
+            try parameter.load(values)
+            parameters.append(
+                TrainableParameter(prefix(place.component) + parameter.key, values))
+        }
+        components.insert(place.component)
+    }
+
+    // MARK: Adapters
+
+    /// Puts low-rank changes beside linear layers and trains those.
+    ///
+    /// The first matrix is drawn uniformly from ±1/√in, the second is 0.
+    ///
+    /// - Parameter alpha: the change is multiplied with alpha over rank; nil is the rank.
+    /// - Throws: `LoRATargetError`; what loading throws.
+    public func addAdapters(
+        to place: TrainedPlace, targets: LoRATargets, rank: Int, alpha: Double? = nil,
+        seed: UInt64
+    ) throws {
+        let all = try parameters(of: place.component, "--lora_base_model")
+            .filter { place.holds($0.key) }
+        let shapes = Dictionary(all.map { ($0.key, $0.shape) }) { first, _ in first }
+        let keys = Set(try targets.keys(among: shapes))
+        let generator = try Generator(seed: Mixing.seed(seed, 3))
+        let scale = (alpha ?? Double(rank)) / Double(rank)
+        try parts.load(place.component)
+        for parameter in all where keys.contains(parameter.key) {
+            let (outputs, inputs) = (parameter.shape[0], parameter.shape[1])
+            let bound = 1 / Double(inputs).squareRoot()
+            let down = try trainable(
+                Tensor.rand([rank, inputs], generator: generator) * (2 * bound) - bound)
+            let up = try trainable(.zeros([outputs, rank]))
+            let adapter = Adapter(.lowRank(down: down, up: up), scale: scale)
+            parameter.adapters.append(adapter)
+            adapters[parameter.key] = adapter
+            let layer = prefix(place.component) + parameter.key.dropLast(".weight".count)
+            parameters += [
+                TrainableParameter("\(layer).lora_A.default.weight", down),
+                TrainableParameter("\(layer).lora_B.default.weight", up),
+            ]
+        }
+        adapted = place.component
+        components.insert(place.component)
+    }
+
+    private func trainable(_ values: Tensor) throws -> Tensor {
+        let leaf = try values.to(dtype: parts.dtype, device: parts.device).copy()
+        try leaf.requireGradient()
+        return leaf
+    }
+
+    /// Begins with the adapters of a file instead of new ones.
+    ///
+    /// - Returns: modules of the file that are not trained, and trained ones that it does not have.
+    /// - Throws: `LoRAError` when nothing fits, or ranks differ.
+    public func load(_ file: LoRAFile) throws -> (unused: [String], absent: [String]) {
+        guard let adapted, let all = parts.parameters(of: adapted) else { return ([], []) }
+        let shapes = Dictionary(all.map { ($0.key, $0.shape) }) { first, _ in first }
+        let changes = try file.changes(for: AdapterTargets(shapes))
+        var absent = Set(adapters.keys)
+        var unused = changes.unmatched
+        for (key, change) in changes.adapters.sorted(by: { $0.key < $1.key }) {
+            guard let adapter = adapters[key] else {
+                unused.append(key)
+                continue
+            }
+            try assign(change, to: adapter, key, file)
+            absent.remove(key)
+        }
+        guard absent.count < adapters.count else {
+            throw LoRAError(
+                path: file.path, reason: .noMatch(modules: file.modules.count, first: unused[0]))
+        }
+        return (unused.sorted(), absent.sorted())
+    }
+
+    private func assign(
+        _ change: Adapter, to adapter: Adapter, _ key: String, _ file: LoRAFile
+    ) throws {
+        guard case .lowRank(let down, let up) = change.delta, change.magnitude == nil,
+            case .lowRank(let ownDown, let ownUp) = adapter.delta
+        else {
+            throw LoRAError(
+                path: file.path,
+                reason: .unsupported("'\(key)' is not of low rank; training it further"))
+        }
+        guard down.shape == ownDown.shape, up.shape == ownUp.shape else {
+            throw LoRAError(
+                path: file.path,
+                reason: .unexpectedShape(key, expected: ownDown.shape, found: down.shape))
+        }
+        try withoutGradients {
+            let ratio = change.scale / adapter.scale
+            try ownDown.assign(
+                ratio == 1 ? down : (down.to(dtype: .float32) * ratio))
+            try ownUp.assign(up)
+        }
+    }
+
+    /// Folds a LoRA into the frozen weights before anything is put beside them, or applies it beside
+    /// them where weights are not kept as they are computed with.
+    ///
+    /// - Source: `load_training_preset_lora`, DiffSynth-Studio.
+    /// - Returns: modules of the file that the model does not have.
+    public func preset(_ file: LoRAFile, on component: Component) throws -> [String] {
+        let all = try parameters(of: component, "--preset_lora_model")
+        try parts.load(component)
+        let shapes = Dictionary(all.map { ($0.key, $0.shape) }) { first, _ in first }
+        let changes = try file.changes(for: AdapterTargets(shapes))
+            .to(dtype: parts.dtype, device: parts.device)
+        try withoutGradients {
+            for parameter in all {
+                guard let adapter = changes.adapters[parameter.key] else { continue }
+                if case .held(.dense(let values)) = parameter.storage, values.dtype == parts.dtype {
+                    try parameter.fuse([adapter], dtype: parts.dtype)
+                } else {
+                    parameter.adapters.append(adapter)
+                }
+            }
+        }
+        return changes.unmatched
+    }
+}

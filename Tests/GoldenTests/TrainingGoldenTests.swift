@@ -1,0 +1,211 @@
+@testable import FluxTraining
+import FluxModels
+import Foundation
+import Imaging
+import LoRA
+import TestSupport
+import Testing
+import Torch
+
+extension GoldenTests {
+    @Suite("Training reproduces the reference")
+    struct Training {
+        @Test func lossesAndGradients() throws {
+            try runGoldens("training", where: { $0.hasPrefix("sft_") && $0.contains("gradients") }) {
+                golden in
+                let run = try TrainingCase(golden)
+                try run.expectGradients(golden, recomputing: nil)
+            }
+        }
+
+        @Test func recomputationChangesNoGradient() throws {
+            for name in ["sft_full_gradients_f32", "sft_lora_gradients_bf16"] {
+                let golden = try Golden("training", name)
+                let plain = try TrainingCase(golden)
+                _ = try plain.backward(golden, recomputing: nil)
+                let recomputed = try TrainingCase(golden)
+                _ = try recomputed.backward(golden, recomputing: .host)
+                for (a, b) in zip(plain.weights.parameters, recomputed.weights.parameters) {
+                    let x = try #require(try a.tensor.gradient())
+                    let y = try #require(try b.tensor.gradient())
+                    #expect(try x.isEqual(to: y), "\(a.name)")
+                }
+            }
+        }
+
+        @Test func boundariesReferencesAndGuidance() throws {
+            try runGoldens("training", where: { $0.hasPrefix("sft_variants") }) { golden in
+                for label in ["range", "edit", "guided"] {
+                    try TrainingCase.variant(label, golden)
+                }
+            }
+        }
+
+        @Test func directDistillation() throws {
+            try runGoldens("training", where: { $0.hasPrefix("direct_distill") }) { golden in
+                let run = try TrainingCase(golden, isFull: true)
+                var sample = try run.sample(golden)
+                sample.extras.inferenceSteps = golden.integer("num_inference_steps")
+                sample.noise = try Draws.noise(
+                    seed: UInt64(#require(golden.integer("seed"))), like: sample.latents,
+                    randomDevice: .cpu)
+                try golden.expectInput("noise", of: run.tokens(#require(sample.noise)))
+                let loss = try withGradients {
+                    let loss = try DirectDistillation(
+                        transformer: run.transformer
+                    ).loss(SampleBatch([sample]))
+                    try loss.backward()
+                    return loss
+                }
+                try golden.expect(loss.detached().reshaped([1]), "loss")
+                try run.expectNorms(golden, "grad_norms")
+                for key in golden.outputs where key.hasPrefix("grad.") {
+                    try golden.expect(run.gradient(String(key.dropFirst(5))), key)
+                }
+            }
+        }
+    }
+}
+
+/// A tiny model with what a golden trains of it.
+struct TrainingCase {
+    let parts: TrainingParts
+    let weights: TrainedWeights
+    let encoder: SampleEncoder
+    var transformer: FluxTransformer {
+        parts.transformer!.model
+    }
+
+    init(_ golden: Golden, isFull: Bool? = nil, model: String = "tiny-klein") throws {
+        let lora = isFull == true ? nil : golden.string("lora")
+        var files = TrainingFiles(try .init(model: Reference.path("models/\(model)")))
+        if golden.string("model")?.contains("tiny-klein-f32") == true {
+            files.weights[.transformer] = [
+                Reference.path("models/tiny-klein-f32/transformer")
+            ]
+        }
+        parts = try TrainingParts(files, device: .cpu, dtype: golden.dtype)
+        weights = TrainedWeights(parts)
+        encoder = SampleEncoder(parts)
+        if let lora {
+            let blocks = transformer.configuration.singleBlockCount
+            let targets =
+                "to_q,to_k,to_v,to_out.0,add_q_proj,add_k_proj,add_v_proj,to_add_out,linear_in,"
+                + "linear_out,to_qkv_mlp_proj"
+                + (0..<blocks).map { ",single_transformer_blocks.\($0).attn.to_out" }.joined()
+            let file = try LoRAFile(path: Reference.path(lora))
+            try weights.addAdapters(
+                to: TrainedPlace("dit", option: ""), targets: LoRATargets(targets), rank: 4,
+                seed: 1)
+            let (unused, absent) = try weights.load(file)
+            #expect(unused.isEmpty && absent.isEmpty)
+        } else {
+            try weights.train(TrainedPlace("dit", option: ""))
+        }
+    }
+
+    /// The sample that all goldens train on.
+    func sample(_ golden: Golden) throws -> EncodedSample {
+        let image = try Image(contentsOf: Reference.path("inputs/landscape.png"))
+        let sizing = try PictureSizing(height: golden.integer("height"), width: golden.integer("width"))
+        return try encoder(
+            TrainingItem(
+                row: 0, image: sizing.fitted(image, path: ""),
+                prompt: #require(golden.string("prompt"))))
+    }
+
+    func tokens(_ grid: Tensor) throws -> Tensor {
+        try grid.reshaped([1, grid.size(1), -1]).transposed(1, 2)
+    }
+
+    func gradient(_ name: String) throws -> Tensor {
+        let parameter = try #require(
+            weights.parameters.first { $0.name == "pipe.dit." + name }, "\(name)")
+        return try #require(try parameter.tensor.gradient(), "\(name)")
+    }
+
+    func backward(_ golden: Golden, recomputing: RecomputationMemory?) throws -> Tensor {
+        let sample = try sample(golden)
+        try golden.expectInput("input_latents", of: tokens(sample.latents))
+        let seed = try #require(golden.integer("torch_seed"))
+        let draws = try Draws(seed: UInt64(seed), order: .torch)
+        try draws.passInitialNoise(like: sample.latents)
+        return try withGradients {
+            var objective = FlowMatching(transformer: transformer, levels: try NoiseLevels())
+            objective.recomputation = recomputing
+            let noised = try objective.draw(sample, from: draws)
+            try golden.expectInput("noise", of: noised.noise)
+            #expect(Double(noised.level.timestep) == golden.number("timestep"))
+            #expect(abs(Double(noised.level.weight) - golden.number("weight")!) < 1e-6)
+            let loss = try objective.loss(SampleBatch([sample]), [noised])
+            try loss.backward()
+            return try loss.detached()
+        }
+    }
+
+    func expectGradients(_ golden: Golden, recomputing: RecomputationMemory?) throws {
+        let loss = try backward(golden, recomputing: recomputing)
+        try golden.expect(loss.reshaped([1]), "loss")
+        try expectNorms(golden, "grad_norms")
+        for key in golden.outputs where key.hasPrefix("grad.") {
+            try golden.expect(gradient(String(key.dropFirst(5))), key)
+        }
+    }
+
+    func expectNorms(_ golden: Golden, _ key: String) throws {
+        let names =
+            golden.parameters["parameter_names"] as? [String]
+            ?? weights.parameters.map { String($0.name.dropFirst("pipe.dit.".count)) }.sorted()
+        let norms = try names.map { name in
+            Float(
+                try gradient(name).to(dtype: .float32).square().sum().item().squareRoot())
+        }
+        try golden.expect(Tensor.from(norms), key)
+    }
+
+    static func variant(_ label: String, _ golden: Golden) throws {
+        let run = try TrainingCase(
+            golden, isFull: true, model: label == "guided" ? "tiny-dev" : "tiny-klein")
+        var sample = try run.sample(golden)
+        if label == "range" {
+            sample.extras.minTimestepBoundary = 0.25
+            sample.extras.maxTimestepBoundary = 0.5
+        }
+        if label == "edit" {
+            var item = TrainingItem(
+                row: 1, image: try Image(contentsOf: Reference.path("inputs/landscape.png")),
+                prompt: try #require(golden.string("prompt")))
+            item.editImages = [try Image(contentsOf: Reference.path("inputs/square.png"))]
+            let sizing = try PictureSizing(
+                height: golden.integer("height"), width: golden.integer("width"))
+            item.image = try sizing.fitted(item.image, path: "")
+            sample = try run.encoder(item)
+        }
+        try golden.expectInput("\(label).input_latents", of: run.tokens(sample.latents))
+        let draws = try Draws(seed: 101, order: .torch)
+        try draws.passInitialNoise(like: sample.latents)
+        let loss = try withGradients {
+            let objective = FlowMatching(transformer: run.transformer, levels: try NoiseLevels())
+            let noised = try objective.draw(sample, from: draws)
+            try golden.expectInput("\(label).noise", of: noised.noise)
+            let loss = try objective.loss(SampleBatch([sample]), [noised])
+            try loss.backward()
+            return loss
+        }
+        try golden.expect(loss.detached().reshaped([1]), "\(label).loss")
+        try run.expectNorms(golden, "\(label).grad_norms")
+        try golden.expect(
+            run.gradient("x_embedder.weight"), "\(label).grad.x_embedder.weight")
+    }
+}
+
+extension Golden {
+    /// Checks that what was made here is what the reference started from.
+    func expectInput(
+        _ key: String, of found: Tensor, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let expected = try input(key)
+        let verdict = try Tolerance(stage: "vae", dtype: dtype).verdict(on: found, expected)
+        #expect(verdict.passes, "\(name): in.\(key): \(verdict)", sourceLocation: sourceLocation)
+    }
+}
