@@ -232,6 +232,62 @@ typedef ct_status (*ct_weight_request)(void *context, ct_tensor *out);
 ct_status ct_frozen_linear(ct_tensor x, ct_weight_request body, void *context, void (*release)(void *),
                            ct_tensor *out);
 
+// --- optimizers.cpp, adam8.cpp, rounding.cpp: updates of weights by their gradients ---------------
+
+// What keeps the part of an update that bfloat16 has no room for: nothing, float32 weights,
+// randomness, or a bfloat16 tensor of what was rounded off.
+typedef enum {
+  CT_MASTER_NONE = 0,
+  CT_MASTER_FLOAT32 = 1,
+  CT_MASTER_STOCHASTIC = 2,
+  CT_MASTER_KAHAN = 3,
+} ct_master;
+
+// The weight is changed in place. `companion` holds float32 weights or what was rounded off, else
+// it is NULL. Steps count from 1; equal seeds and steps round alike.
+typedef struct {
+  ct_tensor weight, gradient, companion;
+  ct_master master;
+  uint64_t seed;
+  int64_t step;
+  double rate, weight_decay;
+} ct_update;
+
+typedef struct {
+  double beta1, beta2, epsilon;
+  bool is_decoupled;  // whether weights decay by themselves, or through the gradient
+} ct_adam_settings;
+
+typedef struct {
+  double momentum, dampening;
+  bool nesterov;
+} ct_sgd_settings;
+
+typedef struct {
+  double epsilon, clip, decay_power;
+} ct_adafactor_settings;
+
+// As torch.optim.Adam and AdamW; moments have the weight's shape, and its type or float32.
+ct_status ct_adam(const ct_update *u, const ct_adam_settings *s, ct_tensor mean, ct_tensor square);
+// With moments of 8 bits and a float32 scale for each 256 of them; `by_operations` is how other
+// devices than the CPU do it.
+ct_status ct_adam8(const ct_update *u, const ct_adam_settings *s, ct_tensor mean, ct_tensor square,
+                   ct_tensor mean_scale, ct_tensor square_scale, bool by_operations);
+// The 256 values that 8-bit moments can have in units of their scale.
+ct_status ct_dynamic_map(bool is_signed, ct_tensor *out);
+// As torch.optim.SGD; the buffer is NULL without momentum.
+ct_status ct_sgd(const ct_update *u, const ct_sgd_settings *s, ct_tensor buffer);
+// States are float32: means of squares along the last axis and along the one before it, or for
+// vectors the squares themselves.
+ct_status ct_adafactor(const ct_update *u, const ct_adafactor_settings *s, const ct_tensor *states, size_t count);
+// The root of the sum of the squares of all elements of all tensors, in float32.
+ct_status ct_norm(const ct_tensor *ts, size_t count, double *out);
+ct_status ct_scale_(ct_tensor t, double factor);
+// average += share * (value - average), in the average's type.
+ct_status ct_average_(ct_tensor average, ct_tensor value, double share);
+// float32 to bfloat16, up or down with chances that make the mean exact.
+ct_status ct_round_stochastically(ct_tensor from, ct_tensor to, uint64_t seed, bool by_operations);
+
 // --- device.cpp: generators, devices, threads ----------------------------------------------------
 
 ct_status ct_generator_create(ct_device device, uint64_t seed, ct_generator *out);
