@@ -1,0 +1,73 @@
+internal import Torch
+
+/// A parameter with what an optimizer keeps for it.
+struct ParameterSlot {
+    private let parameter: TrainableParameter
+    private let masters: MasterWeights
+    private let parts: StateParts
+    private let companion: Tensor?
+    private var step: Int64 = 0
+    private var seed: UInt64
+
+    init(
+        _ parameter: TrainableParameter, rule: any UpdateRule, masters: MasterWeights, seed: UInt64
+    ) throws {
+        let weight = parameter.tensor
+        self.parameter = parameter
+        self.seed = seed
+        self.masters = weight.dtype == .bfloat16 ? masters : .none
+        parts = try StateParts(
+            rule.parts(
+                forShape: weight.shape, dtype: self.masters == .float32 ? .float32 : weight.dtype),
+            device: weight.device)
+        companion =
+            switch self.masters {
+            case .none, .stochastic: nil
+            case .float32: try weight.detached().to(dtype: .float32)
+            case .kahan: try .zeros(weight.shape, dtype: .bfloat16, device: weight.device)
+            }
+    }
+
+    private func key(_ part: String) -> String { "\(parameter.name).\(part)" }
+
+    private var usesRandomNumbers: Bool { masters == .stochastic || masters == .kahan }
+
+    /// What is kept for this parameter and is as large as it, or nearly.
+    var tensors: [(name: String, tensor: Tensor)] {
+        let name = masters == .float32 ? "master" : "compensation"
+        return parts.tensors + (companion.map { [(name, $0)] } ?? [])
+    }
+
+    func state() throws -> [String: Tensor] {
+        var state = Dictionary(uniqueKeysWithValues: tensors.map { (key($0.name), $0.tensor) })
+        state[key("step")] = try .from([step], shape: [])
+        if usesRandomNumbers {
+            state[key("seed")] = try .from([Int64(bitPattern: seed)], shape: [])
+        }
+        return state
+    }
+
+    /// Takes over a state that has all that `state()` has, in the same shapes and types.
+    mutating func restore(_ state: [String: Tensor]) throws {
+        try withoutGradients {
+            for (name, tensor) in tensors {
+                if let found = state[key(name)] { try tensor.assign(found) }
+            }
+        }
+        step = try state[key("step")]?.values(as: Int64.self).first ?? step
+        seed =
+            try state[key("seed")]?.values(as: Int64.self).first.map(UInt64.init(bitPattern:))
+            ?? seed
+    }
+
+    mutating func step(_ rule: any UpdateRule, rate: Double) throws {
+        guard let gradient = try parameter.tensor.gradient() else { return }
+        var update = WeightUpdate(
+            parameter.tensor, gradient: gradient, rate: rate, step: Int(step) + 1)
+        update.masters = masters
+        update.companion = companion
+        update.seed = seed
+        try rule.apply(update, to: parts)
+        step += 1
+    }
+}
