@@ -1,0 +1,186 @@
+public import Flux2
+public import FluxModels
+public import LoRA
+public import Torch
+
+/// Everything that decides a training run, besides the models' files.
+public struct TrainingSettings: Sendable {
+    /// What is done.
+    public var task = TrainingTask.sft
+    /// Where samples come from.
+    public var data = DataSettings()
+    /// What is trained.
+    public var method = MethodSettings()
+    /// How it is changed.
+    public var optimization = OptimizationSettings()
+    /// What is written, and when.
+    public var output = OutputSettings()
+    /// What is looked at in between.
+    public var inspection = InspectionSettings()
+    /// What random numbers follow from.
+    public var seed: UInt64 = 0
+    /// In which order they are drawn.
+    public var drawOrder = DrawOrder.sample
+    /// Takes noise levels, weights and targets in 32 bits; distillation shifts its levels by the size
+    /// of pictures. DiffSynth-Studio does neither.
+    public var isExact = false
+    /// Where blocks keep their inputs when they are computed again for gradients; nil computes none
+    /// again.
+    public var recomputation: RecomputationMemory?
+
+    /// DiffSynth-Studio's defaults.
+    public init() {}
+}
+
+/// Where samples come from.
+public struct DataSettings: Sendable {
+    /// The folder that paths are relative to, or that holds encoded samples.
+    public var base = "."
+    /// Rows that name pictures; nil for encoded samples, or a folder of pictures with captions.
+    public var metadata: String?
+    /// How often each sample comes in an epoch.
+    public var repeats = 1
+    /// Pictures that are decoded at once, ahead of their use; 0 decodes each when it is needed.
+    public var workers = 0
+    /// Columns that name pictures.
+    public var pictureColumns = ["image", "video"]
+    /// Columns that objectives are told.
+    public var extraInputs: [String] = []
+    /// Pixels, for a fixed size.
+    public var height: Int?
+    /// Pixels, for a fixed size.
+    public var width: Int?
+    /// The largest area otherwise.
+    public var maxPixels = 1024 * 1024
+    /// Samples that are computed side by side.
+    public var batchSize = 1
+    /// Whether samples whose pictures cannot be read are left out.
+    public var skipsUnreadable = false
+    /// Whether pictures are taken as stored, whatever EXIF says.
+    public var ignoresOrientation = false
+    /// Whether transparency is dropped instead of putting pictures on white.
+    public var dropsAlpha = false
+    /// Bytes of encoded samples that are kept in memory.
+    public var keptBytes = 0
+
+    /// Pictures of up to a megapixel, one at a time.
+    public init() {}
+}
+
+/// What is trained.
+public struct MethodSettings: Sendable {
+    /// Weights that are trained whole.
+    public var trained: [TrainedPlace] = []
+    /// Where low-rank changes are put.
+    public var loraBase: TrainedPlace?
+    /// Which layers get one.
+    public var loraTargets = LoRATargets.automatic
+    /// The rank of each.
+    public var loraRank = 32
+    /// Changes are multiplied with this over the rank; nil is the rank.
+    public var loraAlpha: Double?
+    /// A file to go on from.
+    public var loraCheckpoint: String?
+    /// A LoRA that is part of the model from the start.
+    public var presetLoRA: String?
+    /// The component that it changes.
+    public var presetComponent: Component?
+    /// A full checkpoint to start from.
+    public var weightsCheckpoint: String?
+
+    /// Nothing is trained.
+    public init() {}
+}
+
+/// How weights are changed.
+public struct OptimizationSettings: Sendable {
+    /// The rule.
+    public var optimizer = OptimizerKind.adamw
+    /// How far.
+    public var learningRate = 1e-4
+    /// Pulls weights to 0, as a share of the rate.
+    public var weightDecay = 0.01
+    /// Passes through all samples.
+    public var epochs = 1
+    /// Micro-batches whose gradients make one update.
+    public var accumulation = 1
+    /// How the rate goes on; nil is DiffSynth-Studio's.
+    public var schedule: RateSchedule.Shape?
+    /// Updates by which the rate has grown to its whole.
+    public var warmup = 0
+    /// The largest norm of all gradients together; nil does not limit it.
+    public var clippedNorm: Double?
+    /// How small changes of bfloat16 weights are kept.
+    public var masters = MasterWeights.none
+    /// What of an average stays in an update; nil averages nothing.
+    public var averageDecay: Double?
+    /// How optimizer state is spread over processes; nil keeps it on each.
+    public var sharding: ShardingStage?
+    /// Micro-steps after which to stop; nil does all.
+    public var stopAfterSteps: Int?
+    /// Seconds after which to stop; nil does not look at the clock.
+    public var stopAfterSeconds: Double?
+
+    /// DiffSynth-Studio's defaults.
+    public init() {}
+}
+
+/// What is written, and when.
+public struct OutputSettings: Sendable {
+    /// The folder of checkpoints and logs.
+    public var folder = "./models"
+    /// What is taken off the beginning of names in checkpoints.
+    public var removedPrefix = "pipe.dit."
+    /// Micro-steps between checkpoints; nil writes one for each epoch.
+    public var saveEvery: Int?
+    /// The naming of LoRA files.
+    public var dialect = LoRADialect.diffsynth
+    /// Whether what resuming needs is written with each checkpoint.
+    public var keepsState = true
+    /// Whether to go on from such a state.
+    public var resumes = false
+    /// Logs beside the report.
+    public var logs: Set<LogKind> = []
+    /// What checkpoints say about the model they change.
+    public var baseModel: String?
+
+    /// A log that can be asked for.
+    public enum LogKind: String, Hashable, Sendable, CaseIterable {
+        /// `loss.csv`.
+        case csv
+        /// `log.jsonl`.
+        case jsonLines
+        /// `tensorboard_log`.
+        case tensorBoard
+        /// `report.html`.
+        case report
+    }
+
+    /// DiffSynth-Studio's defaults.
+    public init() {}
+}
+
+/// What is looked at in between.
+public struct InspectionSettings: Sendable {
+    /// Samples that are held out of training and whose loss is taken now and then.
+    public var heldOut = 0
+    /// Micro-steps between two looks at them.
+    public var validateEvery: Int?
+    /// Captions of pictures that are made now and then.
+    public var prompts: [String] = []
+    /// Micro-steps between two sets of pictures.
+    public var sampleEvery: Int?
+    /// Pixels.
+    public var sampleHeight = 512
+    /// Pixels.
+    public var sampleWidth = 512
+    /// Steps of each picture.
+    public var sampleSteps = 20
+    /// Guidance by the empty prompt; 1 is without.
+    public var sampleScale = 1.0
+    /// The seed of every picture.
+    public var sampleSeed: UInt64 = 0
+
+    /// Nothing is looked at.
+    public init() {}
+}
