@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "CTorch",
             dependencies: isFetched ? ["CLibTorch"] : [],
-            cxxSettings: isFetched ? [] : compileWithLibtorch,
+            cxxSettings: (isFetched ? [] : compileWithLibtorch) + [.headerSearchPath("stubs")],
             linkerSettings: (isFetched ? [] : linkWithLibtorch) + [
                 .linkedLibrary("m", .when(platforms: [.linux])),
                 .linkedLibrary("dl", .when(platforms: [.linux])),

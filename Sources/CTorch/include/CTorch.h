@@ -18,6 +18,7 @@ typedef struct ct_tensor_opaque *ct_tensor;
 typedef struct ct_generator_opaque *ct_generator;
 typedef struct ct_copier_s *ct_copier;
 typedef struct ct_pool_s *ct_pool;
+typedef struct ct_group_s *ct_group;
 
 typedef enum {
   CT_OK = 0,
@@ -319,6 +320,36 @@ const char *ct_torch_version(void);
 bool ct_cpu_has_bfloat16(void);
 // The library's directory, for finding libtorch_cuda.so beside libtorch_cpu.so; NULL when unknown.
 const char *ct_library_folder(void);
+
+// --- distributed.cpp: processes that work together ----------------------------------------------
+
+// Who a process is among others, and where they meet.
+typedef struct {
+  const char *host;
+  int32_t port;
+  int32_t rank;
+  int32_t size;
+  bool serves;         // whether this process answers at `port`; exactly one does
+  const char *prefix;  // set before the keys in the store
+  int64_t timeout;     // of each operation, in milliseconds
+} ct_meeting;
+
+// Whether this libtorch and system have what groups need.
+bool ct_group_available(void);
+// Waits for all others. Tensors on the CPU go through Gloo, those on `device` through NCCL, which is
+// loaded from `nccl` (NULL where `device` is the CPU).
+ct_status ct_group_create(const ct_meeting *meeting, ct_device device, const char *nccl, ct_group *out);
+void ct_group_release(ct_group g);
+// All of a group call the same functions in the same order, with contiguous tensors of equal sizes.
+// They return when the result is there, and fail when another process is gone or too late.
+ct_status ct_group_sum(ct_group g, ct_tensor t);                     // in place, in all
+ct_status ct_group_sum_to(ct_group g, ct_tensor t, int32_t root);    // in place; undefined elsewhere
+ct_status ct_group_broadcast(ct_group g, ct_tensor t, int32_t root);
+ct_status ct_group_gather(ct_group g, ct_tensor t, ct_tensor out);  // [n] to [size * n]
+ct_status ct_group_scatter_sum(ct_group g, ct_tensor t, ct_tensor out);  // [size * n] to [n]
+ct_status ct_group_send(ct_group g, ct_tensor t, int32_t to);        // on the CPU
+ct_status ct_group_receive(ct_group g, ct_tensor t, int32_t from);   // on the CPU
+ct_status ct_group_barrier(ct_group g);
 
 // --- pool_allocator.cpp: large pieces of host memory, on Linux; elsewhere nothing ----------------
 

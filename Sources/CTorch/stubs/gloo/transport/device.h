@@ -1,0 +1,7 @@
+#pragma once
+
+// Only seen through pointers.
+namespace gloo::transport {
+class Device;
+class UnboundBuffer;
+}  // namespace gloo::transport
