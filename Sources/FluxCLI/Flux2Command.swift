@@ -4,6 +4,7 @@ import ArgumentParser
 @main
 struct Main {
     static func main() async {
+        LauncherWatch.begin()
         await Flux2Command.main(Spelling.dashed(Array(CommandLine.arguments.dropFirst())))
     }
 }
@@ -15,7 +16,7 @@ struct Flux2Command: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Generate.self, Plan.self, Rerun.self, Models.self, Download.self, LoRACommand.self,
-            Quantize.self, Inspect.self, Doctor.self,
+            Quantize.self, Inspect.self, Launch.self, Doctor.self, GroupCheck.self,
         ])
 }
 

@@ -64,6 +64,8 @@ enum Program {
 
         var isRunning: Bool { process.isRunning }
 
+        var identifier: Int32 { process.processIdentifier }
+
         func interrupt() { process.interrupt() }
 
         /// Ends the program without a chance to tidy up.

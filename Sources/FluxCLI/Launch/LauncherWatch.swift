@@ -1,0 +1,45 @@
+import Foundation
+
+/// In a process that `flux2 launch` has started: ends it when the launcher is gone.
+///
+/// The launcher holds the other end of standard input, which the system closes however it ends.
+enum LauncherWatch {
+    /// Tells a process that it was launched.
+    static let variable = "FLUX2_LAUNCHED"
+
+    /// To be called first of all, as it changes the environment.
+    static func begin() {
+        guard getenv(variable) != nil else { return }
+        // Processes that this one starts have another standard input.
+        unsetenv(variable)
+        takeSignals()
+        let thread = Thread {
+            waitForEnd()
+            Reporter(quiet: false).notice("the launcher is gone; ending")
+            // Work that wants to save something first is asked to; it may be stuck, too.
+            kill(getpid(), SIGTERM)
+            sleep(10)
+            _exit(1)
+        }
+        thread.name = "flux2.launcher"
+        thread.start()
+    }
+
+    /// Undoes what this process has from the launcher, whose threads block and ignore signals.
+    private static func takeSignals() {
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_UNBLOCK, &all, nil)
+        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
+        // With nobody left to tell, there is still something to save.
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    private static func waitForEnd() {
+        var byte: UInt8 = 0
+        while true {
+            let count = read(STDIN_FILENO, &byte, 1)
+            if count == 0 || (count < 0 && errno != EINTR) { return }
+        }
+    }
+}
