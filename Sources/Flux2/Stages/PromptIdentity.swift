@@ -24,22 +24,9 @@ struct PromptIdentity {
             let written = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
             // What GGUF files say of their tensors may be behind megabytes of words.
             let tensors = Checksum.of(Array("\(file.weights)".utf8), .sha256).value
-            parts += ["\(written)", tensors, try Self.samples(of: file.path)]
+            parts += ["\(written)", tensors, try FileSamples.digest(of: file.path)]
         }
         text = parts.joined(separator: "\n")
-    }
-
-    /// A sum over the start of a file, its length, and pieces at even distances.
-    private static func samples(of path: String) throws -> String {
-        let file = try MappedFile(path: path)
-        let (piece, count) = (4096, 32)
-        return withExtendedLifetime(file) {
-            var taken = Array("\(file.size)".utf8) + file.bytes.prefix(1 << 20)
-            for start in stride(from: 0, to: file.size, by: max(piece, file.size / count)) {
-                taken += file.bytes[start...].prefix(piece)
-            }
-            return Checksum.of(taken, .sha256).value
-        }
     }
 
     /// The name of the features of these tokens.

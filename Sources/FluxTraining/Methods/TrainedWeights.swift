@@ -1,4 +1,6 @@
 internal import Flux2
+internal import Residency
+internal import Safetensors
 public import FluxModels
 public import LoRA
 public import Torch
@@ -60,6 +62,39 @@ public final class TrainedWeights {
                 TrainableParameter(prefix(place.component) + parameter.key, values))
         }
         components.insert(place.component)
+    }
+
+    /// Takes the weights of a full checkpoint in place of the model's own, before anything is trained.
+    ///
+    /// - Parameter prefix: what was taken off its names when it was written.
+    /// - Throws: `ModelError` for a name that the model does not have, and for a LoRA.
+    public func restoreWeights(_ path: String, prefix: String) throws {
+        let file = try SafetensorsFile(path: path)
+        guard !file.tensors.contains(where: { $0.name.contains("lora_") }) else {
+            throw ModelError(
+                path: path,
+                reason: .mismatch(
+                    "is a LoRA, which --lora_checkpoint goes on from; --resume_from_checkpoint takes a "
+                        + "full checkpoint"))
+        }
+        let places = Dictionary(
+            Component.allCases.flatMap { component in
+                (parts.parameters(of: component) ?? []).map {
+                    (self.prefix(component) + $0.key, (component, $0))
+                }
+            }
+        ) { first, _ in first }
+        let found = try file.tensors.map { info in
+            guard let place = places[prefix + info.name] ?? places[info.name] else {
+                throw ModelError(
+                    path: path, reason: .mismatch("'\(info.name)' is none of the model's weights"))
+            }
+            return (info, place)
+        }
+        for component in Set(found.map(\.1.0)) { try parts.load(component) }
+        for (info, (_, parameter)) in found {
+            try parameter.load(Tensor.mapped(info, of: file).to(device: parts.device))
+        }
     }
 
     // MARK: Adapters

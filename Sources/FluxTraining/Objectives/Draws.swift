@@ -54,10 +54,16 @@ public final class Draws {
         return try .randn(like: tokens, generator: noise)
     }
 
-    /// Draws what DiffSynth-Studio draws for every sample and does not use.
+    /// The noise that DiffSynth-Studio draws for every sample before anything else.
+    ///
+    /// - Shapes: [1, C, h, w] → the same.
+    func initialNoise(like grid: Tensor) throws -> Tensor {
+        try .randn(grid.shape, generator: noise, dtype: grid.dtype)
+    }
+
+    /// Draws it where what follows depends on that; flow matching does not use it.
     func passInitialNoise(like grid: Tensor) throws {
-        guard order == .torch else { return }
-        _ = try Tensor.randn(grid.shape, generator: noise, dtype: grid.dtype)
+        if order == .torch { _ = try initialNoise(like: grid) }
     }
 
     /// The seed of an epoch's order; nil where that follows from the run's own.

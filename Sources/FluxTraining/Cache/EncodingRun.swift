@@ -1,0 +1,81 @@
+internal import Files
+internal import Flux2
+internal import FluxModels
+internal import Foundation
+internal import Torch
+
+/// The first stage of split training: encodes all samples and writes a file for each.
+///
+/// Files that an earlier run has written from the same sample with the same models stay.
+struct EncodingRun {
+    let settings: TrainingSettings
+    let parts: TrainingParts
+    let encoder: SampleEncoder
+    let group: ProcessGroup
+    /// What identifies the models.
+    let models: String
+
+    /// - Returns: the folder, and how many samples were encoded and how many were there.
+    func callAsFunction(
+        _ source: any SampleSource, onEvent: (TrainingEvent) -> Void
+    ) async throws -> (folder: String, encoded: Int, present: Int) {
+        let order = (0..<source.count * settings.data.repeats).map { $0 % source.count }
+        let share = EpochPlan(
+            order: order, batchSize: 1, rank: group.rank, processes: group.size
+        ) { _ in "" }.batches.flatMap { $0 }
+        let folder = "\(settings.output.folder)/\(group.rank)"
+        try Folder.make(folder)
+        let data = try source.fingerprint()
+        let draws = try Draws(
+            seed: settings.seed, order: settings.drawOrder, device: parts.device)
+        var prefetcher = Prefetcher(
+            source, numbers: share.map(\.sample), workers: settings.data.workers)
+        defer { prefetcher.cancel() }
+        var present = 0
+        for (number, placed) in share.enumerated() {
+            guard let loaded = await prefetcher.next() else { break }
+            try Task.checkCancellation()
+            let file = CachedSample(path: "\(folder)/\(number).safetensors")
+            let fingerprint = Digest.of(
+                [models, data, "\(placed.sample)", "\(settings.seed)", settings.drawOrder.rawValue])
+            if let header = try? file.header(), header.fingerprint == fingerprint,
+                settings.drawOrder == .sample
+            {
+                present += 1
+            } else {
+                try write(loaded.get(), placed, to: file, draws, fingerprint)
+            }
+            onEvent(.encoded(done: number + 1, of: share.count))
+        }
+        try removeLeftovers(in: folder, from: share.count)
+        return (folder, share.count - present, present)
+    }
+
+    private func write(
+        _ loaded: LoadedSample, _ placed: PlacedSample, to file: CachedSample, _ draws: Draws,
+        _ fingerprint: String
+    ) throws {
+        guard case .item(let item) = loaded else {
+            throw DataError(path: file.path, reason: .unfit("is encoded already"))
+        }
+        try withoutGradients {
+            let sample = try encoder(item)
+            try draws.begin(epoch: 0, place: placed.place)
+            // Drawn in DiffSynth's order: the initial noise lies as the grid does.
+            let noise =
+                try sample.noise ?? draws.initialNoise(like: sample.latents)
+            try file.write(sample, noise: noise, fingerprint: fingerprint)
+        }
+    }
+
+    /// A longer run before this one has left samples that nobody has asked for now.
+    private func removeLeftovers(in folder: String, from count: Int) throws {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in names where name.hasSuffix(".safetensors") {
+            guard let number = Int(name.dropLast(".safetensors".count)), number >= count else {
+                continue
+            }
+            try FileManager.default.removeItem(atPath: folder + "/" + name)
+        }
+    }
+}

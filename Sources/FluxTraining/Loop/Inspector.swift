@@ -1,0 +1,118 @@
+internal import Flux2
+internal import FluxModels
+internal import Imaging
+internal import Torch
+
+/// Looks at what has been learned: the loss of held-out samples, and pictures.
+final class Inspector {
+    private let settings: InspectionSettings
+    private let parts: TrainingParts
+    private let encoder: SampleEncoder
+    private let transformer: FluxTransformer
+    private let heldOut: [EncodedSample]
+
+    /// Places on the scale of noise at which held-out samples are looked at.
+    private static let levels = [100, 300, 500, 700, 900]
+
+    init(
+        _ settings: InspectionSettings, _ parts: TrainingParts, _ encoder: SampleEncoder,
+        _ transformer: FluxTransformer, heldOut: [EncodedSample]
+    ) throws {
+        self.settings = settings
+        self.parts = parts
+        self.encoder = encoder
+        self.transformer = transformer
+        self.heldOut = heldOut
+        guard !settings.prompts.isEmpty else { return }
+        guard parts.autoencoder != nil, parts.textEncoder != nil else {
+            throw TrainingError(
+                reason: .unfit(
+                    "--sample_prompt needs the text encoder and the autoencoder among the models"))
+        }
+        for (name, side) in [
+            ("--sample_height", settings.sampleHeight), ("--sample_width", settings.sampleWidth),
+        ] where side < 16 || side % 16 != 0 {
+            throw TrainingError(reason: .unfit("\(name) must be a multiple of 16, not \(side)"))
+        }
+    }
+
+    /// Whether something is due after a step.
+    func validates(after step: Int) -> Bool { Self.isDue(settings.validateEvery, step, !heldOut.isEmpty) }
+    func samples(after step: Int) -> Bool {
+        Self.isDue(settings.sampleEvery, step, !settings.prompts.isEmpty)
+    }
+
+    private static func isDue(_ every: Int?, _ step: Int, _ possible: Bool) -> Bool {
+        guard let every, possible else { return false }
+        return step % every == 0
+    }
+
+    /// The mean squared error at fixed levels with fixed noise; nil without held-out samples.
+    func heldOutLoss(_ objective: Objective) throws -> Double? {
+        guard !heldOut.isEmpty else { return nil }
+        return try withoutGradients {
+            var sum = 0.0
+            for (number, sample) in heldOut.enumerated() {
+                for level in Self.levels {
+                    try Task.checkCancellation()
+                    let draws = try Draws(
+                        seed: Mixing.seed(settings.sampleSeed, UInt64(number), UInt64(level)),
+                        device: parts.device)
+                    sum += try objective.loss(
+                        sample, level: level, noise: draws.noise(forTokensOf: sample.latents))
+                }
+            }
+            return sum / Double(heldOut.count * Self.levels.count)
+        }
+    }
+
+    /// Pictures of all prompts, each from the same noise every time.
+    func pictures() throws -> [(prompt: String, image: Image)] {
+        try withoutGradients { try settings.prompts.map { ($0, try picture($0)) } }
+    }
+
+    private func picture(_ prompt: String) throws -> Image {
+        let (height, width) = (settings.sampleHeight, settings.sampleWidth)
+        var noise = NoiseStage(dtype: parts.dtype)
+        noise.channels = transformer.configuration.latentChannels
+        let start = try noise(seed: settings.sampleSeed, height: height, width: width)
+            .to(device: parts.device)
+        let stage = DenoiseStage(
+            transformer: transformer,
+            schedule: try Schedule(
+                steps: settings.sampleSteps,
+                tokens: Schedule.tokens(height: height, width: width)))
+        let tokens = try stage(
+            LatentTokens.pack(start), given: conditioning(prompt, height, width),
+            onStep: { _ in }, onEvent: { _ in })
+        guard let autoencoder = parts.autoencoder else {
+            preconditionFailure("checked when the run began")
+        }
+        let decode = DecodeStage(autoencoder: try autoencoder.load(passes: .max))
+        return try decode(
+            LatentTokens.unpack(tokens, height: height / 16, width: width / 16), onEvent: { _ in })
+    }
+
+    private func conditioning(
+        _ prompt: String, _ height: Int, _ width: Int
+    ) throws -> Conditioning {
+        func branch(_ prompt: String) throws -> Branch {
+            let text = try encoder.text(prompt)
+            let positions = try Tensor.concatenating(
+                [
+                    Positions.text(text.size(1)),
+                    Positions.grid(rows: height / 16, columns: width / 16),
+                ], along: 0)
+            return Branch(
+                text: text,
+                rotary: try RotaryTable(
+                    positions: positions.to(device: parts.device),
+                    axes: transformer.configuration.rotaryAxes,
+                    theta: transformer.configuration.rotaryTheta))
+        }
+        return try Conditioning(
+            positive: branch(prompt),
+            negative: settings.sampleScale == 1 ? nil : branch(""),
+            cfgScale: settings.sampleScale, embeddedGuidance: 4)
+    }
+}

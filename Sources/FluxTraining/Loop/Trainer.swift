@@ -1,0 +1,81 @@
+public import Flux2
+internal import Foundation
+public import Torch
+
+/// Runs a training task; every tensor stays on one thread.
+public actor Trainer {
+    private nonisolated let thread = TensorThread(name: "flux2.training")
+    private let settings: TrainingSettings
+    private let files: TrainingFiles
+    private let device: Device
+    private let dtype: DType
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        thread.asUnownedSerialExecutor()
+    }
+
+    /// - Parameters:
+    ///   - dtype: the type that is computed in, and of what is trained.
+    ///   - threads: processor threads for one operation; nil leaves libtorch's choice.
+    public init(
+        _ settings: TrainingSettings, _ files: TrainingFiles, device: Device = .cpu,
+        dtype: DType = .bfloat16, threads: Int? = nil
+    ) {
+        self.settings = settings
+        self.files = files
+        self.device = device
+        self.dtype = dtype
+        if let threads { Runtime.threads = threads }
+    }
+
+    /// What has come of a run.
+    public struct Outcome: Hashable, Sendable {
+        /// The last checkpoint, or the folder of encoded samples; nil where another process wrote it.
+        public var path: String?
+        /// Micro-steps of this process, or samples that were encoded.
+        public var steps: Int
+        /// Whether it was stopped before its end, so that it can be resumed.
+        public var isUnfinished = false
+    }
+
+    /// Does the whole task.
+    ///
+    /// When the task that runs this is cancelled, the state of the last update is written first.
+    ///
+    /// - Throws: `TrainingError`, `DataError`, `RequestError`, `ModelError`, `LoRAError`,
+    ///   `LoRATargetError`, `OptimizerError`, `DistributedError`, `FileError`; `CancellationError`.
+    public func run(
+        onEvent: @escaping @Sendable (TrainingEvent) -> Void = { _ in }
+    ) async throws -> Outcome {
+        try settings.check()
+        try device.prepare()
+        let group = try ProcessGroup(DistributedEnvironment.read(), device: device)
+        let source = try settings.readable(try settings.source(), onEvent: onEvent)
+        let parts = try TrainingParts(files, device: device, dtype: dtype)
+        if settings.task.encodesOnly {
+            return try await encode(source, parts, group, onEvent)
+        }
+        let session = try TrainingSession(
+            settings, files, parts, source, group: group, onEvent: onEvent)
+        let outcome = try await session.run()
+        try group.barrier()
+        return outcome
+    }
+
+    private func encode(
+        _ source: any SampleSource, _ parts: TrainingParts, _ group: ProcessGroup,
+        _ onEvent: @escaping @Sendable (TrainingEvent) -> Void
+    ) async throws -> Outcome {
+        let encoder = SampleEncoder(parts, limit: settings.data.keptBytes)
+        encoder.warn(through: onEvent)
+        let run = EncodingRun(
+            settings: settings, parts: parts, encoder: encoder, group: group,
+            models: try files.identity(dtype: dtype.name))
+        let result = try await run(source, onEvent: onEvent)
+        if result.present > 0 {
+            onEvent(.warned("\(result.present) samples were encoded before and stay"))
+        }
+        try group.barrier()
+        return Outcome(path: settings.output.folder, steps: result.encoded)
+    }
+}

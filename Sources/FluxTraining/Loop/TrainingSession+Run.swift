@@ -1,0 +1,168 @@
+internal import Flux2
+internal import Foundation
+internal import Torch
+
+extension TrainingSession {
+    /// Goes through all epochs.
+    func run() async throws -> Trainer.Outcome {
+        try resume()
+        onEvent(.begun(outline))
+        let begun = ContinuousClock.now
+        let before = progress.seconds
+        do {
+            var last: String?
+            while progress.epoch < settings.optimization.epochs {
+                let finished = try await epoch {
+                    self.progress.seconds = before + (ContinuousClock.now - begun) / .seconds(1)
+                }
+                if !finished { return try stopped() }
+                last = try endEpoch() ?? last
+            }
+            last = try saveEnd() ?? last
+            try closeLogs(last)
+            return .init(path: last, steps: progress.steps)
+        } catch {
+            // What was learned until the last update is not lost with what comes after it.
+            if progress.steps > 0, settings.output.keepsState { try? saveState() }
+            try? logs?.close(usage: nil)
+            throw error
+        }
+    }
+
+    /// - Parameter tick: called after each step, to bring the clock up to date.
+    /// - Returns: false when the run is to stop before the end.
+    private func epoch(tick: () -> Void) async throws -> Bool {
+        if progress.batch == 0 { progress.orderSeed = try draws.orderSeed() }
+        let plan = try Self.plan(
+            source, settings, group, epoch: progress.epoch, seed: progress.orderSeed, onEvent)
+        let rest = plan.batches[progress.batch...]
+        var prefetcher = Prefetcher(
+            source, numbers: rest.flatMap { $0.map(\.sample) }, workers: settings.data.workers)
+        defer { prefetcher.cancel() }
+        for batch in rest {
+            var samples: [LoadedSample] = []
+            for _ in batch {
+                guard let loaded = await prefetcher.next() else { break }
+                samples.append(try loaded.get())
+            }
+            try step(zip(batch, samples).map { ($0, $1) }, isLast: progress.batch + 1 == plan.batches.count)
+            tick()
+            try inspect()
+            try saveStep()
+            if try shouldStop() { return false }
+        }
+        return true
+    }
+
+    // MARK: A step
+
+    /// One micro-batch: loss, gradients, and where enough have come together, an update.
+    private func step(_ batch: [(PlacedSample, LoadedSample)], isLast: Bool) throws {
+        let clock = Clock()
+        try Task.checkCancellation()
+        let samples = try batch.map { placed, loaded in
+            let sample = try loaded.encoded(encoder, parts)
+            return (
+                sample: sample,
+                begin: { [draws, epoch = progress.epoch] in
+                    try draws.begin(epoch: epoch, place: placed.place)
+                    return draws
+                }
+            )
+        }
+        let loss = try withGradients {
+            let loss = try objective.loss(samples) { _, _ in try Task.checkCancellation() }
+            let value = try loss.item()
+            guard value.isFinite else { throw lossError(samples) }
+            let share = settings.optimization.accumulation
+            try (share == 1 ? loss : loss / Double(share)).backward()
+            return value
+        }
+        progress.batch += 1
+        progress.steps += 1
+        var report = StepReport(
+            step: progress.steps, epoch: progress.epoch, loss: loss, seconds: 0)
+        if isLast || progress.batch % settings.optimization.accumulation == 0 {
+            (report.rate, report.gradientNorm) = try update()
+        }
+        report.seconds = clock.seconds
+        try logs?.write(report)
+        onEvent(.step(report))
+    }
+
+    private func update() throws -> (Double, Double) {
+        let (rate, norm) = try updater.update()
+        progress.updates = updater.updates
+        boundary = (progress, try draws.state())
+        return (rate, norm)
+    }
+
+    /// Looks for the first part of the model that gives no number.
+    private func lossError(
+        _ samples: [(sample: EncodedSample, begin: () throws -> Draws)]
+    ) -> any Error {
+        var found: String?
+        _ = try? withoutGradients {
+            try objective.loss(samples) { module, output in
+                if found == nil, try !output.isFinite().allTrue() { found = module }
+            }
+        }
+        return TrainingError(step: progress.steps + 1, reason: .lossNotFinite(module: found))
+    }
+
+    // MARK: Looking
+
+    /// Pictures and held-out losses; what fails there ends nothing.
+    private func inspect() throws {
+        let step = progress.steps
+        guard inspector.validates(after: step) || inspector.samples(after: step) else { return }
+        do {
+            // All processes look, so that none has to wait for another at the next update.
+            let average = updater.average
+            if let average { try average.swap() }
+            defer { if let average { try? average.swap() } }
+            if inspector.validates(after: step), let loss = try inspector.heldOutLoss(objective) {
+                try logs?.write(
+                    LogEntry(step: step, values: [.init(LogName.validationLoss, loss)]))
+                onEvent(.validated(step: step, loss: loss))
+            }
+            if inspector.samples(after: step), group.isFirst {
+                for (prompt, image) in try inspector.pictures() {
+                    try logs?.add(LoggedPicture(step: step, name: prompt, image: image))
+                    onEvent(.sampled(step: step, prompt: prompt, image: image))
+                }
+            }
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            logs?.warn("step \(step): \(error)")
+            onEvent(.warned("step \(step): no look at what was learned: \(error)"))
+        }
+    }
+
+    // MARK: Stopping
+
+    /// Whether a limit has been reached; only where an update has just been made, and for all
+    /// processes alike.
+    private func shouldStop() throws -> Bool {
+        guard boundary.progress.steps == progress.steps else { return false }
+        let limits = settings.optimization
+        var isOver = limits.stopAfterSteps.map { progress.steps >= $0 } ?? false
+        if let seconds = limits.stopAfterSeconds {
+            let mine = progress.seconds >= seconds ? 1.0 : 0
+            // Clocks differ between processes.
+            isOver = try isOver || group.gather(values: [mine]).contains { $0[0] > 0 }
+        }
+        return isOver && progress.steps < outline.steps
+    }
+
+    private func stopped() throws -> Trainer.Outcome {
+        let path = try saveNow("step-\(progress.steps)")
+        try closeLogs(path)
+        return .init(path: path, steps: progress.steps, isUnfinished: true)
+    }
+
+    private func closeLogs(_ path: String?) throws {
+        try logs?.close(usage: path.map { Usage.line($0, settings) })
+    }
+}

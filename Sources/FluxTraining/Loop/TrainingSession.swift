@@ -1,0 +1,203 @@
+internal import Flux2
+internal import FluxModels
+internal import Foundation
+internal import LoRA
+internal import Torch
+
+/// One run of a trainer: what it works with, and how far it is.
+final class TrainingSession {
+    let settings: TrainingSettings
+    let parts: TrainingParts
+    let group: ProcessGroup
+    let weights: TrainedWeights
+    let updater: Updater
+    let objective: Objective
+    let encoder: SampleEncoder
+    let inspector: Inspector
+    let draws: Draws
+    let source: any SampleSource
+    let outline: TrainingOutline
+    let identity: TrainingState.Identity
+    let onEvent: @Sendable (TrainingEvent) -> Void
+    private(set) var logs: TrainingLogs?
+    var progress = TrainingProgress()
+    /// What would be resumed from: the progress and the draws at the last update.
+    var boundary: (progress: TrainingProgress, draws: [String: [UInt8]])
+
+    /// Sets everything up, so that nothing but memory and data can fail later.
+    init(
+        _ settings: TrainingSettings, _ files: TrainingFiles, _ parts: TrainingParts,
+        _ samples: any SampleSource, group: ProcessGroup,
+        onEvent: @escaping @Sendable (TrainingEvent) -> Void
+    ) throws {
+        guard let transformer = parts.transformer else {
+            throw ModelError(
+                path: "--model_paths, --model_id_with_origin_paths",
+                reason: .missingComponent("transformer", expected: "among the models"))
+        }
+        self.settings = settings
+        self.parts = parts
+        self.group = group
+        self.onEvent = onEvent
+        _ = try transformer.load(passes: .max)
+        weights = try TrainedWeights(parts, settings, onEvent)
+        objective = try Objective(settings, transformer.model)
+        encoder = SampleEncoder(
+            parts, trained: weights.components, limit: settings.data.keptBytes)
+        encoder.warn(through: onEvent)
+        let (training, held) = try Self.divided(samples, settings.inspection.heldOut)
+        source = training
+        let heldOut = try Self.encoded(held, encoder, parts)
+        inspector = try Inspector(
+            settings.inspection, parts, encoder, transformer.model, heldOut: heldOut)
+        draws = try Draws(seed: settings.seed, order: settings.drawOrder, device: parts.device)
+        let plan = try Self.plan(source, settings, group, epoch: 0, seed: nil, onEvent)
+        let updates =
+            plan.updates(accumulation: settings.optimization.accumulation)
+            * settings.optimization.epochs
+        updater = try Updater(
+            settings.optimization, weights, updates: updates, seed: settings.seed, group: group)
+        outline = TrainingOutline(
+            samples: source.count, steps: plan.batches.count * settings.optimization.epochs,
+            updates: updates, trained: weights.count, tensors: weights.parameters.count,
+            stateBytes: updater.optimizer.stateByteCount, processes: group.size)
+        identity = TrainingState.Identity(
+            task: settings.task.rawValue,
+            data: Digest.of([try source.fingerprint(), "\(settings.data.repeats)"]),
+            method: Digest.of(
+                weights.parameters.map { "\($0.name) \($0.tensor.shape) \($0.tensor.dtype.name)" }
+                    + ["\(settings.optimization.optimizer) \(settings.optimization.masters)"]),
+            seed: settings.seed, drawOrder: settings.drawOrder.rawValue,
+            batchSize: settings.data.batchSize, accumulation: settings.optimization.accumulation,
+            processes: group.size)
+        boundary = (progress, try draws.state())
+    }
+
+    /// The last samples are held out.
+    private static func divided(
+        _ source: any SampleSource, _ heldOut: Int
+    ) throws -> (training: any SampleSource, held: [LoadedSample]) {
+        guard heldOut > 0 else { return (source, []) }
+        guard heldOut < source.count else {
+            throw TrainingError(
+                reason: .unfit(
+                    "--validation_split \(heldOut) leaves none of \(source.count) samples"))
+        }
+        let kept = source.count - heldOut
+        return (
+            SampleSelection(source: source, numbers: Array(0..<kept)),
+            try (kept..<source.count).map { try source.load($0) }
+        )
+    }
+
+    private static func encoded(
+        _ samples: [LoadedSample], _ encoder: SampleEncoder, _ parts: TrainingParts
+    ) throws -> [EncodedSample] {
+        try withoutGradients { try samples.map { try $0.encoded(encoder, parts) } }
+    }
+
+    static func plan(
+        _ source: any SampleSource, _ settings: TrainingSettings, _ group: ProcessGroup,
+        epoch: Int, seed: UInt64?, _ onEvent: (TrainingEvent) -> Void
+    ) throws -> EpochPlan {
+        let order = DataOrder(
+            count: source.count, repeats: settings.data.repeats, seed: settings.seed)
+        var keys: [Int: String] = [:]
+        return try EpochPlan(
+            order: order.samples(epoch: epoch, seed: seed), batchSize: settings.data.batchSize,
+            rank: group.rank, processes: group.size
+        ) { sample in
+            if let known = keys[sample] { return known }
+            let key = try source.sizeKey(sample)
+            keys[sample] = key
+            onEvent(.readSizes(done: keys.count, of: source.count))
+            return key
+        }
+    }
+
+    /// Opens the logs, once it is known from where the run goes on.
+    func openLogs(continuingAfter step: Int?) throws {
+        guard group.isFirst else { return }
+        logs = try TrainingLogs(
+            settings.output, title: title, facts: facts, totalSteps: outline.steps,
+            continuingAfter: step)
+    }
+
+    private var title: String {
+        let what = settings.method.loraBase == nil ? "full training" : "LoRA"
+        return "\(settings.output.baseModel ?? "FLUX.2"): \(what)"
+    }
+
+    private var facts: [(name: String, value: String)] {
+        [
+            ("task", settings.task.rawValue), ("samples", "\(outline.samples)"),
+            ("trained", "\(outline.trained) values in \(outline.tensors) tensors"),
+            ("optimizer", settings.optimization.optimizer.rawValue),
+            ("learning rate", "\(settings.optimization.learningRate)"),
+            ("device", "\(parts.device), \(parts.dtype.name)"), ("seed", "\(settings.seed)"),
+        ]
+    }
+}
+
+extension LoadedSample {
+    /// What the objective takes.
+    func encoded(_ encoder: SampleEncoder, _ parts: TrainingParts) throws -> EncodedSample {
+        switch self {
+        case .item(let item): try encoder(item)
+        case .encoded(let file): try file.load(dtype: parts.dtype, device: parts.device)
+        }
+    }
+}
+
+extension SampleEncoder {
+    func warn(through onEvent: @escaping (TrainingEvent) -> Void) {
+        onTruncated = { row, tokens in
+            onEvent(
+                .warned(
+                    "the caption of row \(row + 1) has \(tokens) tokens; what is beyond the text "
+                        + "window is dropped"))
+        }
+    }
+}
+
+extension TrainedWeights {
+    /// Prepares all that is trained, in DiffSynth-Studio's order: checkpoint, preset, what is
+    /// trained, and the file to go on from.
+    convenience init(
+        _ parts: TrainingParts, _ settings: TrainingSettings, _ onEvent: (TrainingEvent) -> Void
+    ) throws {
+        self.init(parts)
+        let method = settings.method
+        if let path = method.weightsCheckpoint {
+            try restoreWeights(path, prefix: settings.output.removedPrefix)
+        }
+        if let path = method.presetLoRA, let component = method.presetComponent {
+            let unmatched = try preset(LoRAFile(path: path), on: component)
+            Self.warn(path, unmatched, onEvent)
+        }
+        for place in method.trained { try train(place) }
+        guard let base = method.loraBase else { return }
+        try addAdapters(
+            to: base, targets: method.loraTargets, rank: method.loraRank, alpha: method.loraAlpha,
+            seed: settings.seed)
+        guard let path = method.loraCheckpoint else { return }
+        let (unused, absent) = try load(LoRAFile(path: path))
+        Self.warn(path, unused, onEvent)
+        if let first = absent.first {
+            onEvent(
+                .warned(
+                    "\(path): has nothing for \(absent.count) of the trained layers, such as "
+                        + "'\(first)', which begin anew"))
+        }
+    }
+
+    private static func warn(
+        _ path: String, _ unused: [String], _ onEvent: (TrainingEvent) -> Void
+    ) {
+        guard let first = unused.first else { return }
+        onEvent(
+            .warned(
+                "\(path): \(unused.count) names, such as '\(first)', are not trained here and have "
+                    + "no effect"))
+    }
+}

@@ -1,0 +1,45 @@
+extension TrainingSettings {
+    /// Refuses settings that contradict each other, before anything is read.
+    ///
+    /// - Throws: `TrainingError` in the words of the command line.
+    public func check() throws {
+        func require(_ holds: Bool, _ message: String) throws {
+            if !holds { throw TrainingError(reason: .unfit(message)) }
+        }
+        func positive(_ value: Int?, _ option: String) throws {
+            try require(value.map { $0 > 0 } ?? true, "\(option) must be 1 or more, not \(value ?? 0)")
+        }
+        for (value, option) in [
+            (data.repeats, "--dataset_repeat"), (optimization.epochs, "--num_epochs"),
+            (optimization.accumulation, "--gradient_accumulation_steps"),
+            (data.batchSize, "--batch_size"), (data.maxPixels, "--max_pixels"),
+            (method.loraRank, "--lora_rank"),
+        ] { try positive(value, option) }
+        try positive(output.saveEvery, "--save_steps")
+        try positive(inspection.validateEvery, "--validation_steps")
+        try positive(inspection.sampleEvery, "--sample_steps")
+        try require(data.workers >= 0, "--dataset_num_workers must be 0 or more")
+        try require(
+            optimization.learningRate >= 0 && optimization.learningRate.isFinite,
+            "--learning_rate must be 0 or more, not \(optimization.learningRate)")
+        try require(
+            data.batchSize == 1 || drawOrder == .sample,
+            "--draws torch is for --batch_size 1, as DiffSynth-Studio trains")
+        guard !task.encodesOnly else { return }
+        try require(
+            !method.trained.isEmpty || method.loraBase != nil,
+            "nothing is trained: give --trainable_models or --lora_base_model")
+        try require(
+            method.loraCheckpoint == nil || method.loraBase != nil,
+            "--lora_checkpoint needs --lora_base_model")
+        try require(
+            (method.presetLoRA == nil) == (method.presetComponent == nil),
+            "--preset_lora_path and --preset_lora_model go together")
+        try require(
+            inspection.validateEvery == nil || inspection.heldOut > 0,
+            "--validation_steps needs --validation_split")
+        try require(
+            inspection.sampleEvery == nil || !inspection.prompts.isEmpty,
+            "--sample_steps needs --sample_prompt")
+    }
+}

@@ -1,0 +1,121 @@
+internal import Torch
+
+/// Turns gradients into changed weights: means over processes, limits, the optimizer, averages.
+final class Updater {
+    let weights: TrainedWeights
+    let optimizer: any Optimizer
+    let average: ExponentialMovingAverage?
+    private let schedule: RateSchedule
+    private let clippedNorm: Double?
+    private let group: ProcessGroup
+    /// Updates so far.
+    var updates = 0
+
+    init(
+        _ settings: OptimizationSettings, _ weights: TrainedWeights, updates: Int, seed: UInt64,
+        group: ProcessGroup
+    ) throws {
+        self.weights = weights
+        self.group = group
+        clippedNorm = settings.clippedNorm
+        func make(_ parameters: [TrainableParameter]) throws -> any Optimizer {
+            try settings.optimizer.optimizer(
+                of: parameters, weightDecay: settings.weightDecay, masters: settings.masters,
+                seed: Mixing.seed(seed, 4))
+        }
+        optimizer =
+            if let stage = settings.sharding, group.size > 1 {
+                try ShardedOptimizer(weights.parameters, group: group, stage: stage, make: make)
+            } else {
+                try make(weights.parameters)
+            }
+        average = try settings.averageDecay.map {
+            try ExponentialMovingAverage(of: weights.parameters, decay: $0)
+        }
+        schedule = RateSchedule(
+            settings.schedule ?? .diffsynth(processes: group.size), rate: settings.learningRate,
+            warmup: settings.warmup, updates: updates)
+    }
+
+    /// Makes an update with the gradients that are there, and forgets them.
+    ///
+    /// - Returns: the learning rate, and the norm of the gradients before clipping.
+    /// - Throws: `OptimizerError` naming a parameter whose gradient is not finite.
+    func update() throws -> (rate: Double, norm: Double) {
+        try withoutGradients {
+            let norm = try averagedNorm()
+            let rate = schedule.rate(ofUpdate: updates)
+            try optimizer.step(rate: rate)
+            try optimizer.zeroGradients()
+            try average?.update()
+            updates += 1
+            return (rate, norm)
+        }
+    }
+
+    private func averagedNorm() throws -> Double {
+        let all = weights.parameters
+        if let sharded = optimizer as? ShardedOptimizer {
+            try sharded.averageGradients()
+            return try shardedNorm(sharded)
+        }
+        if group.size > 1 { try group.averageGradients(of: all) }
+        let norm =
+            try clippedNorm.map { try clipGradients(of: all, toNorm: $0) }
+            ?? GradientGuard.norm(of: all)
+        try GradientGuard.check(all, norm: norm)
+        return norm
+    }
+
+    /// Each process sees only some of the gradients; the norm is that of all.
+    private func shardedNorm(_ sharded: ShardedOptimizer) throws -> Double {
+        let own = try GradientGuard.norm(of: sharded.owned)
+        let squares = try group.gather(values: [own * own]).map { $0[0] }
+        let norm = squares.reduce(0, +).squareRoot()
+        if !norm.isFinite {
+            try GradientGuard.check(sharded.owned, norm: own)
+            throw DistributedNorm.notFinite
+        }
+        if let clippedNorm {
+            let factor = min(1, clippedNorm / (norm + 1e-6))
+            if factor < 1 {
+                for parameter in sharded.owned {
+                    try parameter.tensor.gradient()?.scaleInPlace(by: factor)
+                }
+            }
+        }
+        return norm
+    }
+
+    /// Another process knows which parameter it is.
+    private enum DistributedNorm: Error, CustomStringConvertible {
+        case notFinite
+        var description: String { "a gradient is not finite on another process" }
+    }
+
+    // MARK: Resuming
+
+    /// All that later updates depend on, besides the weights.
+    func state() throws -> [String: Tensor] {
+        var state = try optimizer.state().mapKeys { "optimizer." + $0 }
+        if let average { try state.merge(average.state().mapKeys { "average." + $0 }) { a, _ in a } }
+        return state
+    }
+
+    func restore(_ state: [String: Tensor], updates: Int) throws {
+        try optimizer.restore(state.part("optimizer."))
+        try average?.restore(state.part("average."))
+        self.updates = updates
+    }
+}
+
+extension Dictionary where Key == String {
+    func mapKeys(_ rename: (String) -> String) -> [String: Value] {
+        Dictionary(map { (rename($0.key), $0.value) }) { first, _ in first }
+    }
+
+    /// What has a prefix, without it.
+    func part(_ prefix: String) -> [String: Value] {
+        filter { $0.key.hasPrefix(prefix) }.mapKeys { String($0.dropFirst(prefix.count)) }
+    }
+}

@@ -1,0 +1,18 @@
+internal import Flux2
+internal import FluxModels
+
+extension TrainingFiles {
+    /// A digest of the components that samples are encoded by: names and shapes of all tensors, and
+    /// some of their bytes.
+    ///
+    /// - Throws: `ModelError`, `FileError`.
+    func identity(dtype: String) throws -> String {
+        var parts = [dtype, "\(textLength)"]
+        for component in [Component.textEncoder, .autoencoder] {
+            guard let paths = weights[component] else { continue }
+            parts.append(try FileSamples.digest(of: paths, component))
+            parts.append(storage[component]?.name ?? "")
+        }
+        return Digest.of(parts)
+    }
+}
