@@ -31,7 +31,7 @@ public final class ShardedOptimizer: Optimizer {
     public let stage: ShardingStage
     /// The optimizer of `owned`.
     public let own: any Optimizer
-    private let group: ProcessGroup
+    let group: ProcessGroup
     private let shards: ParameterShards
 
     /// Shares parameters out; all processes give the same ones in the same order.
