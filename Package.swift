@@ -112,7 +112,8 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub", "Safetensors",
+                "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub",
+                "Safetensors",
                 "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -148,7 +149,8 @@ let package = Package(
         .testTarget(
             name: "GoldenTests",
             dependencies: [
-                "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "Residency", "Safetensors",
+                "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "Residency",
+                "Safetensors",
                 "TestSupport", "Torch",
             ],
             swiftSettings: tests),

@@ -12,10 +12,11 @@ struct Main {
 struct Flux2Command: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flux2",
-        abstract: "Make pictures with FLUX.2 models.",
+        abstract: "Make pictures with FLUX.2 models, and train them.",
         version: Version.current,
         subcommands: [
-            Generate.self, Plan.self, Rerun.self, Models.self, Download.self, LoRACommand.self,
+            Generate.self, Train.self, Plan.self, Rerun.self, Models.self, Download.self,
+            LoRACommand.self,
             Quantize.self, Inspect.self, Launch.self, Doctor.self, GroupCheck.self,
         ])
 }

@@ -92,7 +92,9 @@ private func runAgain(
         let given = (0..<count).compactMap { inputs?[$0].map(Tensor.init(adopting:)) }
         let results = try body.run(given)
         precondition(results.count == outputCount, "another number of outputs")
-        for (place, result) in results.enumerated() { outputs[place] = withExtendedLifetime(result) { ct_tensor_retain(result.raw) } }
+        for (place, result) in results.enumerated() {
+            outputs[place] = withExtendedLifetime(result) { ct_tensor_retain(result.raw) }
+        }
         return CT_OK
     } catch {
         return CallbackErrors.put(error)

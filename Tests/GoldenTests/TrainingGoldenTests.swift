@@ -11,7 +11,8 @@ extension GoldenTests {
     @Suite("Training reproduces the reference")
     struct Training {
         @Test func lossesAndGradients() throws {
-            try runGoldens("training", where: { $0.hasPrefix("sft_") && $0.contains("gradients") }) {
+            try runGoldens("training", where: { $0.hasPrefix("sft_") && $0.contains("gradients") })
+            {
                 golden in
                 let run = try TrainingCase(golden)
                 try run.expectGradients(golden, recomputing: nil)
@@ -107,7 +108,8 @@ struct TrainingCase {
     /// The sample that all goldens train on.
     func sample(_ golden: Golden) throws -> EncodedSample {
         let image = try Image(contentsOf: Reference.path("inputs/landscape.png"))
-        let sizing = try PictureSizing(height: golden.integer("height"), width: golden.integer("width"))
+        let sizing = try PictureSizing(
+            height: golden.integer("height"), width: golden.integer("width"))
         return try encoder(
             TrainingItem(
                 row: 0, image: sizing.fitted(image, path: ""),

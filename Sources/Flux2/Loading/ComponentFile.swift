@@ -79,7 +79,7 @@ package struct ComponentFile {
 
 extension Checkpoint {
     /// Opens the files of one component; shards that hold nothing needed may be missing.
-    init(weights paths: [String]) throws {
+    package init(weights paths: [String]) throws {
         let others = paths.count == 1 ? Self.otherParts(of: paths[0]) : []
         if paths.count == 1, others.isEmpty {
             try self.init(path: paths[0], spare: \.spareFiles)
@@ -108,7 +108,7 @@ extension Checkpoint {
     }
 
     /// What the files hold; nil when it is nothing that FLUX.2 uses.
-    var detection: Detection? { Detection(shapes, metadata: languageModel) }
+    package var detection: Detection? { Detection(shapes, metadata: languageModel) }
 
     /// The shapes of all tensors by name.
     var shapes: TensorShapes {

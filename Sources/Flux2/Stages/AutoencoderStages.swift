@@ -60,7 +60,9 @@ package struct DecodeStage {
 
     /// - Shapes: `latents` [1, 4C, h, w].
     /// - Throws: `CancellationError` between layers.
-    package func callAsFunction(_ latents: Tensor, onEvent: (GenerationEvent) -> Void) throws -> Image {
+    package func callAsFunction(_ latents: Tensor, onEvent: (GenerationEvent) -> Void) throws
+        -> Image
+    {
         let (height, width) = (16 * latents.size(2), 16 * latents.size(3))
         let passage = try tiling.resolved(autoencoder, height, width, latents.device)
         let total = passage.layers(autoencoder.configuration, height: height, width: width)

@@ -7,13 +7,16 @@ import Synchronization
 /// Runs work that Ctrl-C, or a request to terminate, cancels.
 ///
 /// Work stops between layers. A layer of a large model may take longer than a person waits, so
-/// after a second and a half the process leaves at once; nothing is lost, since files appear under
-/// their names only when they are complete.
+/// after a second and a half, or the time that is given, the process leaves at once; nothing is lost,
+/// since files appear under their names only when they are complete.
+///
+/// - Parameter grace: for work that writes what it has done when it is cancelled.
 func cancellingOnInterrupt<Result: Sendable>(
+    grace: Duration = .milliseconds(1500),
     _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let task = Task { try await body() }
-    Interrupts.shared.begin { task.cancel() }
+    Interrupts.shared.begin(grace) { task.cancel() }
     defer { Interrupts.shared.end() }
     do {
         return try await task.value
@@ -29,13 +32,16 @@ private final class Interrupts: Sendable {
     private struct State {
         var sources: [any DispatchSourceSignal] = []
         var cancel: (@Sendable () -> Void)?
+        var grace = Duration.zero
+        var isReceived = false
     }
 
     private let state = Mutex(State())
 
-    func begin(_ cancel: @escaping @Sendable () -> Void) {
+    func begin(_ grace: Duration, _ cancel: @escaping @Sendable () -> Void) {
         state.withLock { state in
             state.cancel = cancel
+            state.grace = grace
             if state.sources.isEmpty { state.sources = [SIGINT, SIGTERM].map(source) }
         }
     }
@@ -52,9 +58,14 @@ private final class Interrupts: Sendable {
 
     /// Between two pieces of work there is nothing to wait for.
     private func receive(_ number: Int32) {
-        let cancel = state.withLock { $0.cancel }
+        let (cancel, grace) = state.withLock { state in
+            defer { state.isReceived = true }
+            // Who asks twice does not want to wait for what is being saved.
+            let grace = state.isReceived ? min(state.grace, .milliseconds(1500)) : state.grace
+            return (state.cancel, grace)
+        }
         cancel?()
-        let wait = cancel == nil ? 0 : 1.5
+        let wait = cancel == nil ? 0 : grace / .seconds(1)
         DispatchQueue.global().asyncAfter(deadline: .now() + wait) {
             AtomicFile.discardPending()
             _exit(128 + number)

@@ -91,7 +91,8 @@ public struct CachedSample: Hashable, Sendable {
     func header() throws -> (shapes: String, fingerprint: String) {
         let file = try open()
         let names = ["shared.input_latents", "shared.image_ids", "shared.edit_image_ids"]
-        let shapes = names.map { "\(file[$0]?.shape ?? [])" }
+        let shapes =
+            names.map { "\(file[$0]?.shape ?? [])" }
             + [file.metadata["size"] ?? "", "\(try extras(file).inferenceSteps ?? 0)"]
         return (shapes.joined(separator: " "), file.metadata["fingerprint"] ?? "")
     }
@@ -119,7 +120,8 @@ extension CachedSample {
         ]
         if let references = sample.references {
             try tensors += [
-                TensorToWrite("shared.edit_latents", references.tokens, in: references.tokens.dtype),
+                TensorToWrite(
+                    "shared.edit_latents", references.tokens, in: references.tokens.dtype),
                 TensorToWrite(
                     "shared.edit_image_ids", batched(references.positions), in: .int64),
             ]

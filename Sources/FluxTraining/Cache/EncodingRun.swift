@@ -17,7 +17,8 @@ struct EncodingRun {
 
     /// - Returns: the folder, and how many samples were encoded and how many were there.
     func callAsFunction(
-        _ source: any SampleSource, onEvent: (TrainingEvent) -> Void
+        _ source: any SampleSource, isolation: isolated (any Actor)? = #isolation,
+        onEvent: (TrainingEvent) -> Void
     ) async throws -> (folder: String, encoded: Int, present: Int) {
         let order = (0..<source.count * settings.data.repeats).map { $0 % source.count }
         let share = EpochPlan(

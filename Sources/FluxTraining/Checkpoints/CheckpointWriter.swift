@@ -71,7 +71,8 @@ public struct CheckpointWriter {
         _ weights: TrainedWeights, to path: String, _ values: [String: Tensor]
     ) throws {
         let byTensor = Dictionary(
-            weights.parameters.map { (ObjectIdentifier($0.tensor), $0.name) }) { first, _ in first }
+            weights.parameters.map { (ObjectIdentifier($0.tensor), $0.name) }
+        ) { first, _ in first }
         func current(_ tensor: Tensor) throws -> Tensor {
             let name = byTensor[ObjectIdentifier(tensor)] ?? ""
             return try (values[name] ?? tensor).detached()

@@ -37,7 +37,9 @@ final class Inspector {
     }
 
     /// Whether something is due after a step.
-    func validates(after step: Int) -> Bool { Self.isDue(settings.validateEvery, step, !heldOut.isEmpty) }
+    func validates(after step: Int) -> Bool {
+        Self.isDue(settings.validateEvery, step, !heldOut.isEmpty)
+    }
     func samples(after step: Int) -> Bool {
         Self.isDue(settings.sampleEvery, step, !settings.prompts.isEmpty)
     }

@@ -13,7 +13,9 @@ struct Prefetcher {
     }
 
     /// The next sample; nil after the last.
-    mutating func next() async -> Result<LoadedSample, any Error>? {
+    mutating func next(
+        isolation: isolated (any Actor)? = #isolation
+    ) async -> Result<LoadedSample, any Error>? {
         while pending.count < max(1, ahead), let number = numbers.popFirst() {
             let source = source
             pending.append(

@@ -4,7 +4,7 @@ internal import Torch
 
 extension TrainingSession {
     /// Goes through all epochs.
-    func run() async throws -> Trainer.Outcome {
+    func run(isolation: isolated (any Actor)? = #isolation) async throws -> Trainer.Outcome {
         try resume()
         onEvent(.begun(outline))
         let begun = ContinuousClock.now
@@ -31,7 +31,9 @@ extension TrainingSession {
 
     /// - Parameter tick: called after each step, to bring the clock up to date.
     /// - Returns: false when the run is to stop before the end.
-    private func epoch(tick: () -> Void) async throws -> Bool {
+    private func epoch(
+        isolation: isolated (any Actor)? = #isolation, tick: () -> Void
+    ) async throws -> Bool {
         if progress.batch == 0 { progress.orderSeed = try draws.orderSeed() }
         let plan = try Self.plan(
             source, settings, group, epoch: progress.epoch, seed: progress.orderSeed, onEvent)
@@ -45,7 +47,9 @@ extension TrainingSession {
                 guard let loaded = await prefetcher.next() else { break }
                 samples.append(try loaded.get())
             }
-            try step(zip(batch, samples).map { ($0, $1) }, isLast: progress.batch + 1 == plan.batches.count)
+            try step(
+                zip(batch, samples).map { ($0, $1) },
+                isLast: progress.batch + 1 == plan.batches.count)
             tick()
             try inspect()
             try saveStep()

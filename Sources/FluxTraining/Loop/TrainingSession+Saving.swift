@@ -24,7 +24,9 @@ extension TrainingSession {
     /// The last steps, where they have none yet.
     func saveEnd() throws -> String? {
         guard let every = settings.output.saveEvery else { return nil }
-        guard progress.steps % every != 0 else { return "\(folder)/step-\(progress.steps).safetensors" }
+        guard progress.steps % every != 0 else {
+            return "\(folder)/step-\(progress.steps).safetensors"
+        }
         return try saveNow("step-\(progress.steps)")
     }
 
@@ -136,9 +138,10 @@ extension TrainingProgress {
     }
 }
 
-/// How to use what was trained, in one line.
-enum Usage {
-    static func line(_ path: String, _ settings: TrainingSettings) -> String {
+/// How to use what was trained.
+public enum Usage {
+    /// A command that makes a picture with a checkpoint.
+    public static func line(_ path: String, _ settings: TrainingSettings) -> String {
         let model = settings.output.baseModel.map { "-m \($0) " } ?? "-m MODEL "
         return settings.method.loraBase == nil
             ? "flux2 generate \"…\" \(model)--transformer \(path)"

@@ -7,7 +7,8 @@ extension TrainingSettings {
             if !holds { throw TrainingError(reason: .unfit(message)) }
         }
         func positive(_ value: Int?, _ option: String) throws {
-            try require(value.map { $0 > 0 } ?? true, "\(option) must be 1 or more, not \(value ?? 0)")
+            try require(
+                value.map { $0 > 0 } ?? true, "\(option) must be 1 or more, not \(value ?? 0)")
         }
         for (value, option) in [
             (data.repeats, "--dataset_repeat"), (optimization.epochs, "--num_epochs"),

@@ -37,7 +37,8 @@ extension TrainingSettings {
         guard !holdsSamples else {
             throw DataError(
                 path: data.base,
-                reason: .unfit("holds encoded samples, which are for --task \(task.rawValue):train"))
+                reason: .unfit("holds encoded samples, which are for --task \(task.rawValue):train")
+            )
         }
         return try Metadata(folder: data.base)
     }

@@ -53,11 +53,20 @@ final class Updater {
         }
     }
 
+    /// - Returns: the norm of the averaged gradients, before they are made smaller.
     private func averagedNorm() throws -> Double {
         let all = weights.parameters
         if let sharded = optimizer as? ShardedOptimizer {
             try sharded.averageGradients()
-            return try shardedNorm(sharded)
+            let norm =
+                try clippedNorm.map { try sharded.clipGradients(toNorm: $0) }
+                ?? sharded.gradientNorm()
+            try GradientGuard.check(sharded.owned, norm: norm)
+            guard norm.isFinite else {
+                // Another process knows which parameter it is.
+                throw OptimizerError(key: "another process", reason: .gradientNotFinite)
+            }
+            return norm
         }
         if group.size > 1 { try group.averageGradients(of: all) }
         let norm =
@@ -67,38 +76,14 @@ final class Updater {
         return norm
     }
 
-    /// Each process sees only some of the gradients; the norm is that of all.
-    private func shardedNorm(_ sharded: ShardedOptimizer) throws -> Double {
-        let own = try GradientGuard.norm(of: sharded.owned)
-        let squares = try group.gather(values: [own * own]).map { $0[0] }
-        let norm = squares.reduce(0, +).squareRoot()
-        if !norm.isFinite {
-            try GradientGuard.check(sharded.owned, norm: own)
-            throw DistributedNorm.notFinite
-        }
-        if let clippedNorm {
-            let factor = min(1, clippedNorm / (norm + 1e-6))
-            if factor < 1 {
-                for parameter in sharded.owned {
-                    try parameter.tensor.gradient()?.scaleInPlace(by: factor)
-                }
-            }
-        }
-        return norm
-    }
-
-    /// Another process knows which parameter it is.
-    private enum DistributedNorm: Error, CustomStringConvertible {
-        case notFinite
-        var description: String { "a gradient is not finite on another process" }
-    }
-
     // MARK: Resuming
 
     /// All that later updates depend on, besides the weights.
     func state() throws -> [String: Tensor] {
         var state = try optimizer.state().mapKeys { "optimizer." + $0 }
-        if let average { try state.merge(average.state().mapKeys { "average." + $0 }) { a, _ in a } }
+        if let average {
+            try state.merge(average.state().mapKeys { "average." + $0 }) { a, _ in a }
+        }
         return state
     }
 

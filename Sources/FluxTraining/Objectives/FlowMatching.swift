@@ -66,7 +66,8 @@ struct FlowMatching {
 
     private func mixed(_ clean: Tensor, _ noise: Tensor, _ sigma: Float) throws -> Tensor {
         guard isExact else { return try FlowStep.noised(clean, noise: noise, sigma: sigma) }
-        let exact = try clean.to(dtype: .float32) * Double(1 - sigma)
+        let exact =
+            try clean.to(dtype: .float32) * Double(1 - sigma)
             + noise.to(dtype: .float32) * Double(sigma)
         return try exact.to(dtype: clean.dtype)
     }

@@ -1,0 +1,80 @@
+public import ArgumentParser
+import Flux2
+public import FluxTraining
+
+/// What is trained, and by which objective.
+struct TrainMethodOptions: ParsableArguments {
+    @Option(
+        help: """
+            sft, sft:data_process, sft:train, direct_distill, direct_distill:data_process or \
+            direct_distill:train.
+            """)
+    var task = TrainingTask.sft
+
+    @Option(help: "Components to train in full, between commas: dit, text_encoder, vae, or parts.")
+    var trainableModels: String?
+
+    @Option(help: "The component that gets a LoRA: dit.")
+    var loraBaseModel: String?
+
+    @Option(
+        help: """
+            Layers that get one, between commas; a single entry is a regular expression for whole \
+            names; empty takes all matrices of blocks.
+            """)
+    var loraTargetModules = "q,k,v,o,ffn.0,ffn.2"
+
+    @Option(help: "The rank of the LoRA.")
+    var loraRank = 32
+
+    @Option(help: "The LoRA is multiplied with this over the rank; the rank when absent.")
+    var loraAlpha: Double?
+
+    @Option(help: "A LoRA file to train further.")
+    var loraCheckpoint: String?
+
+    @Option(help: "A LoRA that is part of the model from the start: differential training.")
+    var presetLoraPath: String?
+
+    @Option(help: "The component that it changes.")
+    var presetLoraModel: String?
+
+    @Flag(help: "Compute blocks again for gradients, instead of keeping what they need.")
+    var useGradientCheckpointing = false
+
+    @Flag(help: "The same, with what blocks start from kept in host memory.")
+    var useGradientCheckpointingOffload = false
+
+    @Flag(
+        help: """
+            Noise levels, weights and targets in 32 bits; for distillation, levels that follow the \
+            size of pictures. DiffSynth-Studio does neither.
+            """)
+    var exactLoss = false
+
+    func apply(to settings: inout TrainingSettings) throws {
+        settings.task = task
+        settings.isExact = exactLoss
+        settings.recomputation =
+            useGradientCheckpointingOffload
+            ? .host : useGradientCheckpointing ? .device : nil
+        var method = MethodSettings()
+        method.trained = try TrainDataOptions.list(trainableModels ?? "").map {
+            try TrainedPlace($0, option: "--trainable_models")
+        }
+        method.loraBase = try loraBaseModel.map {
+            try TrainedPlace($0, option: "--lora_base_model")
+        }
+        method.loraTargets = LoRATargets(loraTargetModules)
+        method.loraRank = loraRank
+        method.loraAlpha = loraAlpha
+        method.loraCheckpoint = loraCheckpoint
+        method.presetLoRA = presetLoraPath
+        method.presetComponent = try presetLoraModel.map {
+            try TrainedPlace($0, option: "--preset_lora_model").component
+        }
+        settings.method = method
+    }
+}
+
+extension TrainingTask: ExpressibleByArgument {}

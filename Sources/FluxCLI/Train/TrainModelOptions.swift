@@ -1,0 +1,90 @@
+import ArgumentParser
+import Flux2
+import FluxTraining
+import Foundation
+import ModelHub
+
+/// Which models training starts from.
+struct TrainModelOptions: ParsableArguments {
+    @Option(help: "JSON list of files or folders; a list in it holds the shards of one model.")
+    var modelPaths: String?
+
+    @Option(help: "Models as owner/name:pattern, between commas.")
+    var modelIdWithOriginPaths: String?
+
+    @Option(
+        name: .shortAndLong,
+        help: "Or all components of a model: a folder, or a name such as klein-base-4b.")
+    var model: String?
+
+    @Option(help: "The tokenizer's folder, or owner/name:pattern; else the text encoder's own.")
+    var tokenizerPath: String?
+
+    @Option(help: "Models to keep in 8-bit floats without scales, as they are given above.")
+    var fp8Models: String?
+
+    @Option(help: "model:method/layers;…, methods int8 and fp8: frozen matrices in 8 bits.")
+    var quantOptions: String?
+
+    @Option(help: "Models of which only the form is needed; they are not read until they are used.")
+    var offloadModels: String?
+
+    @Option(help: "A full checkpoint to start from.")
+    var resumeFromCheckpoint: String?
+
+    @OptionGroup var hub: HubOptions
+
+    /// Finds the files; what is not on this machine is fetched, and said to be.
+    func files(_ report: Reporter, textLength: Int?) async throws -> TrainingFiles {
+        var entries =
+            try (modelPaths.map(ModelEntry.paths(json:)) ?? [])
+            + (modelIdWithOriginPaths.map(ModelEntry.repositories) ?? [])
+        guard !entries.isEmpty || model != nil else {
+            throw ValidationError(
+                "no model: give --model_paths, --model_id_with_origin_paths, or --model")
+        }
+        let float8 = TrainDataOptions.list(fp8Models ?? "")
+        try entries.keep(
+            float8: float8, quantized: quantOptions.map(QuantizationOption.read) ?? [])
+        for text in TrainDataOptions.list(offloadModels ?? "")
+        where !entries.contains(where: { $0.text == text }) {
+            throw ValidationError("--offload_models: '\(text)' is none of the models given")
+        }
+        let tokenizer = tokenizerPath.map(ModelEntry.tokenizer)
+        var files = try await resolved(entries, tokenizer, report)
+        if let textLength { files.textLength = textLength }
+        return files
+    }
+
+    private func resolved(
+        _ entries: [ModelEntry], _ tokenizer: ModelConfig?, _ report: Reporter
+    ) async throws -> TrainingFiles {
+        let settings = try hub.settings()
+        let whole = try await wholeModel(report)
+        let progress = DownloadProgress(report)
+        return try await cancellingOnInterrupt {
+            defer { progress.finish() }
+            var files = try await TrainingFiles(entries, tokenizer: tokenizer, settings) {
+                progress.show($0)
+            }
+            if let whole { files.complete(from: whole) }
+            return files
+        }
+    }
+
+    private func wholeModel(_ report: Reporter) async throws -> TrainingFiles? {
+        guard let model else { return nil }
+        var options = try ModelOptions.parse(["--model", model])
+        options.hub = hub
+        return TrainingFiles(try await options.files(report))
+    }
+}
+
+extension TrainingFiles {
+    /// Takes components that are missing from a whole model.
+    fileprivate mutating func complete(from whole: TrainingFiles) {
+        weights.merge(whole.weights) { own, _ in own }
+        tokenizer = tokenizer ?? whole.tokenizer
+        textLength = whole.textLength
+    }
+}

@@ -1,0 +1,117 @@
+import ArgumentParser
+import FluxTraining
+public import Torch
+
+/// How weights are changed.
+struct TrainOptimizationOptions: ParsableArguments {
+    @Option(help: "The learning rate.")
+    var learningRate = 1e-4
+
+    @Option(help: "Pulls weights to 0, as a share of the rate.")
+    var weightDecay = 0.01
+
+    @Option(help: "Passes through all samples.")
+    var numEpochs = 1
+
+    @Option(help: "Micro-batches whose gradients make one update.")
+    var gradientAccumulationSteps = 1
+
+    @Option(help: "adamw, adam, sgd, adam8bit or adafactor.")
+    var optimizer: String?
+
+    @Option(help: "The same under a Python import path, such as torch.optim.AdamW.")
+    var customizedOptimizer: String?
+
+    @Option(
+        help: """
+            diffsynth (the first five updates at a third), constant, linear, cosine, \
+            cosine_with_restarts or polynomial.
+            """)
+    var lrScheduler = "diffsynth"
+
+    @Option(help: "Updates by which the rate has grown from 0 to its whole.")
+    var lrWarmupSteps = 0
+
+    @Option(help: "The largest norm of all gradients together.")
+    var maxGradNorm: Double?
+
+    @Option(
+        help: """
+            How small changes of bfloat16 weights are kept: none, fp32, stochastic or kahan.
+            """)
+    var masterWeights = "none"
+
+    @Option(help: "What of an average of weights stays in an update; checkpoints hold averages.")
+    var emaDecay: Double?
+
+    @Option(help: "Spread optimizer state (1), and gradients (2), over processes.")
+    var zero: Int?
+
+    @Option(help: "Stop after so many steps (100), seconds (90s), minutes (30m) or hours (2h).")
+    var stopAfter: String?
+
+    func settings(_ report: Reporter) throws -> OptimizationSettings {
+        var settings = OptimizationSettings()
+        guard optimizer == nil || customizedOptimizer == nil else {
+            throw ValidationError("--optimizer and --customized_optimizer exclude each other")
+        }
+        settings.optimizer =
+            try (optimizer ?? customizedOptimizer).map(OptimizerKind.init(name:)) ?? .adamw
+        settings.learningRate = learningRate
+        settings.weightDecay = weightDecay
+        settings.epochs = numEpochs
+        settings.accumulation = gradientAccumulationSteps
+        settings.schedule = try schedule()
+        settings.warmup = lrWarmupSteps
+        settings.clippedNorm = maxGradNorm
+        guard let masters = MasterWeights(name: masterWeights) else {
+            throw ValidationError(
+                "--master_weights must be none, fp32, stochastic or kahan, not '\(masterWeights)'")
+        }
+        settings.masters = masters
+        if let emaDecay, !(0..<1).contains(emaDecay) {
+            throw ValidationError("--ema_decay must be below 1, such as 0.999, not \(emaDecay)")
+        }
+        settings.averageDecay = emaDecay
+        settings.sharding = try zero.map { stage in
+            guard let found = ShardingStage(rawValue: stage) else {
+                throw ValidationError("--zero must be 1 or 2, not \(stage)")
+            }
+            return found
+        }
+        (settings.stopAfterSteps, settings.stopAfterSeconds) = try limits()
+        return settings
+    }
+
+    private func schedule() throws -> RateSchedule.Shape? {
+        switch lrScheduler {
+        case "diffsynth":
+            guard lrWarmupSteps == 0 else {
+                throw ValidationError("--lr_warmup_steps needs another --lr_scheduler")
+            }
+            return nil
+        case "constant", "constant_with_warmup": return .constant
+        case "linear": return .linear
+        case "cosine": return .cosine(floor: 0)
+        case "cosine_with_restarts": return .cosineWithRestarts(cycles: 3)
+        case "polynomial": return .polynomial(power: 1, floor: 0)
+        default:
+            throw ValidationError(
+                "--lr_scheduler must be diffsynth, constant, linear, cosine, cosine_with_restarts or "
+                    + "polynomial, not '\(lrScheduler)'")
+        }
+    }
+
+    private func limits() throws -> (steps: Int?, seconds: Double?) {
+        guard let stopAfter else { return (nil, nil) }
+        if let steps = Int(stopAfter), steps > 0 { return (steps, nil) }
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+        guard let unit = stopAfter.last.flatMap({ units[$0] }),
+            let count = Double(stopAfter.dropLast()), count > 0
+        else {
+            throw ValidationError(
+                "--stop_after must be a number of steps, or 90s, 30m, 2h, not '\(stopAfter)'")
+        }
+        return (nil, count * unit)
+    }
+}
