@@ -1,4 +1,5 @@
 @testable import FluxTraining
+import Flux2
 import FluxModels
 import Foundation
 import Imaging
@@ -39,6 +40,47 @@ extension GoldenTests {
                 for label in ["range", "edit", "guided"] {
                     try TrainingCase.variant(label, golden)
                 }
+            }
+        }
+
+        @Test func whatWasEncodedBefore() throws {
+            try runGoldens("training", where: { $0.hasPrefix("from_cache") }) { golden in
+                let run = try TrainingCase(golden, isFull: true)
+                func unpacked(_ key: String) throws -> Tensor {
+                    let ids = try golden.input("cached.image_ids").values(as: Int64.self)
+                    let rows = Int(ids[ids.count - 3]) + 1
+                    return try LatentTokens.unpack(
+                        golden.input(key), height: rows, width: ids.count / 4 / rows)
+                }
+                var sample = EncodedSample(
+                    latents: try unpacked("cached.input_latents"),
+                    text: try golden.input("cached.prompt_embeds"))
+                if golden.has("in.cached.edit_latents") {
+                    let ids = try golden.input("cached.edit_image_ids")
+                    sample.references = try (
+                        golden.input("cached.edit_latents"), ids.reshaped([ids.size(1), 4])
+                    )
+                }
+                sample.noise = try unpacked("cached.latents")
+                sample.extras.inferenceSteps = 4
+                let loss = try withGradients {
+                    let loss: Tensor
+                    if golden.string("task") == "direct_distill" {
+                        loss = try DirectDistillation(transformer: run.transformer)
+                            .loss(SampleBatch([sample]))
+                    } else {
+                        let flow = FlowMatching(
+                            transformer: run.transformer, levels: try NoiseLevels())
+                        let draws = try Draws(seed: 104, order: .torch)
+                        let noised = try flow.draw(sample, from: draws)
+                        try golden.expectInput("noise", of: noised.noise)
+                        loss = try flow.loss(SampleBatch([sample]), [noised])
+                    }
+                    try loss.backward()
+                    return loss
+                }
+                try golden.expect(loss.detached().reshaped([1]), "loss")
+                try golden.expect(run.gradient("x_embedder.weight"), "grad.x_embedder.weight")
             }
         }
 
