@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Builds the programs in Examples and runs each on a tiny model in place of the published one.
+# Builds the programs in Examples and runs each on a tiny model in place of the published one; trains by
+# the scripts in Examples/Training for two steps and looks at what comes of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+repository=$PWD
+swift build -c release --product flux2
 swift build --package-path Examples --scratch-path .build/examples
 programs=$(swift build --package-path Examples --scratch-path .build/examples --show-bin-path)
 work=$(mktemp -d)
@@ -19,4 +22,30 @@ for name in {klein-4b,klein-9b,klein-base-4b,klein-base-9b,dev}{,-low-vram}; do
     "$programs/$name" "a red fox" 64 > "$name.log" || { cat "$name.log"; exit 1; }
   test -s "$name.png" || { echo "$name made no picture"; exit 1; }
   echo "$name: $(tail -1 "$name.log"), $(grep -c '^step' "$name.log") steps"
+done
+
+# Two pictures with captions in place of the published data sets.
+inputs="$repository/Tests/Reference/inputs"
+for name in klein-4B klein-9B klein-base-4B klein-base-9B dev; do
+  data="data/diffsynth_example_dataset/flux2/FLUX.2-$name"
+  mkdir -p "$data"
+  cp "$inputs"/{landscape,square}.png "$data"
+  printf 'image,prompt\nlandscape.png,"a dog"\nsquare.png,"a dog, too"\n' > "$data/metadata.csv"
+done
+export FLUX2="$repository/.build/release/flux2" PROCESSES=2
+for name in {klein-4b,klein-9b,klein-base-4b,klein-base-9b}-{full,lora} dev-lora klein-base-4b-lora-split; do
+  DIFFSYNTH_MODEL_BASE_PATH="$work" DIFFSYNTH_SKIP_DOWNLOAD=true \
+    "$repository/Examples/Training/$name.sh" --max_pixels 4096 --dataset_repeat 1 --num_epochs 1 --quiet \
+    > "$name.log" || { cat "$name.log"; exit 1; }
+  echo "$name: $(tail -1 "$name.log")"
+done
+for name in klein-4b klein-9b klein-base-4b klein-base-9b dev; do
+  for kind in full lora; do
+    program="$programs/$name-validate-$kind"
+    test -x "$program" || continue
+    checkpoint=$(tail -1 "$name-$kind.log" | sed 's/.* //')
+    DIFFSYNTH_MODEL_BASE_PATH="$work" DIFFSYNTH_SKIP_DOWNLOAD=true "$program" "$checkpoint" 64 \
+      > "$name-validate.log" || { cat "$name-validate.log"; exit 1; }
+    echo "$name-validate-$kind: $(tail -1 "$name-validate.log")"
+  done
 done

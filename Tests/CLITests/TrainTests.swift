@@ -23,7 +23,8 @@ extension CommandLineTests {
             let tiny = Reference.path("models/tiny-klein")
             let isSmall = golden.string("model")?.contains("tiny-klein-f32") == true
             let transformer =
-                isSmall ? Reference.path("models/tiny-klein-f32/transformer") : tiny + "/transformer"
+                isSmall
+                ? Reference.path("models/tiny-klein-f32/transformer") : tiny + "/transformer"
             return "[\"\(tiny)/text_encoder\", \"\(transformer)\", \"\(tiny)/vae\"]"
         }
 

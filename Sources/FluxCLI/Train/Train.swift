@@ -83,13 +83,17 @@ struct Train: AsyncParsableCommand {
         settings.output = output.settings(baseModel: models.model)
         settings.inspection = inspection.settings()
         settings.drawOrder = draws
+        settings.streamsWeights = foreign.enableModelCpuOffload
         settings.seed = try seed ?? drawnSeed(report)
         return settings
     }
 
-    /// All processes of a group have to draw the same.
+    /// A run that goes on has a seed, and all processes of a group have to draw the same.
     private func drawnSeed(_ report: Reporter) throws -> UInt64 {
-        if output.resume || ProcessInfo.processInfo.environment["WORLD_SIZE"] != nil { return 0 }
+        if output.resume, let known = try Trainer.seed(ofStateIn: output.outputPath) {
+            return known
+        }
+        if ProcessInfo.processInfo.environment["WORLD_SIZE"] != nil { return 0 }
         let drawn = UInt64.random(in: 0..<1 << 31)
         report.notice("--seed \(drawn)")
         return drawn

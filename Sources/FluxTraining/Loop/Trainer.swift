@@ -28,6 +28,13 @@ public actor Trainer {
         if let threads { Runtime.threads = threads }
     }
 
+    /// The seed of the run that a folder holds the state of, for going on from it; nil without a state.
+    ///
+    /// - Throws: `TrainingError`, `SafetensorsError` for a file that is no state.
+    public static func seed(ofStateIn folder: String) throws -> UInt64? {
+        try TrainingState.seed(in: folder)
+    }
+
     /// What has come of a run.
     public struct Outcome: Hashable, Sendable {
         /// The last checkpoint, or the folder of encoded samples; nil where another process wrote it.
@@ -49,9 +56,12 @@ public actor Trainer {
     ) async throws -> Outcome {
         try settings.check()
         try device.prepare()
-        let group = try ProcessGroup(DistributedEnvironment.read(), device: device)
+        // Others wait while the first process makes pictures and writes checkpoints.
+        let group = try ProcessGroup(
+            DistributedEnvironment.read(), device: device, timeout: .seconds(1800))
         let source = try settings.readable(try settings.source(), onEvent: onEvent)
         let parts = try TrainingParts(files, device: device, dtype: dtype)
+        if settings.streamsWeights, device.kind != .cpu { parts.stream() }
         if settings.task.encodesOnly {
             return try await encode(source, parts, group, onEvent)
         }

@@ -82,6 +82,7 @@ extension TrainingSession {
             try (share == 1 ? loss : loss / Double(share)).backward()
             return value
         }
+        try parts.endStep()
         progress.batch += 1
         progress.steps += 1
         var report = StepReport(

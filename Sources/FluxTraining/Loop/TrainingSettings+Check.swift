@@ -31,6 +31,9 @@ extension TrainingSettings {
             !method.trained.isEmpty || method.loraBase != nil,
             "nothing is trained: give --trainable_models or --lora_base_model")
         try require(
+            !streamsWeights || method.trained.isEmpty,
+            "--enable_model_cpu_offload is for a LoRA: weights that are trained stay on the device")
+        try require(
             method.loraCheckpoint == nil || method.loraBase != nil,
             "--lora_checkpoint needs --lora_base_model")
         try require(

@@ -28,6 +28,10 @@ public struct TrainingSettings: Sendable {
     /// again.
     public var recomputation: RecomputationMemory?
 
+    /// Whether frozen blocks come to the device while they are used; on the processor they are mapped
+    /// anyway.
+    public var streamsWeights = false
+
     /// DiffSynth-Studio's defaults.
     public init() {}
 }

@@ -94,6 +94,17 @@ package final class TrainingParts {
         }
     }
 
+    /// Has frozen blocks come to the device while they are used, instead of staying there.
+    ///
+    /// - Parameter settings: how.
+    package func stream(_ settings: Arrangement.SlotSettings = .init()) {
+        transformer?.arrangement = .slots(resident: [], settings)
+        textEncoder?.arrangement = .slots(resident: [], settings)
+    }
+
+    /// Ends a step, so that the next one finds weights on their way in the order of their use.
+    func endStep() throws { try transformer?.weights.stream?.learnOrder() }
+
     /// All parameters of a component; nil where it was not given.
     package func parameters(of component: Component) -> [Parameter]? {
         switch component {

@@ -3,15 +3,16 @@ internal import Foundation
 /// Has a thread bring units in their order, as far ahead as there are slots.
 final class BringQueue: Sendable {
     private let carrier: any WeightCarrier
-    private let count: Int
     private let condition = NSCondition()
     /// Guarded by `condition`.
     nonisolated(unsafe) private let state: State
 
     /// An object, since others change it while one waits.
     private final class State {
-        /// The unit to bring next; `count` is the end of a passage.
-        var next = 0
+        /// The units of a passage in the order of their use; some may come several times.
+        var order: [Int]
+        /// The place in the order to bring next; its end is the end of a passage.
+        var next: Int
         /// Passages to begin after the present one.
         var passesLeft = 0
         var free: [Int]
@@ -25,15 +26,19 @@ final class BringQueue: Sendable {
         var hasThread = false
         var counters = StreamCounters()
 
-        init(slots: Int) { free = Array(0..<slots) }
+        init(slots: Int, units: Int) {
+            free = Array(0..<slots)
+            order = Array(0..<units)
+            next = units
+        }
+
+        var isAtEnd: Bool { next == order.count }
     }
 
     /// - Parameter count: units in a passage.
     init(_ carrier: any WeightCarrier, count: Int) {
         self.carrier = carrier
-        self.count = count
-        state = State(slots: carrier.slots)
-        state.next = count
+        state = State(slots: carrier.slots, units: count)
     }
 
     private func locked<R>(_ body: (State) throws -> R) rethrows -> R {
@@ -53,6 +58,14 @@ final class BringQueue: Sendable {
         }
     }
 
+    /// Brings units in another order from now on, beginning with its first.
+    func follow(_ order: [Int]) {
+        locked { state in
+            restart(atPlace: 0, state)
+            state.order = order
+        }
+    }
+
     /// Takes a unit that has been brought, waiting for it if need be.
     ///
     /// - Throws: what bringing it threw.
@@ -65,7 +78,7 @@ final class BringQueue: Sendable {
             while true {
                 if let failure = state.failure {
                     state.failure = nil
-                    state.next = count
+                    state.next = state.order.count
                     throw failure
                 }
                 while let first = state.ready.first, first.unit != unit {
@@ -99,7 +112,7 @@ final class BringQueue: Sendable {
     func pause() {
         locked { state in
             state.era += 1
-            state.next = count
+            state.next = state.order.count
             state.passesLeft = 0
             state.free += state.ready.map(\.slot)
             state.ready = []
@@ -122,16 +135,23 @@ final class BringQueue: Sendable {
     private func isComing(_ unit: Int, _ state: State) -> Bool {
         if state.ready.contains(where: { $0.unit == unit }) { return true }
         // What is being brought is the one before `next`.
-        if state.isBringing, state.next == unit + 1 { return true }
-        if state.next == count { return unit == 0 && state.passesLeft > 0 }
-        return state.next == unit
+        if state.isBringing, state.next > 0, state.order[state.next - 1] == unit { return true }
+        if state.isAtEnd { return unit == state.order.first && state.passesLeft > 0 }
+        return state.order[state.next] == unit
     }
 
     private func restart(at unit: Int, _ state: State) {
         // The first of all units after the last begins a passage, which is in order.
-        if unit != 0 || state.next != count { state.counters.restarts += 1 }
+        if unit != state.order.first || !state.isAtEnd { state.counters.restarts += 1 }
+        // Of several places it is most likely the one that comes first from here.
+        let place =
+            state.order[state.next...].firstIndex(of: unit) ?? state.order.firstIndex(of: unit)
+        restart(atPlace: place ?? 0, state)
+    }
+
+    private func restart(atPlace place: Int, _ state: State) {
         state.era += 1
-        state.next = unit
+        state.next = place
         state.free += state.ready.map(\.slot)
         state.ready = []
         condition.broadcast()
@@ -165,13 +185,14 @@ final class BringQueue: Sendable {
     private func nextWork() -> Work? {
         locked { state in
             while !state.isStopped {
-                if state.next == count, state.passesLeft > 0 {
+                if state.isAtEnd, state.passesLeft > 0 {
                     state.passesLeft -= 1
                     state.next = 0
                 }
-                if state.next < count, state.failure == nil, !state.free.isEmpty {
+                if !state.isAtEnd, state.failure == nil, !state.free.isEmpty {
                     let work = Work(
-                        unit: state.next, slot: state.free.removeFirst(), era: state.era)
+                        unit: state.order[state.next], slot: state.free.removeFirst(),
+                        era: state.era)
                     state.next += 1
                     state.isBringing = true
                     return work

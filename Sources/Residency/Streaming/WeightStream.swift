@@ -11,6 +11,9 @@ public final class WeightStream: WeightSupply {
     private let queue: BringQueue
     private var places: [ObjectIdentifier: (unit: Int, index: Int)] = [:]
     private var current: (unit: Int, slot: Int, weights: [StoredWeight])?
+    /// The order that units are brought in, and the one in which they have been used.
+    private var order: [Int]
+    private var used: [Int] = []
 
     /// Brings units to slots in a device's memory.
     ///
@@ -43,6 +46,7 @@ public final class WeightStream: WeightSupply {
 
     private init(_ units: [WeightUnit], _ carrier: any WeightCarrier) {
         self.units = units
+        order = Array(units.indices)
         self.carrier = carrier
         queue = BringQueue(carrier, count: units.count)
         for (number, unit) in units.enumerated() {
@@ -69,6 +73,7 @@ public final class WeightStream: WeightSupply {
         }
         if let current, current.unit == place.unit { return current.weights[place.index] }
         try closeCurrent()
+        used.append(place.unit)
         let slot = try queue.take(place.unit)
         let weights: [StoredWeight]
         do {
@@ -81,9 +86,20 @@ public final class WeightStream: WeightSupply {
         return weights[place.index]
     }
 
+    /// Ends a passage whose order is not that of the units, such as one with gradients, and brings the
+    /// next ones in the order in which this one has used them.
+    public func learnOrder() throws {
+        try closeCurrent()
+        defer { used = [] }
+        guard !used.isEmpty, used != order else { return }
+        order = used
+        queue.follow(used)
+    }
+
     /// Ends the use of all units; what was brought ahead is forgotten.
     public func rest() throws {
         try closeCurrent()
+        used = []
         queue.pause()
         try carrier.settle()
     }

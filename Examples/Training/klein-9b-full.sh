@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Trains all weights of FLUX.2-klein-9B; klein-9b-validate-full makes a picture with the result.
+# Eight processes, one GPU each; optimizer state and gradients are spread over them.
+# Arguments given to this script come last, and count.
+set -euo pipefail
+
+"${FLUX2:-flux2}" launch --processes "${PROCESSES:-8}" -- train \
+  --dataset_base_path data/diffsynth_example_dataset/flux2/FLUX.2-klein-9B \
+  --dataset_metadata_path data/diffsynth_example_dataset/flux2/FLUX.2-klein-9B/metadata.csv \
+  --max_pixels 1048576 \
+  --dataset_repeat 50 \
+  --model_id_with_origin_paths "black-forest-labs/FLUX.2-klein-9B:text_encoder/*.safetensors,black-forest-labs/FLUX.2-klein-9B:transformer/*.safetensors,black-forest-labs/FLUX.2-klein-9B:vae/diffusion_pytorch_model.safetensors" \
+  --tokenizer_path black-forest-labs/FLUX.2-klein-9B:tokenizer/ \
+  --learning_rate 1e-5 \
+  --num_epochs 2 \
+  --remove_prefix_in_ckpt pipe.dit. \
+  --output_path ./models/train/FLUX.2-klein-9B_full \
+  --trainable_models dit \
+  --use_gradient_checkpointing \
+  --zero 2 \
+  "$@"
