@@ -43,7 +43,9 @@ struct GenerationRun {
     }
 
     /// Evaluations of the transformer.
-    private var passes: Int { schedule.sigmas.count * (isGuided ? 2 : 1) }
+    private var passes: Int {
+        schedule.sigmas.count * (isGuided && !pipeline.goesSideBySide ? 2 : 1)
+    }
 
     private var isGuided: Bool { request.cfgScale != 1 }
 
@@ -133,6 +135,7 @@ struct GenerationRun {
             transformer: try part.load(passes: passes), schedule: schedule, parity: request.parity)
         onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
         try pipeline.loras.fuse(request.loras, mode: request.loraMode)
+        stage.goesSideBySide = pipeline.goesSideBySide
         stage.beforeBranch = { [loras = pipeline.loras, request] branch in
             loras.activate(request.loras, mode: request.loraMode, for: branch)
         }

@@ -24,6 +24,8 @@ package final class Pipeline {
     let deviceFree: Int
     private var keepsAll = false
     var readsAhead = false
+    /// Whether both sides of guidance go through each group of weights before the next one.
+    private(set) var goesSideBySide = false
     /// Whether weights that are packed now will come from a file when it counts.
     let packedWillBeMapped: Bool
 
@@ -104,6 +106,7 @@ package final class Pipeline {
         if keepsAll, !outcome.plan.keepsAll { try releaseAll() }
         keepsAll = outcome.plan.keepsAll
         readsAhead = outcome.plan.readsAhead
+        goesSideBySide = outcome.goesSideBySide
         func place(_ component: Component) -> Arrangement {
             outcome.arrangements[component] ?? .whole
         }

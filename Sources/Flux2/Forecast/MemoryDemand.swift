@@ -42,6 +42,8 @@ public struct MemoryDemand: Sendable {
     public var encodedTexts: Int
     /// Sides of guidance: 1, or 2 where classifier-free guidance is on.
     public var branches: Int
+    /// Whether both sides of guidance go through each group of weights before the next one.
+    public var goesSideBySide = false
     /// Tokens that follow the prompt's.
     public var extraTextTokens = 0
     /// Tokens of keys and values that come from outside, for a block that has them.

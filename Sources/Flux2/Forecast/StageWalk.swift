@@ -133,9 +133,12 @@ struct StageWalk {
                         * configuration.headSize)
             }
             for _ in 0..<min(walk.demand.steps, 2) {
+                // What the other side has come to while one goes on.
+                let other = walk.demand.goesSideBySide ? [transformer.waiting()] : []
                 let velocities = branches.map { _ in
                     transformer.evaluate(latentTokens: walk.latentTokens)
                 }
+                walk.heap.give(other)
                 let next = layers.combined(count, layers.tensor(count))
                 walk.heap.give(velocities + [latents])
                 latents = next

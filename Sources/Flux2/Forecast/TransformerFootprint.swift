@@ -41,6 +41,12 @@ struct TransformerFootprint {
         return velocity
     }
 
+    /// What a side of guidance holds between two parts of a block: the sequence, and what attention
+    /// and the gate of the feed-forward gave.
+    func waiting() -> PieceHeap.Piece {
+        layers.tensor(2 * all + (textTokens + pictureTokens) * hidden)
+    }
+
     private func modulated(_ count: Int) -> Piece {
         let scaled = layers.combined(count, layers.tensor(count))
         return layers.combined(count, scaled)

@@ -24,7 +24,7 @@ extension Pipeline {
     ) throws -> (outcome: Planner.Outcome, request: GenerationRequest) {
         var settled = request
         guard request.tiling == .automatic else {
-            return (try planner(request, settings)(), request)
+            return (try placed(request, settings), request)
         }
         settled.tiling = .off
         if case .strips = request.tiling.passage(
@@ -35,16 +35,29 @@ extension Pipeline {
         }
         if settled.tiling == .off {
             do {
-                return (try planner(settled, settings)(), settled)
+                return (try placed(settled, settings), settled)
             } catch let error as MemoryError
                 where error.stage == "decode" || error.stage == "pictures"
             {
                 settled.tiling = .strips
             }
         }
-        var outcome = try planner(settled, settings)()
+        var outcome = try placed(settled, settings)
         outcome.plan.usesStrips = true
         return (outcome, settled)
+    }
+
+    /// Places for weights. Where those of the transformer come while they are used, both sides of
+    /// guidance share them, if there is room for what both have come to.
+    private func placed(
+        _ request: GenerationRequest, _ settings: MemorySettings?
+    ) throws -> Planner.Outcome {
+        let apart = try planner(request, settings)()
+        guard request.cfgScale != 1, apart.streamsTransformer,
+            var together = try? planner(request, settings, sideBySide: true)()
+        else { return apart }
+        together.goesSideBySide = true
+        return together
     }
 
     private func budget(_ settings: MemorySettings?) -> Int {
@@ -54,19 +67,22 @@ extension Pipeline {
     }
 
     private func planner(
-        _ request: GenerationRequest, _ settings: MemorySettings?
+        _ request: GenerationRequest, _ settings: MemorySettings?, sideBySide: Bool = false
     ) throws -> Planner {
         let settings = settings ?? memory
         let branches = request.cfgScale == 1 ? 1 : 2
         let parts = [
             part(.textEncoder, textEncoder.weights, passes: branches, settings),
             part(.autoencoder, autoencoder.weights, passes: 1, settings),
-            part(.transformer, transformer.weights, passes: branches * request.steps, settings),
+            part(
+                .transformer, transformer.weights,
+                passes: (sideBySide ? 1 : branches) * request.steps, settings),
         ]
         let loraBytes = loras.byteCount(request.loras, mode: request.loraMode)
         var demand = MemoryDemand(
             request, model: .init(architecture), dtype: dtype, threads: Runtime.threads,
             textLength: textLength)
+        demand.goesSideBySide = sideBySide
         demand.encoderScratch = parts[0].scratch
         demand.autoencoderScratch = parts[1].scratch
         demand.transformerScratch = parts[2].scratch

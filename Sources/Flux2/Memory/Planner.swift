@@ -48,6 +48,13 @@ struct Planner {
     struct Outcome {
         var plan: MemoryPlan
         var arrangements: [Component: Arrangement]
+        /// Whether both sides of guidance go through each group of weights before the next one.
+        var goesSideBySide = false
+
+        /// Whether weights of the transformer come while they are used.
+        var streamsTransformer: Bool {
+            (plan.components.first { $0.name == Component.transformer.rawValue }?.streamed ?? 0) > 0
+        }
     }
 
     /// Room that is left for what nobody counts: a driver's workspaces.

@@ -35,6 +35,9 @@ package struct DenoiseStage {
     var parity = Parity.diffsynth
     /// Called before each evaluation, with the branch that comes.
     var beforeBranch: (GuidanceBranch) throws -> Void = { _ in }
+    /// Whether both sides of guidance go through each group of weights before the next one, which
+    /// changes no number.
+    var goesSideBySide = false
 
     package init(
         transformer: FluxTransformer, schedule: Schedule, parity: Parity = .diffsynth
@@ -82,11 +85,37 @@ package struct DenoiseStage {
                 if let event = progress.event(after: module, pass: pass) { onEvent(event) }
             }
         }
+        guard let branch = conditioning.negative else {
+            return try evaluate(conditioning.positive, .positive)
+        }
+        if goesSideBySide {
+            return try together(latents, branch, step, conditioning, progress, onEvent)
+        }
         let positive = try evaluate(conditioning.positive, .positive)
-        guard let branch = conditioning.negative else { return positive }
         return try FlowStep.guided(
             positive: positive, negative: evaluate(branch, .negative),
             scale: conditioning.cfgScale)
+    }
+
+    /// Both sides at once.
+    private func together(
+        _ latents: Tensor, _ negative: Branch, _ step: Int, _ conditioning: Conditioning,
+        _ progress: Progress, _ onEvent: (GenerationEvent) -> Void
+    ) throws -> Tensor {
+        let sides: [GuidanceBranch] = [.positive, .negative]
+        let inputs = try [conditioning.positive, negative].map {
+            try input(latents, $0, step, conditioning)
+        }
+        var prepared: GuidanceBranch?
+        let velocities = try transformer.sideBySide(inputs) { side in
+            if prepared != sides[side] { try beforeBranch(sides[side]) }
+            prepared = sides[side]
+        } observe: { side, module, _ in
+            try Task.checkCancellation()
+            if let event = progress.event(after: module, side: side) { onEvent(event) }
+        }
+        return try FlowStep.guided(
+            positive: velocities[0], negative: velocities[1], scale: conditioning.cfgScale)
     }
 
     private func input(
@@ -123,13 +152,25 @@ package struct DenoiseStage {
         }
 
         func event(after module: String, pass: Int) -> GenerationEvent? {
+            block(module).map {
+                .working(stage: .denoise, done: before + pass * perPass + $0 + 1, of: total)
+            }
+        }
+
+        /// The same where both sides take turns.
+        func event(after module: String, side: Int) -> GenerationEvent? {
+            block(module).map {
+                .working(stage: .denoise, done: before + 2 * $0 + side + 1, of: total)
+            }
+        }
+
+        /// The number of a block, by the name of its last output.
+        private func block(_ module: String) -> Int? {
             let parts = module.split(separator: ".")
             guard parts.count >= 2, let index = Int(parts[1]), parts.last != "text" else {
                 return nil
             }
-            let block = parts[0] == "transformer_blocks" ? index : doubleBlocks + index
-            return .working(
-                stage: .denoise, done: before + pass * perPass + block + 1, of: total)
+            return parts[0] == "transformer_blocks" ? index : doubleBlocks + index
         }
     }
 }

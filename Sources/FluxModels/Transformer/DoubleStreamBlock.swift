@@ -70,12 +70,23 @@ struct DoubleStreamBlock {
         // Weights of attention are done with before those of a feed-forward come.
         let joined = try joined(x, y, modulations, rotary, cache)
         return try (
-            picture.finished(joined.picture, modulations.picture[1]),
-            bounded(text.finished(joined.text, modulations.text[1]))
+            finishedPicture(joined.picture, modulations.picture),
+            finishedText(joined.text, modulations.text)
         )
     }
 
-    private func joined(
+    /// Adds what the feed-forward of the picture's stream brings.
+    func finishedPicture(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
+        try picture.finished(x, modulations[1])
+    }
+
+    /// Adds what the feed-forward of the text's stream brings.
+    func finishedText(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
+        try bounded(text.finished(x, modulations[1]))
+    }
+
+    /// Adds what attention of all to all brings.
+    func joined(
         _ x: Tensor, _ y: Tensor, _ modulations: (picture: [Modulation], text: [Modulation]),
         _ rotary: RotaryTable, _ cache: KeyValue?
     ) throws -> (picture: Tensor, text: Tensor) {

@@ -47,8 +47,8 @@ public struct FluxTransformer {
     private let pictureModulation: ModulationSource
     private let textModulation: ModulationSource
     private let singleModulation: ModulationSource
-    private let doubleBlocks: [DoubleStreamBlock]
-    private let singleBlocks: [SingleStreamBlock]
+    let doubleBlocks: [DoubleStreamBlock]
+    let singleBlocks: [SingleStreamBlock]
     private let outputModulation: Linear
     private let output: Linear
 
@@ -82,18 +82,34 @@ public struct FluxTransformer {
     public func callAsFunction(
         _ input: TransformerInput, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
+        let embedding = try steering(input, observe)
+        return try velocity(
+            of: runSingleBlocks(input, embedding, observe), input, embedding, observe)
+    }
+
+    /// What steers all blocks.
+    func steering(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
         let embedding = try timestepEmbedding(input.sigma, guidance: input.guidance)
         try observe("time_guidance_embed", embedding)
-        let hidden = try runSingleBlocks(input, embedding, observe)
+        return embedding
+    }
+
+    /// The velocity of the latents' tokens, from the sequence behind all blocks.
+    func velocity(
+        of hidden: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+    ) throws -> Tensor {
         let picture = try hidden.slice(input.text.size(1)..<hidden.size(1), along: 1)
         let velocity = try finish(picture, embedding, observe)
         return try velocity.slice(0..<input.latents.size(1), along: 1)
     }
 
-    /// The streams behind the double-stream blocks as one sequence, text first.
-    private func runDoubleBlocks(
+    /// What steers the double-stream blocks, and what they start from.
+    func embedded(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
-    ) throws -> Tensor {
+    ) throws -> (
+        modulations: (picture: [Modulation], text: [Modulation]),
+        streams: (picture: Tensor, text: Tensor)
+    ) {
         let modulations = try (
             picture: pictureModulation(embedding, observe: observe),
             text: textModulation(embedding, observe: observe)
@@ -101,11 +117,25 @@ public struct FluxTransformer {
         let tokens = try input.references.map {
             try Tensor.concatenating([input.latents, $0], along: 1)
         }
-        var streams = try (
+        let streams = try (
             picture: latentEmbedder(tokens ?? input.latents), text: textEmbedder(input.text)
         )
         try observe("x_embedder", streams.picture)
         try observe("context_embedder", streams.text)
+        return (modulations, streams)
+    }
+
+    /// What steers the single-stream blocks.
+    func singleModulation(_ embedding: Tensor, _ observe: Observer) throws -> Modulation {
+        try singleModulation(embedding, observe: observe)[0]
+    }
+
+    /// The streams behind the double-stream blocks as one sequence, text first.
+    private func runDoubleBlocks(
+        _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+    ) throws -> Tensor {
+        let (modulations, start) = try embedded(input, embedding, observe)
+        var streams = start
         for (index, block) in doubleBlocks.enumerated() {
             streams = try block.recomputed(
                 input.recomputation, picture: streams.picture, text: streams.text,
@@ -122,7 +152,7 @@ public struct FluxTransformer {
     ) throws -> Tensor {
         // Nothing else holds the sequence, so each block's input goes when its output is there.
         var hidden = try runDoubleBlocks(input, embedding, observe)
-        let modulation = try singleModulation(embedding, observe: observe)[0]
+        let modulation = try singleModulation(embedding, observe)
         for (index, block) in singleBlocks.enumerated() {
             hidden = try block.recomputed(
                 input.recomputation, hidden, modulation: modulation, rotary: input.rotary,

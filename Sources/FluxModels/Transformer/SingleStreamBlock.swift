@@ -22,12 +22,25 @@ struct SingleStreamBlock {
     func callAsFunction(
         _ x: Tensor, modulation: Modulation, rotary: RotaryTable, cache: KeyValue?
     ) throws -> Tensor {
+        try finished(x, attended(x, modulation, rotary, cache), modulation)
+    }
+
+    /// What attention and the gate of the feed-forward give, side by side.
+    ///
+    /// - Shapes: → [B, T, D + hidden].
+    func attended(
+        _ x: Tensor, _ modulation: Modulation, _ rotary: RotaryTable, _ cache: KeyValue?
+    ) throws -> Tensor {
         let (width, hidden) = (configuration.width, configuration.feedForwardWidth)
         let parts = try fused(modulation(x, epsilon: configuration.epsilon))
             .split([width, width, width, 2 * hidden], along: -1)
         let attended = try jointAttention(
             [norms(q: parts[0], k: parts[1], v: parts[2])], rotary: rotary, cache: cache)
-        let both = try Tensor.concatenating([attended, gated(parts[3])], along: -1)
-        return try bounded(x + modulation.gate * out(both))
+        return try Tensor.concatenating([attended, gated(parts[3])], along: -1)
+    }
+
+    /// Adds what it comes to.
+    func finished(_ x: Tensor, _ both: Tensor, _ modulation: Modulation) throws -> Tensor {
+        try bounded(x + modulation.gate * out(both))
     }
 }

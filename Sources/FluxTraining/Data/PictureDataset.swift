@@ -1,5 +1,6 @@
 internal import Foundation
 public import Imaging
+internal import ModelHub
 
 /// Rows of metadata with their pictures, each as often as it is to be repeated.
 public struct PictureDataset: Sendable {
@@ -45,6 +46,14 @@ public struct PictureDataset: Sendable {
     }
 
     private func check(_ number: Int) throws {
+        for (column, value) in metadata.rows[number] where value != .missing {
+            guard column == "video" || column.contains("controlnet") else { continue }
+            throw error(
+                number,
+                .unexpected(
+                    column: column, expected: "left out, which FLUX.2 does not train on",
+                    found: value.shown))
+        }
         _ = try paths("image", number)
         _ = try prompt(number)
         _ = try extras(number)
@@ -95,12 +104,20 @@ public struct PictureDataset: Sendable {
     }
 
     private func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? path : base + "/" + path
+        path.hasPrefix("/") || Self.isAddress(path) ? path : base + "/" + path
+    }
+
+    private static func isAddress(_ path: String) -> Bool {
+        path.hasPrefix("http://") || path.hasPrefix("https://")
     }
 
     private func picture(_ path: String, _ number: Int) throws -> Image {
         do {
-            return try Image(contentsOf: absolute(path), options: options)
+            guard Self.isAddress(path) else {
+                return try Image(contentsOf: absolute(path), options: options)
+            }
+            return try Image(
+                decoding: SmallDownload.bytes(of: path, HubSettings()), options: options)
         } catch {
             throw self.error(number, .picture("\(error)"))
         }
@@ -130,6 +147,6 @@ public struct PictureDataset: Sendable {
         let named = try metadata.rows.indices.flatMap { row in
             try columns.flatMap { try paths($0, row).map(absolute) }
         }
-        return Set(named).filter { !FileManager.default.fileExists(atPath: $0) }.sorted()
+        return Set(named).filter { !Self.isAddress($0) && !FileManager.default.fileExists(atPath: $0) }.sorted()
     }
 }
