@@ -61,6 +61,28 @@ struct StreamingTests {
         }
     }
 
+    @Test(
+        "come once for both sides of guidance, and change no bit",
+        arguments: ["tiny-klein", "tiny-dev"], [DType.bfloat16, .float32])
+    func comeOnceForBothSides(_ model: String, _ dtype: DType) throws {
+        var request = try request(model)
+        // LoRAs of one side only have to be switched at every turn.
+        request.loras = request.loras.map {
+            LoRAUse(path: $0.path, strength: 0.7, branch: .positive)
+        }
+        let whole = try outcome(pipeline(model, dtype), request, transformer: .whole)
+        let shared = try pipeline(model, dtype)
+        var plan = try shared.plan(request).outcome
+        plan.goesSideBySide = true
+        try shared.arrange(plan)
+        let streamed = try outcome(shared, request, transformer: slots())
+        try expectSame(whole, streamed)
+        let units = shared.transformer.weights.sizes().units
+        #expect(streamed.transformer.units == 2 * units.count)
+        #expect(streamed.transformer.restarts == 0)
+        #expect(streamed.transformer.mostOpen <= 2)
+    }
+
     private func slots(
         _ count: Int = 2, resident: Set<String> = [], pinned: Int = 0, poisons: Bool = true
     ) -> Arrangement {
