@@ -87,6 +87,23 @@ public struct CachedSample: Hashable, Sendable {
         return (Int(rows) + 1, Int(columns) + 1)
     }
 
+    /// How much there is to compute, from the header.
+    func measure() throws -> SampleMeasure {
+        let file = try open()
+        let sides = file.metadata["size"]?.split(separator: "x").compactMap { Int($0) } ?? []
+        guard sides.count == 2, sides.allSatisfy({ $0 > 0 }) else {
+            throw DataError(path: path, reason: .missing(column: "size in its header"))
+        }
+        var measure = SampleMeasure(
+            picture: .init(width: 16 * sides[1], height: 16 * sides[0]))
+        // References have lost their sizes; what counts is how many tokens there are.
+        if let tokens = file["shared.edit_latents"]?.shape, tokens.count == 3 {
+            measure.references = [.init(width: 16 * tokens[1], height: 16)]
+        }
+        measure.steps = try extras(file).inferenceSteps
+        return measure
+    }
+
     /// Names of the file that tell which samples go together, and what made them.
     func header() throws -> (shapes: String, fingerprint: String) {
         let file = try open()

@@ -103,6 +103,17 @@ public struct PictureDataset: Sendable {
         return extras
     }
 
+    /// The files of a row, and what it says besides.
+    func paths(_ number: Int) throws -> (
+        image: String, references: [String], extras: SampleExtras
+    ) {
+        let references =
+            extraInputs.contains("edit_image") ? try paths("edit_image", number) : []
+        return (
+            try absolute(paths("image", number)[0]), references.map(absolute), try extras(number)
+        )
+    }
+
     private func absolute(_ path: String) -> String {
         path.hasPrefix("/") || Self.isAddress(path) ? path : base + "/" + path
     }

@@ -14,6 +14,10 @@ public protocol SampleSource: Sendable {
     ///
     /// - Throws: `DataError` naming the sample.
     func sizeKey(_ number: Int) throws -> String
+    /// How much of it there is to compute; told from headers, no picture is decoded.
+    ///
+    /// - Throws: `DataError` naming the sample.
+    func measure(_ number: Int) throws -> SampleMeasure
     /// A digest of all that decides the samples, by which a resumed run knows its data.
     func fingerprint() throws -> String
 }
@@ -53,5 +57,6 @@ struct SampleSelection: SampleSource {
     var count: Int { numbers.count }
     func load(_ number: Int) throws -> LoadedSample { try source.load(numbers[number]) }
     func sizeKey(_ number: Int) throws -> String { try source.sizeKey(numbers[number]) }
+    func measure(_ number: Int) throws -> SampleMeasure { try source.measure(numbers[number]) }
     func fingerprint() throws -> String { try source.fingerprint() + "\(numbers.count)" }
 }

@@ -21,6 +21,11 @@ struct JPEGCodec: PictureCodec {
         return Image(width: frame.width, height: frame.height, pixels: colours)
     }
 
+    func size(in bytes: [UInt8]) throws -> (width: Int, height: Int) {
+        let frame = try JPEGFrame(bytes)
+        return (frame.width, frame.height)
+    }
+
     /// Files of Adobe's programs store 255 for no ink.
     private static func rgb(fromInks pixels: [UInt8], areInverted: Bool) -> [UInt8] {
         let flip: UInt8 = areInverted ? 0 : 255

@@ -2,10 +2,7 @@ internal import CImageCodecs
 
 struct PNGCodec: PictureCodec {
     func decode(_ bytes: [UInt8], alpha: ReadOptions.Alpha) throws -> Image {
-        var header = ci_header()
-        try Codec.run({ .damaged(.png, $0) }) {
-            ci_png_header(bytes, bytes.count, &header, $0)
-        }
+        let header = try header(of: bytes)
         let (width, height) = (Int(header.width), Int(header.height))
         let pixels = try Codec.pixels(
             .png, width: width, height: height, channels: Int(header.channels)
@@ -13,6 +10,19 @@ struct PNGCodec: PictureCodec {
         return header.channels == 3
             ? Image(width: width, height: height, pixels: pixels)
             : Image(width: width, height: height, rgba: pixels, alpha: alpha)
+    }
+
+    private func header(of bytes: [UInt8]) throws -> ci_header {
+        var header = ci_header()
+        try Codec.run({ .damaged(.png, $0) }) {
+            ci_png_header(bytes, bytes.count, &header, $0)
+        }
+        return header
+    }
+
+    func size(in bytes: [UInt8]) throws -> (width: Int, height: Int) {
+        let header = try header(of: bytes)
+        return (Int(header.width), Int(header.height))
     }
 
     func exif(in bytes: [UInt8]) -> Exif {

@@ -1,6 +1,8 @@
 /// What a picture file format can do. Errors do not name the file; callers add it.
 protocol PictureCodec {
     func decode(_ bytes: [UInt8], alpha: ReadOptions.Alpha) throws -> Image
+    /// What the header announces.
+    func size(in bytes: [UInt8]) throws -> (width: Int, height: Int)
     /// What the camera noted; empty where there is nothing or it makes no sense.
     func exif(in bytes: [UInt8]) -> Exif
     func metadata(in bytes: [UInt8]) throws -> [String: String]

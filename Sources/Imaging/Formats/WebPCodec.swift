@@ -21,6 +21,11 @@ struct WebPCodec: PictureCodec {
         return header
     }
 
+    func size(in bytes: [UInt8]) throws -> (width: Int, height: Int) {
+        let header = try header(of: bytes)
+        return (Int(header.width), Int(header.height))
+    }
+
     func exif(in bytes: [UInt8]) -> Exif {
         let reader = ByteReader(bytes[...], isBigEndian: false)
         var offset = 12

@@ -1,0 +1,72 @@
+internal import Imaging
+
+/// How much there is to compute of a sample.
+public struct SampleMeasure: Hashable, Sendable {
+    /// A size in pixels.
+    public struct Size: Hashable, Sendable, CustomStringConvertible {
+        /// Pixels.
+        public var width: Int
+        /// Pixels.
+        public var height: Int
+
+        /// Tokens of the transformer: one for each square of 16 pixels.
+        public var tokens: Int { width / 16 * (height / 16) }
+        /// `640x480`.
+        public var description: String { "\(width)x\(height)" }
+    }
+
+    /// The picture as it is trained on.
+    public var picture: Size
+    /// Pictures that the prompt refers to, as they are encoded.
+    public var references: [Size] = []
+    /// Steps of distillation.
+    public var steps: Int?
+
+    /// Tokens of references.
+    public var referenceTokens: Int { references.reduce(0) { $0 + $1.tokens } }
+    /// Tokens of all pictures.
+    public var tokens: Int { picture.tokens + referenceTokens }
+    /// What samples have in common that are computed side by side.
+    var key: String { "\(picture) \(references) \(steps ?? 0)" }
+}
+
+extension PictureDataset {
+    public func measure(_ number: Int) throws -> SampleMeasure {
+        let (image, references, extras) = try paths(number)
+        var measure = SampleMeasure(picture: try fitted(image, number))
+        measure.steps = extras.inferenceSteps
+        measure.references = try references.map { path in
+            let size = try fitted(path, number)
+            guard extras.editImageAutoResize ?? true else { return size }
+            let (width, height) = ReferenceSize.diffSynth(width: size.width, height: size.height)
+            return SampleMeasure.Size(width: width, height: height)
+        }
+        return measure
+    }
+
+    private func fitted(_ path: String, _ number: Int) throws -> SampleMeasure.Size {
+        if let width = sizing.width, let height = sizing.height {
+            return SampleMeasure.Size(width: width, height: height)
+        }
+        do {
+            let stored = try Image.storedSize(of: path)
+            let (width, height) = sizing.size(width: stored.width, height: stored.height)
+            guard width > 0, height > 0 else {
+                throw DataError(
+                    path: path,
+                    reason: .picture(
+                        "\(stored.width)x\(stored.height) pixels leave a side of less than 16"))
+            }
+            return SampleMeasure.Size(width: width, height: height)
+        } catch let error as ImagingError {
+            throw DataError(
+                path: metadata.path, row: number + 1, reason: .picture("\(error)"))
+        }
+    }
+}
+
+extension CachedDataset {
+    public func measure(_ number: Int) throws -> SampleMeasure {
+        try samples[number].measure()
+    }
+}

@@ -1,0 +1,56 @@
+public import Flux2
+internal import Foundation
+internal import FluxModels
+internal import Torch
+
+/// What a recipe has to know of a model.
+public struct RecipeModel: Sendable {
+    /// As `--model` names it.
+    public let name: String
+    /// The published model that it is.
+    public let variant: Variant?
+    /// Whether it was distilled to few steps.
+    public let isDistilled: Bool
+    let transformer: TransformerConfiguration
+    let shapes: TensorShapes
+
+    /// Looks at the headers of a model that is on this machine.
+    ///
+    /// - Throws: `ModelError` for components that do not belong together.
+    public init(name: String, files: ModelFiles) throws {
+        let parts = try TrainingParts(TrainingFiles(files), device: .cpu, dtype: .bfloat16)
+        guard let part = parts.transformer else {
+            preconditionFailure("a model's folder has a transformer")
+        }
+        self.name = name
+        variant = files.variant
+        isDistilled = files.variant?.isDistilled ?? files.isDistilled
+        transformer = part.model.configuration
+        shapes = Dictionary(part.parameters.map { ($0.key, $0.shape) }) { first, _ in first }
+    }
+
+    /// A published model, which need not be on this machine.
+    public init(name: String, _ variant: Variant) {
+        self.name = name
+        self.variant = variant
+        isDistilled = variant.isDistilled
+        transformer = variant.transformer.configuration
+        shapes = variant.transformer.shapes
+    }
+
+    /// All matrices in blocks: the automatic choice, or by name where they are too small for it.
+    var targets: (argument: String, shapes: [[Int]]) {
+        let every = #"(single_)?transformer_blocks\..*"#
+        for argument in ["", every] {
+            guard let keys = try? LoRATargets(argument).keys(among: shapes) else { continue }
+            return (argument, keys.compactMap { shapes[$0] })
+        }
+        return ("", [])
+    }
+
+    /// How pictures are made in between: few steps where that is what the model is for.
+    var sampling: (steps: Int, scale: Double) {
+        if isDistilled { return (4, 1) }
+        return (20, variant.map { $0.preset.cfgScale } ?? 1)
+    }
+}

@@ -1,0 +1,64 @@
+import Flux2
+@testable import FluxTraining
+import TestSupport
+import Testing
+
+@Suite("A recipe follows from data, model and memory")
+struct RecipeTests {
+    private func recipe(
+        _ count: Int, model: RecipeModel = RecipeModel(name: "klein-base-4b", .kleinBase4B),
+        free: Int = 1 << 40
+    ) throws -> Recipe {
+        let pictures = try PictureFolder(count: count)
+        // The folder goes with its owner.
+        return try withExtendedLifetime(pictures) {
+            Recipe(model: model, data: try DataSurvey(folder: pictures.path), free: free)
+        }
+    }
+
+    @Test("the rank and what is held out grow with the data")
+    func ranks() throws {
+        #expect(try recipe(2).rank == 8 && recipe(2).heldOut == 0)
+        #expect(try recipe(9).heldOut == 0)
+        let ten = try recipe(10)
+        #expect(ten.heldOut == 1 && ten.batchSize * ten.accumulation == 2)
+        let thirty = try recipe(30)
+        #expect(thirty.rank == 16 && thirty.heldOut == 3)
+        #expect(thirty.batchSize * thirty.accumulation == 4)
+        #expect(thirty.interval % thirty.accumulation == 0)
+    }
+
+    @Test("blocks are computed again where memory asks for it, and pictures get smaller then")
+    func memoryDecides() throws {
+        let large = try recipe(30)
+        #expect(!large.recomputes && large.batchSize > 1)
+        let scarce = try recipe(30, free: 2 << 30)
+        #expect(scarce.recomputes && scarce.batchSize == 1 && scarce.accumulation == 4)
+        #expect(scarce.maxPixels == 1 << 20)
+        #expect(try recipe(30, free: 1 << 20).maxPixels == 1 << 18)
+    }
+
+    @Test("distilled models get a word of warning, dev a way in two stages")
+    func words() throws {
+        let distilled = try recipe(3, model: RecipeModel(name: "klein-4b", .klein4B))
+        #expect(distilled.yaml(path: "r.yaml").contains("The base model is the better start"))
+        #expect(distilled.yaml(path: "r.yaml").contains("sample_inference_steps: 4"))
+        let base = try recipe(3).yaml(path: "r.yaml")
+        #expect(!base.contains("distilled") && base.contains("sample_cfg_scale: 4.0"))
+        #expect(!base.contains("validation_split"))
+        let dev = try recipe(3, model: RecipeModel(name: "dev", .dev)).yaml(path: "r.yaml")
+        #expect(dev.contains("--task sft:data_process"))
+    }
+
+    @Test("every option has a comment on its line")
+    func comments() throws {
+        for line in try recipe(12).yaml(path: "r.yaml").split(separator: "\n") {
+            #expect(line.contains("# ") || line == "#" || line.hasPrefix("  - "), "\(line)")
+        }
+    }
+
+    @Test("texts of all kinds stand between quotes")
+    func quotes() {
+        #expect(YAMLText.quoted("a \"b\"\n\\ ü 🦊\u{7}") == #""a \"b\"\n\\ ü 🦊\u0007""#)
+    }
+}

@@ -1,0 +1,25 @@
+import Foundation
+import Imaging
+import TestSupport
+import Testing
+
+@Suite("The size in a picture's header")
+struct StoredSizeTests {
+    @Test("is that of the picture", arguments: ImageFormat.knownExtensions)
+    func isThatOfThePicture(_ ending: String) throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("picture.\(ending)")
+        try Image(width: 37, height: 21, red: 1, green: 2, blue: 3).write(to: path)
+        let size = try Image.storedSize(of: path)
+        #expect(size.width == 37 && size.height == 21)
+    }
+
+    @Test("is not made up for what is no picture")
+    func isNotMadeUp() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("note.png")
+        try "a note".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(throws: ImagingError.self) { try Image.storedSize(of: path) }
+        #expect(throws: ImagingError.self) { try Image.storedSize(of: folder.file("none.png")) }
+    }
+}
