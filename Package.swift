@@ -77,6 +77,7 @@ let package = Package(
                 .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("webp"),
             ]),
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Files"], swiftSettings: strict),
+        .target(name: "CYAML", linkerSettings: [.linkedLibrary("yaml")]),
         .target(
             name: "CHub", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("crypto")]),
         .target(
@@ -112,9 +113,8 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub",
-                "Safetensors",
-                "Torch",
+                "CYAML", "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "JSONReading",
+                "LoRA", "ModelHub", "Safetensors", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -9,6 +9,7 @@ need() { # header, package
 need png.h libpng-dev
 need turbojpeg.h libturbojpeg0-dev
 need webp/encode.h libwebp-dev
+need yaml.h libyaml-dev
 need curl/curl.h libcurl4-openssl-dev
 need openssl/evp.h libssl-dev
 # Tests make certificates; downloads trust those of the system.

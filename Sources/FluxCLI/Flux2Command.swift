@@ -1,11 +1,16 @@
 import ArgumentParser
 
-/// The entry: mends spellings, then hands over to the parser.
+/// The entry: mends spellings, brings in what files say, then hands over to the parser.
 @main
 struct Main {
     static func main() async {
         LauncherWatch.begin()
-        await Flux2Command.main(Spelling.dashed(Array(CommandLine.arguments.dropFirst())))
+        let arguments = Spelling.dashed(Array(CommandLine.arguments.dropFirst()))
+        do {
+            await Flux2Command.main(try ConfigExpansion.expanded(arguments))
+        } catch {
+            Train.exit(withError: error)
+        }
     }
 }
 

@@ -11,7 +11,8 @@ struct Train: AsyncParsableCommand {
         discussion: """
             Takes the arguments of DiffSynth-Studio's train.py for FLUX.2 unchanged, with underscores \
             or dashes; docs/training.md says what each does here, and what there is besides.
-            """)
+            """,
+        subcommands: [TrainInit.self])
 
     @OptionGroup(title: "Data") var data: TrainDataOptions
     @OptionGroup(title: "Models") var models: TrainModelOptions
@@ -36,6 +37,16 @@ struct Train: AsyncParsableCommand {
     @Option(help: "Processor threads; libtorch's own choice when absent.")
     var threads: Int?
 
+    @Option(
+        help: """
+            A .yaml or .json file of options, which others on the command line win over; may be \
+            repeated, and a later one wins.
+            """)
+    var config: [String] = []
+
+    @Flag(help: "Say what would be trained, in what memory and time, and train nothing.")
+    var dryRun = false
+
     @Flag(name: .shortAndLong, help: "No progress, no notices.")
     var quiet = false
 
@@ -47,6 +58,7 @@ struct Train: AsyncParsableCommand {
         let settings = try settings(report)
         try settings.check()
         let files = try await models.files(report, textLength: data.textLength)
+        if dryRun { return try forecast(settings, files, device, dtype, report) }
         if isFirst, !settings.task.encodesOnly { keepArguments(report) }
         let threads = threads
         let display = TrainingDisplay(report)
@@ -57,6 +69,27 @@ struct Train: AsyncParsableCommand {
             return try await trainer.run { display.show($0) }
         }
         if isFirst { tell(outcome, settings) }
+    }
+
+    /// Prints what the run would do and take; nothing is written, and no weight is read.
+    private func forecast(
+        _ settings: TrainingSettings, _ files: TrainingFiles, _ device: Device, _ dtype: DType,
+        _ report: Reporter
+    ) throws {
+        guard isFirst else { return }
+        if let threads { Runtime.threads = threads }
+        try device.prepare()
+        let display = TrainingDisplay(report)
+        let plan = try TrainingPlan(
+            settings, files, device: device, dtype: dtype,
+            processes: DistributedEnvironment.read()?.size ?? 1, threads: threads
+        ) { display.show($0) }
+        display.finish()
+        let rate = try MatmulRate.measure(device: device, dtype: dtype)
+        print(
+            TrainingPlanTable(
+                plan: plan, device: device, free: try? device.memory().free, rate: rate
+            ).text)
     }
 
     /// Whether this is the process that others leave the talking to.

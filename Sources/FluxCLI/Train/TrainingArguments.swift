@@ -5,7 +5,8 @@ import Foundation
 enum TrainingArguments {
     /// Four blanks deep, as Python's `json.dump(indent=4)` writes it.
     static func json(_ command: Train) throws -> [UInt8] {
-        let values = gathered(command)
+        // What files said is among the others.
+        let values = gathered(command).filter { $0.key != "config" }
         let object = values.mapValues { $0 ?? NSNull() }
         let data = try JSONSerialization.data(
             withJSONObject: object, options: [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes])
@@ -19,7 +20,7 @@ enum TrainingArguments {
     }
 
     /// The parsed value of every option, by its name with underscores.
-    private static func gathered(_ value: Any) -> [String: Any?] {
+    static func gathered(_ value: Any) -> [String: Any?] {
         var found: [String: Any?] = [:]
         for child in Mirror(reflecting: value).children {
             guard let label = child.label else { continue }

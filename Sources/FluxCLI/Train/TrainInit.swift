@@ -1,0 +1,52 @@
+import ArgumentParser
+import Files
+import Flux2
+import FluxTraining
+import Foundation
+import Torch
+
+struct TrainInit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Write a commented recipe for training a LoRA on a folder of pictures.",
+        discussion: """
+            Pictures have captions in .txt files beside them, or rows in metadata.csv, .json or .jsonl. \
+            No weight is read, and nothing is fetched.
+            """)
+
+    @Argument(help: "A model: a folder, or a name such as klein-base-4b.")
+    var model: String
+
+    @Argument(help: "The folder of pictures.")
+    var folder: String
+
+    @Option(help: "Where the recipe goes.")
+    var output = "recipe.yaml"
+
+    @Flag(help: "Replace a file that exists.")
+    var force = false
+
+    func run() async throws {
+        guard ["yaml", "yml"].contains((output as NSString).pathExtension.lowercased()) else {
+            throw ValidationError("--output must name a .yaml file, not '\(output)'")
+        }
+        try AtomicFile.checkWritable(output, overwrite: force)
+        let data = try DataSurvey(folder: folder)
+        let device = Device.automatic().device
+        let recipe = Recipe(model: try lookedAt(), data: data, free: try device.memory().free)
+        try AtomicFile.write(
+            output, bytes: Array(recipe.yaml(path: output).utf8), overwrite: force)
+        print("\(output): flux2 train --config \(output) --dry-run tells memory and time")
+    }
+
+    private func lookedAt() throws -> RecipeModel {
+        do {
+            return try RecipeModel(name: model, files: ModelFiles(model: model))
+        } catch {
+            guard !FileManager.default.fileExists(atPath: model),
+                let variant = Variant(named: model)
+            else { throw error }
+            return RecipeModel(name: model, variant)
+        }
+    }
+}
