@@ -1,3 +1,4 @@
+internal import Files
 internal import Safetensors
 public import Torch
 
@@ -67,11 +68,9 @@ public final class ArrangedWeights {
                         pinned: settings.pinned, releases: settings.releases,
                         poisons: settings.poisons))
             case .pages(let kept, let bounded):
-                let groups = groups()
-                try loadAll(except: groups, copying: false)
-                let stay = groups.indices.filter { kept.contains(groups[$0].name) }
-                follow(
-                    try WeightStream(inPlace: units(groups), kept: Set(stay), bounded: bounded))
+                try followFiles(kept, bounded: bounded, directly: false)
+            case .direct(let kept, let bounded):
+                try followFiles(kept, bounded: bounded, directly: true)
             }
         } catch {
             unload()
@@ -171,6 +170,25 @@ public final class ArrangedWeights {
             try parameter.load(
                 copies ? placed.replacing(placed.tensors.map { try $0.copy() }) : placed)
         }
+    }
+
+    private func followFiles(
+        _ kept: Set<String>, bounded: Bool, directly: Bool
+    ) throws {
+        let groups = groups()
+        try loadAll(except: groups, copying: false)
+        let stay = Set(groups.indices.filter { kept.contains(groups[$0].name) })
+        let units = try units(groups)
+        let direct = directly ? try WeightStream(reading: units, kept: stay) : nil
+        follow(direct ?? WeightStream(inPlace: units, kept: stay, bounded: bounded))
+    }
+
+    /// How much of the weights that belong to groups is in the system's memory, as a share.
+    public func cachedShare() -> Double {
+        let pieces = groups().flatMap { loader.pieces(for: $0.parameters) }
+        let all = pieces.reduce(0) { $0 + $1.info.byteCount }
+        let there = pieces.reduce(0) { $0 + $1.file.mapped.residentBytes($1.info.range) }
+        return all > 0 ? Double(there) / Double(all) : 1
     }
 
     private func follow(_ stream: WeightStream) {

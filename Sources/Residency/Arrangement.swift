@@ -9,6 +9,9 @@ public enum Arrangement: Hashable, Sendable {
     ///
     /// `bounded` is whether pages that others have read leave this process, too.
     case pages(kept: Set<String>, bounded: Bool)
+    /// Units of these names in their mapped files, the others in two buffers that are read from the
+    /// disk past the system's cache; as ``pages(kept:bounded:)`` where files cannot be read so.
+    case direct(kept: Set<String>, bounded: Bool)
 
     /// How units come to a device.
     public struct SlotSettings: Hashable, Sendable {

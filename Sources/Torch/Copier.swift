@@ -1,5 +1,9 @@
 internal import CTorch
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Copies memory from the host to slots on a device while the device computes.
 ///
 /// On the device, filling and using a slot exclude each other; on the host nobody waits. One thread
@@ -43,9 +47,17 @@ public final class HostSlab: Sendable {
     /// Whether a device can read it by itself.
     public let isPinned: Bool
 
+    private static let alignment = 2 << 20
+    /// `MADV_HUGEPAGE`, which Swift does not bring in.
+    private static let hugePages: Int32 = 14
+
     /// - Parameter pinned: whether to try to pin it.
     public init(byteCount: Int, pinned: Bool) {
-        bytes = .allocate(byteCount: max(byteCount, 1), alignment: 4096)
+        bytes = .allocate(byteCount: max(byteCount, 1), alignment: Self.alignment)
+        #if os(Linux)
+            // Fewer, larger pages are cheaper to read into and to look up.
+            madvise(bytes.baseAddress, bytes.count, Self.hugePages)
+        #endif
         isPinned = pinned && ct_pin(bytes.baseAddress, bytes.count)
     }
 
@@ -56,6 +68,17 @@ public final class HostSlab: Sendable {
 }
 
 extension Tensor {
+    /// The bytes of a slab, which lives as long as the tensor.
+    public static func showing(_ slab: HostSlab) throws -> Tensor {
+        let owner = Unmanaged.passRetained(slab).toOpaque()
+        var count = Int64(slab.bytes.count)
+        return try make {
+            ct_from_memory(
+                slab.bytes.baseAddress, &count, 1, CT_UINT8,
+                { Unmanaged<HostSlab>.fromOpaque($0!).release() }, owner, $0)
+        }
+    }
+
     /// Where the elements begin, on whatever device; writing there is up to those who own it.
     public func address() throws -> UnsafeMutableRawPointer {
         try withExtendedLifetime(self) {

@@ -127,6 +127,14 @@ struct StreamingTests {
             encoder: .pages(kept: [], bounded: true))
         try expectSame(whole, paged)
         #expect(paged.transformer.units == passes * units.count && paged.transformer.moved == 0)
+
+        let kept: Set<String> = [units[1].name]
+        let direct = try outcome(
+            pipeline(model, dtype), request, transformer: .direct(kept: kept, bounded: true),
+            encoder: .direct(kept: [], bounded: true))
+        try expectSame(whole, direct)
+        let read = passes * (bytes - units[1].byteCount)
+        #expect(direct.transformer.moved >= read)
     }
 
     @Test(

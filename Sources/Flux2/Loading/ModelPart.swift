@@ -63,6 +63,14 @@ package final class ModelPart<Model> {
         throw ModelError(path: loader.location, reason: .notFinite(name, dtype: dtype.name))
     }
 
+    /// Whether weights come from their files while they are used.
+    var readsFiles: Bool {
+        switch arrangement {
+        case .pages, .direct: true
+        case .whole, .slots: false
+        }
+    }
+
     /// What is still to be read from the disk, unless it is read when it is used.
     var pieces: [ReadAhead.Piece] {
         isLoaded || arrangement != .whole ? [] : loader.pieces(for: parameters)
@@ -108,7 +116,10 @@ package final class ModelPart<Model> {
     /// Whether weights have memory other than that of their files.
     private var usesDevice: Bool {
         if device.kind != .cpu { return true }
-        if case .slots = arrangement { return true }
-        return false
+        switch arrangement {
+        // Their buffers are no use between stages.
+        case .slots, .direct: return true
+        case .whole, .pages: return false
+        }
     }
 }

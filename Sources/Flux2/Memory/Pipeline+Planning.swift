@@ -103,7 +103,7 @@ extension Pipeline {
             component: component, format: sizes.format, units: sizes.units, small: sizes.small,
             scratch: sizes.largestConversion * dtype.byteCount,
             privateBytes: packedWillBeMapped ? 0 : sizes.packed,
-            passes: passes)
+            passes: passes, cachedShare: { weights.cachedShare() })
     }
 
     // MARK: Proposals

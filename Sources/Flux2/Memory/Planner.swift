@@ -20,6 +20,8 @@ struct Planner {
         var privateBytes = 0
         /// Evaluations in a generation.
         var passes: Int
+        /// How much of the files is in the system's memory, as a share; asked where it matters.
+        var cachedShare: () -> Double = { 1 }
 
         var unitBytes: Int { units.reduce(0) { $0 + $1.byteCount } }
         var largest: Int { units.map(\.byteCount).max() ?? 0 }
@@ -208,7 +210,23 @@ struct Planner {
         let kept = part.passes > 1 ? Self.spread(part.units, over: room - window) : []
         let stay = part.units.filter { kept.contains($0.name) }
         stage.mapped = window + stay.reduce(0) { $0 + $1.byteCount }
+        if let direct = directly(stage, demand, part) {
+            return (direct, .direct(kept: kept, bounded: isBounded))
+        }
         return (stage, .pages(kept: kept, bounded: isBounded))
+    }
+
+    /// The stage with buffers of its own in place of mapped pages, where most weights have to come from
+    /// the disk anyway: reading those past the system's cache takes less of the processor.
+    private func directly(
+        _ mapped: MemoryPlan.StagePlan, _ demand: Demand, _ part: Part
+    ) -> MemoryPlan.StagePlan? {
+        guard part.cachedShare() < 0.5 else { return nil }
+        var stage = mapped
+        // Tensors begin at any place of a page, and buffers at a large one.
+        stage.slots = 2 * (part.largest + (1 << 20))
+        stage.mapped -= 2 * part.largest
+        return stage.total <= deviceBudget(demand.stage) ? stage : nil
     }
 
     /// The autoencoder is small and stays.
@@ -261,7 +279,7 @@ struct Planner {
         case .slots(let resident, let settings):
             stays = resident.contains
             source = part.isPrivate || settings.pinned > 0 ? "host" : "disk"
-        case .pages(let kept, _):
+        case .pages(let kept, _), .direct(let kept, _):
             stays = kept.contains
             source = "disk"
         }

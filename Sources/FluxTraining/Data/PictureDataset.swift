@@ -158,6 +158,8 @@ public struct PictureDataset: Sendable {
         let named = try metadata.rows.indices.flatMap { row in
             try columns.flatMap { try paths($0, row).map(absolute) }
         }
-        return Set(named).filter { !Self.isAddress($0) && !FileManager.default.fileExists(atPath: $0) }.sorted()
+        return Set(named).filter {
+            !Self.isAddress($0) && !FileManager.default.fileExists(atPath: $0)
+        }.sorted()
     }
 }

@@ -44,6 +44,17 @@ public final class WeightStream: WeightSupply {
         self.init(units, PageCarrier(units, kept: kept, ahead: ahead, bounded: bounded))
     }
 
+    /// Reads units from the disk into buffers, past the system's cache.
+    ///
+    /// - Parameter kept: units that stay where they are mapped.
+    /// - Returns: nil where files cannot be read so.
+    public convenience init?(
+        reading units: [WeightUnit], kept: Set<Int>, ahead: Int = 1
+    ) throws {
+        guard let carrier = try DirectCarrier(units, kept: kept, ahead: ahead) else { return nil }
+        self.init(units, carrier)
+    }
+
     private init(_ units: [WeightUnit], _ carrier: any WeightCarrier) {
         self.units = units
         order = Array(units.indices)
