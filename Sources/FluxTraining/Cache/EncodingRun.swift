@@ -26,7 +26,6 @@ struct EncodingRun {
         ) { _ in "" }.batches.flatMap { $0 }
         let folder = "\(settings.output.folder)/\(group.rank)"
         try Folder.make(folder)
-        let data = try source.fingerprint()
         let draws = try Draws(
             seed: settings.seed, order: settings.drawOrder, device: parts.device)
         var prefetcher = Prefetcher(
@@ -37,14 +36,18 @@ struct EncodingRun {
             guard let loaded = await prefetcher.next() else { break }
             try Task.checkCancellation()
             let file = CachedSample(path: "\(folder)/\(number).safetensors")
+            let item = try item(of: loaded, for: file)
             let fingerprint = Digest.of(
-                [models, data, "\(placed.sample)", "\(settings.seed)", settings.drawOrder.rawValue])
+                try [
+                    models, item.fingerprint(), "\(placed.place)", "\(settings.seed)",
+                    settings.drawOrder.rawValue,
+                ])
             if let header = try? file.header(), header.fingerprint == fingerprint,
                 settings.drawOrder == .sample
             {
                 present += 1
             } else {
-                try write(loaded.get(), placed, to: file, draws, fingerprint)
+                try write(item, placed, to: file, draws, fingerprint)
             }
             onEvent(.encoded(done: number + 1, of: share.count))
         }
@@ -52,13 +55,19 @@ struct EncodingRun {
         return (folder, share.count - present, present)
     }
 
-    private func write(
-        _ loaded: LoadedSample, _ placed: PlacedSample, to file: CachedSample, _ draws: Draws,
-        _ fingerprint: String
-    ) throws {
-        guard case .item(let item) = loaded else {
+    private func item(
+        of loaded: Result<LoadedSample, any Error>, for file: CachedSample
+    ) throws -> TrainingItem {
+        guard case .item(let item) = try loaded.get() else {
             throw DataError(path: file.path, reason: .unfit("is encoded already"))
         }
+        return item
+    }
+
+    private func write(
+        _ item: TrainingItem, _ placed: PlacedSample, to file: CachedSample, _ draws: Draws,
+        _ fingerprint: String
+    ) throws {
         try withoutGradients {
             let sample = try encoder(item)
             try draws.begin(epoch: 0, place: placed.place)

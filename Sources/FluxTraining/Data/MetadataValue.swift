@@ -71,6 +71,15 @@ public enum MetadataValue: Hashable, Sendable {
         case .missing: "nothing"
         }
     }
+
+    /// All of the value, to tell rows apart.
+    var identity: String {
+        switch self {
+        case .text(let text): "'\(text)'"
+        case .list(let items): "[\(items.map(\.identity).joined(separator: "\u{1F}"))]"
+        default: shown
+        }
+    }
 }
 
 extension String {

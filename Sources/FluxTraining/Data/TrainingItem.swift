@@ -1,3 +1,4 @@
+internal import Foundation
 public import Imaging
 
 /// A row with its pictures read and made fit.
@@ -18,6 +19,20 @@ public struct TrainingItem: Sendable {
         self.row = row
         self.image = image
         self.prompt = prompt
+    }
+}
+
+extension TrainingItem {
+    /// A digest of all that it is encoded from: a picture that was changed is another sample, also
+    /// under the same name.
+    func fingerprint() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let pictures = ([image] + editImages).map {
+            "\($0.width)x\($0.height) \(Digest.of($0.pixels))"
+        }
+        return Digest.of(
+            pictures + [String(decoding: try encoder.encode(extras), as: UTF8.self), prompt])
     }
 }
 

@@ -4,6 +4,9 @@ internal import ModelHub
 enum Digest {
     /// SHA-256 over texts, in hexadecimal digits.
     static func of(_ texts: [String]) -> String {
-        Checksum.of(Array(texts.joined(separator: "\n").utf8), .sha256).value
+        of(Array(texts.joined(separator: "\n").utf8))
     }
+
+    /// SHA-256 over bytes, in hexadecimal digits.
+    static func of(_ bytes: [UInt8]) -> String { Checksum.of(bytes, .sha256).value }
 }

@@ -42,9 +42,9 @@ extension PictureDataset: SampleSource {
     public func fingerprint() throws -> String {
         let columns = ["image", "prompt"] + extraInputs
         return Digest.of(
-            ["\(sizing)", base] + columns
+            ["\(sizing)", "\(options)", base] + columns
                 + metadata.rows.map { row in
-                    columns.map { row[$0]?.shown ?? "" }.joined(separator: "\u{1F}")
+                    columns.map { row[$0]?.identity ?? "" }.joined(separator: "\u{1F}")
                 })
     }
 }
