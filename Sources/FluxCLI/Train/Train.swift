@@ -121,12 +121,12 @@ struct Train: AsyncParsableCommand {
         return settings
     }
 
-    /// A run that goes on has a seed, and all processes of a group have to draw the same.
+    /// A run goes on with the seed that it began with. All processes of a group have to draw the same.
     private func drawnSeed(_ report: Reporter) throws -> UInt64 {
-        if output.resume, let known = try Trainer.seed(ofStateIn: output.outputPath) {
-            return known
+        if output.resume, let begun = try Trainer.seed(ofStateIn: output.outputPath) {
+            return begun
         }
-        if ProcessInfo.processInfo.environment["WORLD_SIZE"] != nil { return 0 }
+        if output.resume || ProcessInfo.processInfo.environment["WORLD_SIZE"] != nil { return 0 }
         let drawn = UInt64.random(in: 0..<1 << 31)
         report.notice("--seed \(drawn)")
         return drawn

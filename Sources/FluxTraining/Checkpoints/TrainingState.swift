@@ -118,3 +118,12 @@ struct TrainingState {
         }
     }
 }
+
+extension Trainer {
+    /// The seed of the run whose state lies in a folder; nil where there is none.
+    ///
+    /// - Throws: `SafetensorsError`, `TrainingError` for a file that is no state.
+    public static func seed(ofStateIn folder: String) throws -> UInt64? {
+        try TrainingState.read(from: folder)?.identity.seed
+    }
+}
