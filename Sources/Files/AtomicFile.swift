@@ -82,6 +82,21 @@ public enum AtomicFile {
         for draft in drafts.withLock({ $0 }) { discard(draft) }
     }
 
+    /// Removes what a program that was killed has left half-written in a folder.
+    ///
+    /// - Parameter isMeant: whether files of a name, without its folder, are written by nobody else.
+    public static func discardAbandoned(in folder: String, where isMeant: (String) -> Bool) {
+        let own = drafts.withLock { $0 }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            let draft = folder + "/" + name
+            // `.name.XXXXXX`, as `openDraft` makes them.
+            guard name.hasPrefix("."), name.count > 8, name.dropLast(6).hasSuffix("."),
+                isMeant(String(name.dropFirst().dropLast(7))), !own.contains(draft)
+            else { continue }
+            unlink(draft)
+        }
+    }
+
     private static let drafts = Mutex<Set<String>>([])
 
     private static func openDraft(for path: String) throws -> (Int32, String) {

@@ -53,6 +53,20 @@ struct FilesTests {
             #expect(folder.contents.isEmpty)
         }
 
+        @Test func thatAKilledProgramBeganAreDiscardedByName() throws {
+            let kept = [".a.txt", ".a.txt.12345", ".b.md.AbCdEf", "a.txt", "a.txt.AbCdEf"]
+            for name in kept + [".a.txt.AbCdEf"] {
+                try Data().write(to: URL(fileURLWithPath: folder.file(name)))
+            }
+            try AtomicFile.write(folder.file("c.txt")) { _ in
+                let before = folder.contents.count
+                AtomicFile.discardAbandoned(in: folder.path) { $0.hasSuffix(".txt") }
+                // The file that is being written is nobody else's.
+                #expect(folder.contents.count == before - 1)
+            }
+            #expect(folder.contents == (kept + ["c.txt"]).sorted())
+        }
+
         @Test func doNotReplaceWhatMayNotBeReplaced() throws {
             let path = folder.file("a.txt")
             try AtomicFile.write(path, bytes: Array("old".utf8))

@@ -26,6 +26,7 @@ struct EncodingRun {
         ) { _ in "" }.batches.flatMap { $0 }
         let folder = "\(settings.output.folder)/\(group.rank)"
         try Folder.make(folder)
+        AtomicFile.discardAbandoned(in: folder) { $0.hasSuffix(".safetensors") }
         let draws = try Draws(
             seed: settings.seed, order: settings.drawOrder, device: parts.device)
         var prefetcher = Prefetcher(

@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 internal import Torch
 
@@ -103,6 +104,9 @@ extension TrainingSession {
             throw TrainingError(reason: .foreignState("\(path): there is no state to resume from"))
         }
         try state.check(against: identity, path: path)
+        if group.isFirst {
+            AtomicFile.discardAbandoned(in: folder) { $0.hasSuffix(".safetensors") }
+        }
         try withoutGradients {
             let values = state.tensors.part("weights.")
             for parameter in weights.parameters {
