@@ -11,6 +11,7 @@ package final class SampleEncoder {
     private let recordsText: Bool
     private let recordsLatents: Bool
     private var texts: [String: Tensor] = [:]
+    private var truncated: Set<Int> = []
     private var pictures: [Int: EncodedSample] = [:]
     private var keptBytes = 0
     private let limit: Int
@@ -99,7 +100,9 @@ package final class SampleEncoder {
             throw missing(.textEncoder)
         }
         let text = tokenizer(prompt, length: parts.textLength)
-        if text.wasTruncated { onTruncated(row, text.tokenCount) }
+        if text.wasTruncated, truncated.insert(prompt.hashValue).inserted {
+            onTruncated(row, text.tokenCount)
+        }
         let encoder = try part.load(passes: .max)
         let features = try withGradients(recordsText) {
             try encoder(ids: text.ids, real: text.mask, dtype: parts.dtype, device: parts.device) {
