@@ -149,9 +149,8 @@ let package = Package(
         .testTarget(
             name: "GoldenTests",
             dependencies: [
-                "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "Residency",
-                "Safetensors",
-                "TestSupport", "Torch",
+                "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub", "Residency",
+                "Safetensors", "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
