@@ -1,0 +1,160 @@
+import Foundation
+import Imaging
+import Residency
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+extension CommandLineTests {
+    @Suite("DiffSynth-Studio's published training commands", .serialized)
+    struct PublishedCommands {
+        private struct Command: Decodable { var arguments: [String] }
+
+        private static func commands(_ name: String) throws -> [[String]] {
+            let data = try Data(
+                contentsOf: URL(
+                    fileURLWithPath: Reference.own + "/recipes/diffsynth-flux2-train-arguments.json"
+                ))
+            let all = try JSONDecoder().decode([String: [Command]].self, from: data)
+            return try #require(all[name], "\(name)").map(\.arguments)
+        }
+
+        @Test(arguments: [
+            "full/FLUX.2-klein-4B.sh", "full/FLUX.2-klein-9B.sh", "full/FLUX.2-klein-base-4B.sh",
+            "full/FLUX.2-klein-base-9B.sh", "lora/FLUX.2-klein-4B.sh", "lora/FLUX.2-klein-9B.sh",
+            "lora/FLUX.2-klein-base-4B.sh", "lora/FLUX.2-klein-base-9B.sh",
+        ])
+        func runsAsItIs(_ name: String) throws { try check(name) }
+
+        @Test(arguments: [
+            "lora/FLUX.2-dev.sh", "special/split_training/FLUX.2-klein-base-4B_lora.sh",
+        ])
+        func runsInTwoStagesAsItIs(_ name: String) throws {
+            let commands = try Self.commands(name)
+            #expect(commands.count == 2)
+            try check(name)
+        }
+
+        @Test func whatBelongsToAnotherTrainerIsRefused() throws {
+            let command = try Self.commands("special/dmd2/FLUX.2-klein-base-4B-DMD2.sh")[0]
+            let outcome = try Program.run(["train"] + command)
+            #expect(outcome.status != 0)
+            #expect(outcome.errors.contains("--dmd2"))
+        }
+
+        // MARK: Runs
+
+        private func check(_ name: String) throws {
+            let place = try Place(Self.commands(name))
+            for command in place.commands {
+                let outcome = try place.run(command)
+                #expect(outcome.status == 0, "\(name): \(outcome.errors)")
+            }
+            let last = try #require(place.commands.last)
+            let checkpoint = place.path(Self.value("--output_path", last)) + "/step-2.safetensors"
+            try expectContents(of: checkpoint, isLoRA: last.contains("--lora_base_model"), name)
+            try expectEffect(of: checkpoint, place, last)
+        }
+
+        static func value(_ option: String, _ command: [String]) -> String {
+            command.firstIndex(of: option).map { command[$0 + 1] } ?? ""
+        }
+
+        /// Names, types and shapes as the reference writes them; the golden of whole weights has the
+        /// first block of each kind.
+        private func expectContents(of path: String, isLoRA: Bool, _ name: String) throws {
+            let found = try tensorShapes(path)
+            let golden = try Golden("training", "checkpoint_contents")
+            let contents = try #require(
+                golden.json[isLoRA ? "lora_bf16" : "full_bf16"] as? [String: Any])
+            let keys = try #require(contents["keys"] as? [String: [Any]])
+            if isLoRA {
+                #expect(name.contains("dev") || Set(found.keys) == Set(keys.keys))
+                #expect(found.values.allSatisfy { $0.hasPrefix("BF16") && $0.contains("32") })
+                return
+            }
+            let inFirstBlocks = found.filter { !$0.key.contains(/blocks\.[1-9]/) }
+            #expect(Set(inFirstBlocks.keys) == Set(keys.keys))
+            for (key, form) in keys {
+                #expect(found[key] == "BF16 \(form[1] as? [Int] ?? [])", "\(key)")
+            }
+        }
+
+        /// The checkpoint loads, and the picture is another one with it.
+        private func expectEffect(
+            of checkpoint: String, _ place: Place, _ command: [String]
+        ) throws {
+            let isLoRA = command.contains("--lora_base_model")
+            let use = [isLoRA ? "--lora" : "--transformer", checkpoint]
+            let plain = place.isDev ? Self.plainDev : Self.plainKlein
+            #expect(try #require(plain) != place.latents(use))
+        }
+
+        /// What a picture is decoded from without anything that was trained.
+        private static let plainKlein = try? Place.latents([], isDev: false)
+        private static let plainDev = try? Place.latents([], isDev: true)
+
+        /// A folder with models and data where the commands look for them.
+        private final class Place {
+            let folder: TemporaryFolder
+            let commands: [[String]]
+
+            init(_ commands: [[String]]) throws {
+                self.commands = commands
+                folder = try TemporaryFolder()
+                let owner = path("root/black-forest-labs")
+                try FileManager.default.createDirectory(
+                    atPath: owner, withIntermediateDirectories: true)
+                for (name, model) in [
+                    ("klein-4B", "tiny-klein"), ("klein-base-4B", "tiny-klein"),
+                    ("klein-9B", "tiny-klein"), ("klein-base-9B", "tiny-klein"),
+                    ("dev", "tiny-dev"),
+                ] {
+                    try FileManager.default.createSymbolicLink(
+                        atPath: "\(owner)/FLUX.2-\(name)",
+                        withDestinationPath: Reference.ownModel(model))
+                }
+                try TrainingPlace.write(
+                    2, to: path(PublishedCommands.value("--dataset_base_path", commands[0])))
+            }
+
+            func path(_ relative: String) -> String { folder.file(relative) }
+
+            /// The command as it was published, but for its length.
+            func run(_ command: [String]) throws -> Program.Outcome {
+                try Program.run(
+                    ["train"] + command + ["--stop_after", "2", "--seed", "1", "--threads", "1"],
+                    environment: [
+                        "DIFFSYNTH_MODEL_BASE_PATH": path("root"),
+                        "DIFFSYNTH_SKIP_DOWNLOAD": "true",
+                    ], in: folder.path)
+            }
+
+            var isDev: Bool {
+                PublishedCommands.value("--model_id_with_origin_paths", commands[0])
+                    .contains("FLUX.2-dev:")
+            }
+
+            func latents(_ options: [String]) throws -> Data {
+                try Self.latents(options, isDev: isDev)
+            }
+
+            /// What a picture is decoded from, with more options.
+            static func latents(_ options: [String], isDev: Bool) throws -> Data {
+                let folder = try TemporaryFolder()
+                let outcome = try Program.run(
+                    tinyArguments(
+                        "a dog", model: Reference.ownModel(isDev ? "tiny-dev" : "tiny-klein"),
+                        output: folder.file("a.png"),
+                        [
+                            "--dtype", "float32", "--threads", "1", "--save_latents",
+                            folder.file("a.safetensors"),
+                        ] + options))
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let file = try SafetensorsFile(path: folder.file("a.safetensors"))
+                return Data(file.bytes(of: try #require(file["latents"])))
+            }
+        }
+    }
+}
