@@ -89,8 +89,9 @@ public final class Draws {
 
     // MARK: Resuming
 
-    /// The state of the generators, as bytes.
+    /// The state of the generators, as bytes; nothing where each sample has its own numbers.
     public func state() throws -> [String: [UInt8]] {
+        guard order == .torch else { return [:] }
         var state = ["levels": try levels.state()]
         if device.kind != .cpu { state["noise"] = try noise.state() }
         return state
