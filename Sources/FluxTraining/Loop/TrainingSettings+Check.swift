@@ -1,3 +1,5 @@
+internal import FluxModels
+
 extension TrainingSettings {
     /// Refuses settings that contradict each other, before anything is read.
     ///
@@ -26,6 +28,7 @@ extension TrainingSettings {
         try require(
             data.batchSize == 1 || drawOrder == .sample,
             "--draws torch is for --batch_size 1, as DiffSynth-Studio trains")
+        try checkComponents()
         guard !task.encodesOnly else { return }
         try require(
             !method.trained.isEmpty || method.loraBase != nil,
@@ -45,5 +48,19 @@ extension TrainingSettings {
         try require(
             inspection.sampleEvery == nil || !inspection.prompts.isEmpty,
             "--sample_steps needs --sample_prompt")
+    }
+
+    /// What has worked before samples are stored gets no gradients from them.
+    private func checkComponents() throws {
+        guard task.encodesOnly || task.readsEncoded else { return }
+        let trained = method.trained + [method.loraBase].compactMap(\.self)
+        guard let other = trained.map(\.component).first(where: { $0 != .transformer }) else {
+            return
+        }
+        let whole = task.rawValue.prefix { $0 != ":" }
+        throw TrainingError(
+            reason: .unfit(
+                "--task \(task.rawValue): the \(other.rawValue) has done its work before samples are "
+                    + "stored; --task \(whole) trains it"))
     }
 }

@@ -109,6 +109,15 @@ extension CommandLineTests {
             try expectRefusal([], saying: "nothing is trained", method: [])
         }
 
+        @Test(arguments: ["sft:data_process", "sft:train", "direct_distill:train"])
+        func componentsWhoseWorkIsStored(_ task: String) throws {
+            for component in ["text_encoder", "vae"] {
+                try expectRefusal(
+                    ["--task", task], saying: "--task \(task): the \(component)",
+                    method: ["--trainable_models", "dit,\(component)"])
+            }
+        }
+
         // MARK: Data
 
         @Test func metadataThatIsNotThere() throws {
