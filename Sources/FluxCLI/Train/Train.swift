@@ -150,7 +150,7 @@ struct Train: AsyncParsableCommand {
             print("\(path): train on it with --task \(stage) --dataset_base_path \(path)")
         } else {
             if outcome.isUnfinished { print("stopped; the same command with --resume goes on") }
-            print(Usage.line(path, settings))
+            print(Usage.line(path, settings) ?? path)
         }
     }
 }

@@ -168,6 +168,6 @@ extension TrainingSession {
     }
 
     private func closeLogs(_ path: String?) throws {
-        try logs?.close(usage: path.map { Usage.line($0, settings) })
+        try logs?.close(usage: path.flatMap { Usage.line($0, settings) })
     }
 }

@@ -1,4 +1,5 @@
 internal import Files
+internal import FluxModels
 internal import Foundation
 internal import Torch
 
@@ -144,11 +145,18 @@ extension TrainingProgress {
 
 /// How to use what was trained.
 public enum Usage {
-    /// A command that makes a picture with a checkpoint.
-    public static func line(_ path: String, _ settings: TrainingSettings) -> String {
-        let model = settings.output.baseModel.map { "-m \($0) " } ?? "-m MODEL "
-        return settings.method.loraBase == nil
-            ? "flux2 generate \"…\" \(model)--transformer \(path)"
-            : "flux2 generate \"…\" \(model)--lora \(path)"
+    /// A command that makes a picture with a checkpoint; nil where none takes it.
+    public static func line(_ path: String, _ settings: TrainingSettings) -> String? {
+        guard let option = option(settings.method) else { return nil }
+        let model = settings.output.baseModel ?? "MODEL"
+        return "flux2 generate \"…\" -m \(model) \(option) \(path)"
+    }
+
+    /// Whole transformers and LoRAs of them can be used, not both in one file.
+    private static func option(_ method: MethodSettings) -> String? {
+        let places = method.trained + [method.loraBase].compactMap(\.self)
+        guard places.allSatisfy({ $0.component == .transformer }) else { return nil }
+        if method.loraBase != nil { return method.trained.isEmpty ? "--lora" : nil }
+        return method.trained.contains { $0.module.isEmpty } ? "--transformer" : nil
     }
 }

@@ -88,15 +88,28 @@ extension CommandLineTests {
 
         @Test func aPartOfAModelIsTrainedAlone() throws {
             let place = try TrainingPlace(pictures: 1)
-            try place.train([
+            let outcome = try place.train([
                 "--trainable_models", "dit.proj_out,dit.single_transformer_blocks.1",
             ])
+            #expect(!outcome.output.contains("--transformer"))
             let names = try tensorShapes(place.file("out/epoch-0.safetensors")).keys
             #expect(names.contains("proj_out.weight") && names.count == 5)
             #expect(
                 names.allSatisfy {
                     $0 == "proj_out.weight" || $0.hasPrefix("single_transformer_blocks.1.")
                 })
+        }
+
+        @Test func otherComponentsAreTrainedToo() throws {
+            let place = try TrainingPlace(pictures: 1)
+            let outcome = try place.train(["--trainable_models", "text_encoder,vae"])
+            let names = try tensorShapes(place.file("out/epoch-0.safetensors")).keys
+            for prefix in ["pipe.text_encoder_qwen3.model.", "pipe.vae."] {
+                #expect(names.contains { $0.hasPrefix(prefix) })
+            }
+            #expect(!names.contains { !$0.hasPrefix("pipe.") })
+            // No picture is made from such a file, so none is proposed.
+            #expect(!outcome.output.contains("flux2 generate"))
         }
 
         // MARK: Encoded samples
