@@ -53,12 +53,27 @@ extension CommandLineTests {
             }
             let last = try #require(place.commands.last)
             let checkpoint = place.path(Self.value("--output_path", last)) + "/step-2.safetensors"
+            try expectArguments(place, last)
             try expectContents(of: checkpoint, isLoRA: last.contains("--lora_base_model"), name)
             try expectEffect(of: checkpoint, place, last)
         }
 
         static func value(_ option: String, _ command: [String]) -> String {
             command.firstIndex(of: option).map { command[$0 + 1] } ?? ""
+        }
+
+        /// What was asked for is kept beside the checkpoints, under the reference's names.
+        private func expectArguments(_ place: Place, _ command: [String]) throws {
+            let folder = place.path(Self.value("--output_path", command))
+            let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/training_args.json"))
+            let kept = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+            for (option, value) in zip(command, command.dropFirst()) where option.hasPrefix("--") {
+                let found = kept[String(option.dropFirst(2))]
+                let isSame =
+                    (found as? String) == value
+                    || (found as? NSNumber)?.doubleValue == Double(value)
+                #expect(isSame || (found as? Bool) == true, "\(option) \(value)")
+            }
         }
 
         /// Names, types and shapes as the reference writes them; the golden of whole weights has the
