@@ -106,7 +106,10 @@ extension TrainingSession {
         }
         try state.check(against: identity, path: path)
         if group.isFirst {
-            AtomicFile.discardAbandoned(in: folder) { $0.hasSuffix(".safetensors") }
+            AtomicFile.discardAbandoned(in: folder) { name in
+                [".safetensors", ".json", ".html", ".csv", ".jsonl"].contains(
+                    where: name.hasSuffix)
+            }
         }
         try withoutGradients {
             let values = state.tensors.part("weights.")
