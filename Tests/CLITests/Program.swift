@@ -68,6 +68,8 @@ enum Program {
 
         func interrupt() { process.interrupt() }
 
+        func send(_ signal: Int32) { Foundation.kill(process.processIdentifier, signal) }
+
         /// Ends the program without a chance to tidy up.
         func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
 

@@ -9,15 +9,22 @@ import Torch
 extension CommandLineTests {
     @Suite("DiffSynth-Studio's published training commands", .serialized)
     struct PublishedCommands {
-        private struct Command: Decodable { var arguments: [String] }
+        private struct Command: Decodable {
+            var launcher: [String]
+            var arguments: [String]
+        }
 
-        private static func commands(_ name: String) throws -> [[String]] {
+        private static func published(_ name: String) throws -> [Command] {
             let data = try Data(
                 contentsOf: URL(
                     fileURLWithPath: Reference.own + "/recipes/diffsynth-flux2-train-arguments.json"
                 ))
             let all = try JSONDecoder().decode([String: [Command]].self, from: data)
-            return try #require(all[name], "\(name)").map(\.arguments)
+            return try #require(all[name], "\(name)")
+        }
+
+        private static func commands(_ name: String) throws -> [[String]] {
+            try published(name).map(\.arguments)
         }
 
         @Test(arguments: [
@@ -34,6 +41,33 @@ extension CommandLineTests {
             let commands = try Self.commands(name)
             #expect(commands.count == 2)
             try check(name)
+        }
+
+        /// With what stands between `accelerate launch` and the trainer, for 2 processes instead of 8.
+        @Test(.enabled(if: ProcessGroup.isAvailable))
+        func isLaunchedAsItIs() throws {
+            let name = "full/FLUX.2-klein-9B.sh"
+            let command = try #require(Self.published(name).first)
+            let place = try Place([command.arguments])
+            let configuration = place.path(Self.value("--config_file", command.launcher))
+            try FileManager.default.createDirectory(
+                atPath: (configuration as NSString).deletingLastPathComponent,
+                withIntermediateDirectories: true)
+            let file = """
+                deepspeed_config:
+                  zero_stage: 2
+                distributed_type: DEEPSPEED
+                num_machines: 1
+                num_processes: 2
+
+                """
+            try file.write(toFile: configuration, atomically: true, encoding: .utf8)
+            let outcome = try place.run(
+                command.arguments, after: ["launch"] + command.launcher + ["--"])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.errors.contains("on each of 2 processes"))
+            let folder = place.path(Self.value("--output_path", command.arguments))
+            try expectContents(of: folder + "/step-2.safetensors", isLoRA: false, name)
         }
 
         @Test func whatBelongsToAnotherTrainerIsRefused() throws {
@@ -137,9 +171,13 @@ extension CommandLineTests {
             func path(_ relative: String) -> String { folder.file(relative) }
 
             /// The command as it was published, but for its length.
-            func run(_ command: [String]) throws -> Program.Outcome {
+            func run(
+                _ command: [String], after launch: [String] = []
+            ) throws -> Program.Outcome {
                 try Program.run(
-                    ["train"] + command + ["--stop_after", "2", "--seed", "1", "--threads", "1"],
+                    launch + ["train"] + command + [
+                        "--stop_after", "2", "--seed", "1", "--threads", "1",
+                    ],
                     environment: [
                         "DIFFSYNTH_MODEL_BASE_PATH": path("root"),
                         "DIFFSYNTH_SKIP_DOWNLOAD": "true",
