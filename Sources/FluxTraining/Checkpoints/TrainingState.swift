@@ -82,9 +82,6 @@ struct TrainingState {
             ) { first, _ in first })
     }
 
-    /// The seed of the run whose state is in a folder; nil where there is none.
-    static func seed(in folder: String) throws -> UInt64? { try read(from: folder)?.identity.seed }
-
     /// Refuses to go on from a run that was set up otherwise.
     func check(against other: Identity, path: String) throws {
         func require<T: Equatable>(_ name: String, _ key: KeyPath<Identity, T>) throws {

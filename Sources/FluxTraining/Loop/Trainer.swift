@@ -28,13 +28,6 @@ public actor Trainer {
         if let threads { Runtime.threads = threads }
     }
 
-    /// The seed of the run that a folder holds the state of, for going on from it; nil without a state.
-    ///
-    /// - Throws: `TrainingError`, `SafetensorsError` for a file that is no state.
-    public static func seed(ofStateIn folder: String) throws -> UInt64? {
-        try TrainingState.seed(in: folder)
-    }
-
     /// What has come of a run.
     public struct Outcome: Hashable, Sendable {
         /// The last checkpoint, or the folder of encoded samples; nil where another process wrote it.
