@@ -34,6 +34,8 @@ extension CommandLineTests {
             lora_base_model: dit
             lora_target_modules: [to_q, to_k]
             lora_rank: 4
+            extra_inputs: ""
+            fp8_models: []
             learning_rate: 1e-3
             keep_state: false
             use_gradient_checkpointing: yes please

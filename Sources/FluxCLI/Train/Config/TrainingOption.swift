@@ -48,9 +48,14 @@ enum TrainingOption: Hashable {
         switch value {
         case .absent, .flag(false): return []
         case .flag(true): throw refusal("a value", value)
-        case .text(let text): return ["\(option)=\(text)"]
-        case .list(let items): return try list(items).map { "\(option)=\($0)" }
+        case .text(let text): return Self.pair(option, text)
+        case .list(let items): return try list(items).flatMap { Self.pair(option, $0) }
         }
+    }
+
+    /// In one word, so that a value may begin with a dash; the parser takes no empty one that way.
+    private static func pair(_ option: String, _ value: String) -> [String] {
+        value.isEmpty ? [option, value] : ["\(option)=\(value)"]
     }
 
     private func list(_ items: [OptionValue]) throws -> [String] {
