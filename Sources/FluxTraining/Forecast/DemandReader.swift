@@ -67,6 +67,11 @@ struct DemandReader {
         var weights = FrozenWeights(name: "\(name), \(sizes.format)")
         weights.mapped = share(isHost ? sizes.all - sizes.packed : sizes.host)
         weights.held = share(isHost ? sizes.packed : sizes.all - sizes.host)
+        if !isHost, settings.streamsWeights, component != .autoencoder {
+            // Blocks come through two slots.
+            let slots = 2 * (sizes.units.map(\.byteCount).max() ?? 0)
+            (weights.mapped, weights.held) = (sizes.all - sizes.small, sizes.small + slots)
+        }
         weights.scratch = rest > 0 ? sizes.largestConversion * parts.dtype.byteCount : 0
         return weights
     }
