@@ -145,9 +145,7 @@ struct TrainingCase {
     let parts: TrainingParts
     let weights: TrainedWeights
     let encoder: SampleEncoder
-    var transformer: FluxTransformer {
-        parts.transformer!.model
-    }
+    let transformer: FluxTransformer
 
     init(
         _ golden: Golden, isFull: Bool? = nil, model: String = "tiny-klein",
@@ -161,6 +159,7 @@ struct TrainingCase {
             ]
         }
         parts = try TrainingParts(files, device: .cpu, dtype: golden.dtype)
+        transformer = try #require(parts.transformer).model
         if let streaming { parts.stream(streaming) }
         weights = TrainedWeights(parts)
         encoder = SampleEncoder(parts)
@@ -214,7 +213,8 @@ struct TrainingCase {
             let noised = try objective.draw(sample, from: draws)
             try golden.expectInput("noise", of: noised.noise)
             #expect(Double(noised.level.timestep) == golden.number("timestep"))
-            #expect(abs(Double(noised.level.weight) - golden.number("weight")!) < 1e-6)
+            let weight = try #require(golden.number("weight"))
+            #expect(abs(Double(noised.level.weight) - weight) < 1e-6)
             let loss = try objective.loss(SampleBatch([sample]), [noised])
             try loss.backward()
             return try loss.detached()

@@ -47,9 +47,8 @@ package final class ModelPart<Model> {
         if weights.arrangement != arrangement { hasBegun = false }
         try weights.arrange(arrangement)
         if !hasBegun { weights.stream?.expect(passes: passes) }
-        if !hasBegun, scratchBytes > 0 {
-            try Tensor.reserveScratch(scratchBytes, device: device)
-        }
+        // Another part may have used it in between, and let it go.
+        if scratchBytes > 0 { try Tensor.reserveScratch(scratchBytes, device: device) }
         hasBegun = true
         return model
     }
