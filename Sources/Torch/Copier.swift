@@ -75,7 +75,7 @@ extension Tensor {
         return try make {
             ct_from_memory(
                 slab.bytes.baseAddress, &count, 1, CT_UINT8,
-                { Unmanaged<HostSlab>.fromOpaque($0!).release() }, owner, $0)
+                { if let slab = $0 { Unmanaged<HostSlab>.fromOpaque(slab).release() } }, owner, $0)
         }
     }
 
