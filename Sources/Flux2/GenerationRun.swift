@@ -58,7 +58,7 @@ struct GenerationRun {
     mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> PromptFeatures {
         let clock = Clock()
         // What it needs first comes while the encoder computes.
-        if pipeline.readsAhead, pipeline.transformer.readsFiles {
+        if pipeline.readsAhead, pipeline.transformer.comesAhead {
             _ = try pipeline.transformer.load(passes: passes)
         }
         let prompts = isGuided ? [request.prompt, request.negativePrompt] : [request.prompt]

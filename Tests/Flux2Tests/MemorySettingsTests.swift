@@ -110,6 +110,7 @@ struct MemorySettingsTests {
             #expect(some.image == whole.image)
             let part = try #require(some.plan.components.first { $0.name == "transformer" })
             #expect(some.streamed.moved >= part.passes * part.streamed && part.resident > 0)
+            #expect(some.plan.readsAhead, "there is room beside the encoder")
             moved.append(some.streamed.moved)
         }
         #expect(moved[0] > 0 && moved[1] > moved[0], "\(moved)")

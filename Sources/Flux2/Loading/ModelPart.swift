@@ -62,13 +62,8 @@ package final class ModelPart<Model> {
         throw ModelError(path: loader.location, reason: .notFinite(name, dtype: dtype.name))
     }
 
-    /// Whether weights come from their files while they are used.
-    var readsFiles: Bool {
-        switch arrangement {
-        case .pages, .direct: true
-        case .whole, .slots: false
-        }
-    }
+    /// Whether weights come while they are used, or have to be read before.
+    var comesAhead: Bool { arrangement != .whole }
 
     /// What is still to be read from the disk, unless it is read when it is used.
     var pieces: [ReadAhead.Piece] {

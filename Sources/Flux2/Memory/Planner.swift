@@ -103,7 +103,28 @@ struct Planner {
             outcome.plan.components.removeAll { $0.name == demand.component.rawValue }
             outcome.plan.components.append(summary(part, placed.arrangement))
         }
+        settleReadingAhead(&outcome)
         return outcome
+    }
+
+    /// Whether what the transformer needs first comes while the encoder still computes. Buffers and slots
+    /// for it then stand beside the encoder's.
+    private func settleReadingAhead(_ outcome: inout Outcome) {
+        switch outcome.arrangements[.transformer] {
+        case .direct, .slots: break
+        case .whole, .pages, nil: return
+        }
+        outcome.plan.readsAhead = false
+        let stages = outcome.plan.stages
+        guard !keepsAll, let encode = stages.firstIndex(where: { $0.name == "encode" }),
+            let next = stages.first(where: { $0.name == "denoise" })
+        else { return }
+        let weights = usesDevice ? next.weights : 0
+        let more = next.slots + weights + max(0, next.scratch - stages[encode].scratch)
+        let budget = deviceBudget("encode") + (usesDevice ? stages[encode].base : 0)
+        guard stages[encode].total + more <= budget else { return }
+        outcome.plan.stages[encode].slots += more
+        outcome.plan.readsAhead = true
     }
 
     private typealias Placed = (stage: MemoryPlan.StagePlan, arrangement: Arrangement)

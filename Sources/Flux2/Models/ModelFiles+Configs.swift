@@ -1,6 +1,6 @@
 internal import FluxModels
 internal import Foundation
-internal import ModelHub
+package import ModelHub
 internal import Residency
 
 extension ModelFiles {
@@ -85,15 +85,31 @@ private struct FoundParts {
     func tokenizer(
         _ settings: HubSettings, _ onEvent: @escaping @Sendable (DownloadEvent) -> Void
     ) async throws -> String {
-        let encoder = URL(fileURLWithPath: try files(.textEncoder)[0])
-        let folders = [encoder.deletingLastPathComponent(), encoder]
+        try await (parts[.textEncoder]?.config ?? ModelConfig(path: [])).tokenizer(
+            beside: files(.textEncoder)[0], settings, onEvent: onEvent)
+    }
+}
+
+extension ModelConfig {
+    /// The tokenizer that belongs to a text encoder of this configuration.
+    ///
+    /// - Parameter encoder: one of its files, or its folder.
+    /// - Throws: `ModelError` naming where it was looked for, and those of `resolved(_:onEvent:)`.
+    package func tokenizer(
+        beside encoder: String, _ settings: HubSettings,
+        onEvent: @escaping @Sendable (DownloadEvent) -> Void
+    ) async throws -> String {
+        let place = URL(fileURLWithPath: encoder)
+        let folders = [place.deletingLastPathComponent(), place]
             .map { $0.deletingLastPathComponent().path + "/tokenizer" }
         if let found = folders.first(where: LocalFiles.isFolder) { return found }
-        guard var config = parts[.textEncoder]?.config, config.modelID != nil else {
+        guard modelID != nil else {
             throw ModelError(
                 path: folders[0],
-                reason: .missingComponent("tokenizer", expected: "here, or as tokenizerConfig"))
+                reason: .missingComponent(
+                    "tokenizer", expected: "here, or as tokenizerConfig (--tokenizer_path)"))
         }
+        var config = self
         config.originFilePattern = "tokenizer/"
         return try await config.resolved(settings, onEvent: onEvent)[0]
     }

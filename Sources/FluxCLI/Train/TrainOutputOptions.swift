@@ -76,7 +76,7 @@ struct TrainInspectionOptions: ParsableArguments {
     @Option(help: "Pixels of these pictures.")
     var sampleWidth = 512
 
-    @Option(help: "Steps of each of these pictures; 20, or what the model was made for.")
+    @Option(help: "Steps of each of these pictures.")
     var sampleInferenceSteps = 20
 
     @Option(help: "Guidance of these pictures by the empty prompt.")

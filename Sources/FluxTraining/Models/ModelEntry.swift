@@ -102,27 +102,8 @@ extension TrainingFiles {
         if let tokenizer {
             self.tokenizer = try await tokenizer.resolved(settings, onEvent: onEvent)[0]
         } else {
-            self.tokenizer = try await Self.tokenizer(files, encoder, settings, onEvent)
+            self.tokenizer = try await encoder.config.tokenizer(
+                beside: files[0], settings, onEvent: onEvent)
         }
-    }
-
-    /// The tokenizer beside a text encoder, or in the repository that it came from.
-    private static func tokenizer(
-        _ files: [String], _ encoder: ModelEntry, _ settings: HubSettings,
-        _ onEvent: @escaping @Sendable (DownloadEvent) -> Void
-    ) async throws -> String {
-        let place = URL(fileURLWithPath: files[0])
-        let folders = [place.deletingLastPathComponent(), place].map {
-            $0.deletingLastPathComponent().path + "/tokenizer"
-        }
-        if let found = folders.first(where: LocalFiles.isFolder) { return found }
-        guard encoder.config.modelID != nil else {
-            throw ModelError(
-                path: folders[0],
-                reason: .missingComponent("tokenizer", expected: "here, or as --tokenizer_path"))
-        }
-        var config = encoder.config
-        config.originFilePattern = "tokenizer/"
-        return try await config.resolved(settings, onEvent: onEvent)[0]
     }
 }
