@@ -85,7 +85,7 @@ struct Train: AsyncParsableCommand {
             processes: DistributedEnvironment.read()?.size ?? 1, threads: threads
         ) { display.show($0) }
         display.finish()
-        let rate = try MatmulRate.measure(device: device, dtype: dtype)
+        let rate = try MatmulRate.measure(device: device, dtype: dtype) * MatmulRate.shareOfStep
         print(
             TrainingPlanTable(
                 plan: plan, device: device, free: try? device.memory().free, rate: rate
