@@ -71,6 +71,17 @@ final class TrainingSession {
             batchSize: settings.data.batchSize, accumulation: settings.optimization.accumulation,
             processes: group.size)
         boundary = (progress, try draws.state())
+        if let remark = Self.remark(on: settings, parts.dtype) { onEvent(.warned(remark)) }
+    }
+
+    /// What is known to go wrong with settings that are allowed all the same.
+    private static func remark(on settings: TrainingSettings, _ dtype: DType) -> String? {
+        let rate = settings.optimization.learningRate
+        guard dtype == .bfloat16, settings.optimization.masters == .none,
+            !settings.method.trained.isEmpty, rate > 0, rate < 1e-4
+        else { return nil }
+        return "at a learning rate of \(rate) most changes of a weight are smaller than bfloat16 can "
+            + "hold and are lost; --master_weights stochastic, kahan or fp32 keeps them"
     }
 
     /// The last samples are held out.
