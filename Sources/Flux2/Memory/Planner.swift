@@ -66,7 +66,7 @@ struct Planner {
     /// tables of all pages.
     static func hostMargin(_ budget: Int) -> Int { max(margin, budget / 16) }
 
-    private var usesDevice: Bool { device.kind != .cpu || settings.rehearses }
+    var usesDevice: Bool { device.kind != .cpu || settings.rehearses }
 
     private var deviceBudget: Int {
         let most = min(settings.deviceLimit ?? deviceFree, deviceFree)
@@ -78,11 +78,11 @@ struct Planner {
         return max(0, most - 2 * Self.margin)
     }
 
-    private func deviceBudget(_ stage: String) -> Int {
+    func deviceBudget(_ stage: String) -> Int {
         min(deviceBudget, settings.lowered[stage] ?? .max)
     }
 
-    private var hostBudget: Int { min(settings.hostLimit ?? hostFree, hostFree) }
+    var hostBudget: Int { min(settings.hostLimit ?? hostFree, hostFree) }
 
     /// - Throws: `MemoryError` for the first stage that does not fit.
     func callAsFunction() throws -> Outcome {
@@ -105,26 +105,6 @@ struct Planner {
         }
         settleReadingAhead(&outcome)
         return outcome
-    }
-
-    /// Whether what the transformer needs first comes while the encoder still computes. Buffers and slots
-    /// for it then stand beside the encoder's.
-    private func settleReadingAhead(_ outcome: inout Outcome) {
-        switch outcome.arrangements[.transformer] {
-        case .direct, .slots: break
-        case .whole, .pages, nil: return
-        }
-        outcome.plan.readsAhead = false
-        let stages = outcome.plan.stages
-        guard !keepsAll, let encode = stages.firstIndex(where: { $0.name == "encode" }),
-            let next = stages.first(where: { $0.name == "denoise" })
-        else { return }
-        let weights = usesDevice ? next.weights : 0
-        let more = next.slots + weights + max(0, next.scratch - stages[encode].scratch)
-        let budget = deviceBudget("encode") + (usesDevice ? stages[encode].base : 0)
-        guard stages[encode].total + more <= budget else { return }
-        outcome.plan.stages[encode].slots += more
-        outcome.plan.readsAhead = true
     }
 
     private typealias Placed = (stage: MemoryPlan.StagePlan, arrangement: Arrangement)
@@ -177,7 +157,7 @@ struct Planner {
     }
 
     /// Whether all parts fit on the device at once, which spares loading them again.
-    private var keepsAll: Bool {
+    var keepsAll: Bool {
         guard usesDevice, settings.lowered.isEmpty else { return false }
         let weights = parts.reduce(0) { $0 + $1.unitBytes + $1.small }
         let most = demands.map { demand in
@@ -237,31 +217,9 @@ struct Planner {
         return (stage, .pages(kept: kept, bounded: isBounded))
     }
 
-    /// The stage with buffers of its own in place of mapped pages, where most weights have to come from
-    /// the disk anyway: reading those past the system's cache takes less of the processor.
-    private func directly(
-        _ mapped: MemoryPlan.StagePlan, _ demand: Demand, _ part: Part
-    ) -> MemoryPlan.StagePlan? {
-        guard part.cachedShare() < 0.5 else { return nil }
-        var stage = mapped
-        // Tensors begin at any place of a page, and buffers at a large one.
-        stage.slots = 2 * (part.largest + (1 << 20))
-        stage.mapped -= 2 * part.largest
-        return stage.total <= deviceBudget(demand.stage) ? stage : nil
-    }
-
     /// The autoencoder is small and stays.
     private var autoencoderBytes: Int {
         parts.first { $0.component == .autoencoder }?.small ?? 0
-    }
-
-    /// Whether there is room for what the transformer needs first beside a stage before it.
-    private func hasRoomAhead(_ stage: MemoryPlan.StagePlan) -> Bool {
-        guard !usesDevice, let next = parts.first(where: { $0.component == .transformer }),
-            !next.isPrivate
-        else { return false }
-        let taken = stage.total + stage.mapped + Self.hostMargin(hostBudget)
-        return taken + next.small + 2 * next.largest <= hostBudget
     }
 
     // MARK: What stays
