@@ -80,8 +80,8 @@ final class TrainingSession {
         guard dtype == .bfloat16, settings.optimization.masters == .none,
             !settings.method.trained.isEmpty, rate > 0, rate < 1e-4
         else { return nil }
-        return "at a learning rate of \(rate) most changes of a weight are smaller than bfloat16 can "
-            + "hold and are lost; --master_weights stochastic, kahan or fp32 keeps them"
+        return "at a learning rate of \(rate) most changes of a weight are smaller than bfloat16 "
+            + "can hold and are lost; --master_weights stochastic, kahan or fp32 keeps them"
     }
 
     /// The last samples are held out.
