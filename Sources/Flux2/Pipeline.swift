@@ -188,25 +188,9 @@ struct Architecture {
 
     /// Refuses components of different models, before anything is loaded.
     func check(_ files: ModelFiles) throws {
-        guard encoder.featureWidth == transformer.textWidth else {
-            throw ModelError(
-                path: files.textEncoder[0],
-                reason: .mismatch(
-                    "gives text features of width \(encoder.featureWidth), the transformer in "
-                        + "\(files.transformer[0]) takes \(transformer.textWidth)"))
-        }
-        guard autoencoder.patchedChannels == transformer.latentChannels else {
-            throw ModelError(
-                path: files.autoencoder[0],
-                reason: .mismatch(
-                    "gives latents of \(autoencoder.patchedChannels) channels, the transformer in "
-                        + "\(files.transformer[0]) takes \(transformer.latentChannels)"))
-        }
-        let needed = encoder.family.taps.max() ?? 0
-        guard encoder.layerCount >= needed else {
-            throw ModelError(
-                path: files.textEncoder[0],
-                reason: .mismatch("has \(encoder.layerCount) layers, \(needed) are needed"))
-        }
+        let (place, encoderPlace) = (files.transformer[0], files.textEncoder[0])
+        try ComponentFit.require(encoder, encoderPlace, for: transformer, place)
+        try ComponentFit.require(autoencoder, files.autoencoder[0], for: transformer, place)
+        try ComponentFit.requireDepth(of: encoder, encoderPlace)
     }
 }

@@ -14,6 +14,19 @@ struct StoredSizeTests {
         #expect(size.width == 37 && size.height == 21)
     }
 
+    @Test("is that of the upright picture where that is asked for")
+    func isThatOfTheUprightPicture() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures"
+        let turned = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasPrefix("turned") }
+        #expect(turned.count >= 10)
+        for name in turned {
+            let image = try Image(contentsOf: folder + "/" + name)
+            let size = try Image.storedSize(of: folder + "/" + name, orientation: .apply)
+            #expect(size.width == image.width && size.height == image.height, "\(name)")
+        }
+    }
+
     @Test("is not made up for what is no picture")
     func isNotMadeUp() throws {
         let folder = try TemporaryFolder()

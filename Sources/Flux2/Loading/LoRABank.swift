@@ -12,7 +12,7 @@ final class LoRABank {
     init(_ parameters: [Parameter], dtype: DType, device: Device) {
         self.parameters = parameters
         targets = AdapterTargets(
-            Dictionary(parameters.map { ($0.key, $0.shape) }) { first, _ in first })
+            parameters.shapes)
         self.dtype = dtype
         self.device = device
     }

@@ -94,6 +94,6 @@ extension AdapterTargets {
         let file = try ComponentFile(transformerPath(model), expected: .transformer)
         let scope = Scope()
         _ = FluxTransformer(scope, try file.transformerConfiguration())
-        self.init(Dictionary(scope.parameters.map { ($0.key, $0.shape) }) { first, _ in first })
+        self.init(scope.parameters.shapes)
     }
 }

@@ -3,6 +3,13 @@ public import Torch
 /// The shapes of the tensors of a checkpoint by name.
 public typealias TensorShapes = [String: [Int]]
 
+extension Sequence where Element == Parameter {
+    /// The shapes of all parameters by their canonical names.
+    public var shapes: TensorShapes {
+        Dictionary(map { ($0.key, $0.shape) }) { first, _ in first }
+    }
+}
+
 /// How a checkpoint names the weights of a component.
 ///
 /// Models know only the canonical names, those of diffusers; a layout says for each where its

@@ -26,7 +26,7 @@ public enum PublishedTransformer: String, Hashable, Sendable, CaseIterable {
     public var shapes: TensorShapes {
         let scope = Scope()
         _ = FluxTransformer(scope, configuration)
-        return Dictionary(scope.parameters.map { ($0.key, $0.shape) }) { first, _ in first }
+        return scope.parameters.shapes
     }
 
     /// The published transformer with this architecture.

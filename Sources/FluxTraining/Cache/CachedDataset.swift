@@ -38,9 +38,7 @@ extension CachedDataset: SampleSource {
 
     public func load(_ number: Int) throws -> LoadedSample { .encoded(samples[number]) }
 
-    public func sizeKey(_ number: Int) throws -> String { try samples[number].header().shapes }
-
     public func fingerprint() throws -> String {
-        Digest.of(try samples.map { try $0.header().fingerprint })
+        Digest.of(try samples.map { try $0.fingerprint() })
     }
 }

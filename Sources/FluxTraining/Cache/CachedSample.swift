@@ -1,4 +1,5 @@
 internal import Flux2
+internal import FluxModels
 internal import Foundation
 internal import Residency
 internal import Safetensors
@@ -104,15 +105,8 @@ public struct CachedSample: Hashable, Sendable {
         return measure
     }
 
-    /// Names of the file that tell which samples go together, and what made them.
-    func header() throws -> (shapes: String, fingerprint: String) {
-        let file = try open()
-        let names = ["shared.input_latents", "shared.image_ids", "shared.edit_image_ids"]
-        let shapes =
-            names.map { "\(file[$0]?.shape ?? [])" }
-            + [file.metadata["size"] ?? "", "\(try extras(file).inferenceSteps ?? 0)"]
-        return (shapes.joined(separator: " "), file.metadata["fingerprint"] ?? "")
-    }
+    /// What the sample was made of, from the header.
+    func fingerprint() throws -> String { try open().metadata["fingerprint"] ?? "" }
 }
 
 extension CachedSample {
@@ -129,11 +123,11 @@ extension CachedSample {
             TensorToWrite("shared.input_latents", tokens, in: tokens.dtype),
             TensorToWrite("shared.latents", LatentTokens.pack(noise), in: noise.dtype),
             TensorToWrite(
-                "shared.image_ids", batched(Places.grid(rows: size.0, columns: size.1)),
+                "shared.image_ids", batched(Positions.grid(rows: size.0, columns: size.1)),
                 in: .int64),
             TensorToWrite("positive.prompt_embeds", sample.text, in: sample.text.dtype),
             TensorToWrite(
-                "positive.text_ids", batched(Places.text(sample.text.size(1))), in: .int64),
+                "positive.text_ids", batched(Positions.text(sample.text.size(1))), in: .int64),
         ]
         if let references = sample.references {
             try tensors += [

@@ -43,9 +43,7 @@ struct EncodingRun {
                     models, item.fingerprint(), "\(placed.place)", "\(settings.seed)",
                     settings.drawOrder.rawValue,
                 ])
-            if let header = try? file.header(), header.fingerprint == fingerprint,
-                settings.drawOrder == .sample
-            {
+            if settings.drawOrder == .sample, (try? file.fingerprint()) == fingerprint {
                 present += 1
             } else {
                 try write(item, placed, to: file, draws, fingerprint)

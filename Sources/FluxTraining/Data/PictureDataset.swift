@@ -134,6 +134,15 @@ public struct PictureDataset: Sendable {
         }
     }
 
+    /// The size of a picture as it is read, from its header.
+    func storedSize(of path: String) throws -> (width: Int, height: Int) {
+        guard Self.isAddress(path) else {
+            return try Image.storedSize(of: path, orientation: options.orientation)
+        }
+        return try Image.storedSize(
+            in: SmallDownload.bytes(of: path, HubSettings()), orientation: options.orientation)
+    }
+
     /// Reads a row's pictures and makes them fit.
     ///
     /// - Throws: `DataError` naming the row.

@@ -49,7 +49,7 @@ extension PictureDataset {
             return SampleMeasure.Size(width: width, height: height)
         }
         do {
-            let stored = try Image.storedSize(of: path)
+            let stored = try storedSize(of: path)
             let (width, height) = sizing.size(width: stored.width, height: stored.height)
             guard width > 0, height > 0 else {
                 throw DataError(

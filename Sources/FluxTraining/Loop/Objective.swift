@@ -18,11 +18,27 @@ struct Objective {
             shiftsBySize: settings.isExact)
     }
 
-    /// - Parameter draws: called for each sample before its numbers are drawn.
-    func loss(
-        _ samples: [(sample: EncodedSample, begin: () throws -> Draws)],
-        observe: Observer = ignoreOutputs
-    ) throws -> Tensor {
+    /// A sample, and what goes to its random numbers.
+    typealias Drawn = (sample: EncodedSample, begin: () throws -> Draws)
+
+    /// The mean over all samples. Those that do not fit side by side, which headers may not tell, are
+    /// computed one group after the other.
+    func loss(_ samples: [Drawn], observe: Observer = ignoreOutputs) throws -> Tensor {
+        guard samples.count > 1 else { return try lossSideBySide(samples, observe) }
+        let shapes = try samples.map { try $0.sample.shape() }
+        guard Set(shapes).count > 1 else { return try lossSideBySide(samples, observe) }
+        var sum: Tensor?
+        for shape in shapes.indices where shapes.firstIndex(of: shapes[shape]) == shape {
+            let group = samples.indices.filter { shapes[$0] == shapes[shape] }.map { samples[$0] }
+            let share = Double(group.count) / Double(samples.count)
+            let part = try lossSideBySide(group, observe) * share
+            sum = try sum.map { try $0 + part } ?? part
+        }
+        guard let sum else { preconditionFailure("a batch without samples") }
+        return sum
+    }
+
+    private func lossSideBySide(_ samples: [Drawn], _ observe: Observer) throws -> Tensor {
         let batch = try SampleBatch(samples.map(\.sample))
         guard !task.distills else { return try distillation.loss(batch, observe: observe) }
         let noised = try samples.map { sample, begin in

@@ -9,11 +9,6 @@ public protocol SampleSource: Sendable {
     ///
     /// - Throws: `DataError` naming it.
     func load(_ number: Int) throws -> LoadedSample
-    /// What the objective is likely to compute it side by side with: samples of equal keys fit into
-    /// one batch.
-    ///
-    /// - Throws: `DataError` naming the sample.
-    func sizeKey(_ number: Int) throws -> String
     /// How much of it there is to compute; told from headers, no picture is decoded.
     ///
     /// - Throws: `DataError` naming the sample.
@@ -33,12 +28,6 @@ public enum LoadedSample: Sendable {
 extension PictureDataset: SampleSource {
     public func load(_ number: Int) throws -> LoadedSample { .item(try item(number)) }
 
-    public func sizeKey(_ number: Int) throws -> String {
-        let item = try item(number)
-        let sizes = ([item.image] + item.editImages).map { "\($0.width)x\($0.height)" }
-        return sizes.joined(separator: " ") + " \(item.extras.inferenceSteps ?? 0)"
-    }
-
     public func fingerprint() throws -> String {
         let columns = ["image", "prompt"] + extraInputs
         return Digest.of(
@@ -56,7 +45,6 @@ struct SampleSelection: SampleSource {
 
     var count: Int { numbers.count }
     func load(_ number: Int) throws -> LoadedSample { try source.load(numbers[number]) }
-    func sizeKey(_ number: Int) throws -> String { try source.sizeKey(numbers[number]) }
     func measure(_ number: Int) throws -> SampleMeasure { try source.measure(numbers[number]) }
     func fingerprint() throws -> String { try source.fingerprint() + "\(numbers.count)" }
 }

@@ -35,8 +35,7 @@ extension TrainingSession {
         isolation: isolated (any Actor)? = #isolation, tick: () -> Void
     ) async throws -> Bool {
         if progress.batch == 0 { progress.orderSeed = try draws.orderSeed() }
-        let plan = try Self.plan(
-            source, settings, group, epoch: progress.epoch, seed: progress.orderSeed, onEvent)
+        let plan = try presentPlan()
         let rest = plan.batches[progress.batch...]
         var prefetcher = Prefetcher(
             source, numbers: rest.flatMap { $0.map(\.sample) }, workers: settings.data.workers)

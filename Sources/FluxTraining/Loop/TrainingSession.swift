@@ -16,6 +16,8 @@ final class TrainingSession {
     let inspector: Inspector
     let draws: Draws
     let source: any SampleSource
+    /// By sample, what those in one batch have in common; none where each is by itself.
+    private let keys: [String]
     let outline: TrainingOutline
     let identity: TrainingState.Identity
     let onEvent: @Sendable (TrainingEvent) -> Void
@@ -47,11 +49,12 @@ final class TrainingSession {
         encoder.warn(through: onEvent)
         let (training, held) = try Self.divided(samples, settings.inspection.heldOut)
         source = training
+        keys = settings.data.batchSize == 1 ? [] : try Self.keys(of: training, onEvent)
         let heldOut = try Self.encoded(held, encoder, parts)
         inspector = try Inspector(
             settings.inspection, parts, encoder, transformer.model, heldOut: heldOut)
         draws = try Draws(seed: settings.seed, order: settings.drawOrder, device: parts.device)
-        let plan = try Self.plan(source, settings, group, epoch: 0, seed: nil, onEvent)
+        let plan = try Self.plan(settings, group, source.count, keys, epoch: 0)
         let updates =
             plan.updates(accumulation: settings.optimization.accumulation)
             * settings.optimization.epochs
@@ -107,23 +110,30 @@ final class TrainingSession {
         try withoutGradients { try samples.map { try $0.encoded(encoder, parts) } }
     }
 
-    static func plan(
-        _ source: any SampleSource, _ settings: TrainingSettings, _ group: ProcessGroup,
-        epoch: Int, seed: UInt64?, _ onEvent: (TrainingEvent) -> Void
+    private static func keys(
+        of source: any SampleSource, _ onEvent: (TrainingEvent) -> Void
+    ) throws -> [String] {
+        try (0..<source.count).map { number in
+            defer { onEvent(.readSizes(done: number + 1, of: source.count)) }
+            return try source.measure(number).key
+        }
+    }
+
+    private static func plan(
+        _ settings: TrainingSettings, _ group: ProcessGroup, _ count: Int, _ keys: [String],
+        epoch: Int, seed: UInt64? = nil
     ) throws -> EpochPlan {
-        let order = DataOrder(
-            count: source.count, repeats: settings.data.repeats, seed: settings.seed)
-        var keys: [Int: String] = [:]
+        let order = DataOrder(count: count, repeats: settings.data.repeats, seed: settings.seed)
         return try EpochPlan(
             order: order.samples(epoch: epoch, seed: seed), batchSize: settings.data.batchSize,
             rank: group.rank, processes: group.size
-        ) { sample in
-            if let known = keys[sample] { return known }
-            let key = try source.sizeKey(sample)
-            keys[sample] = key
-            onEvent(.readSizes(done: keys.count, of: source.count))
-            return key
-        }
+        ) { keys[$0] }
+    }
+
+    /// The micro-batches of the epoch that the run is in.
+    func presentPlan() throws -> EpochPlan {
+        try Self.plan(
+            settings, group, source.count, keys, epoch: progress.epoch, seed: progress.orderSeed)
     }
 
     /// Opens the logs, once it is known from where the run goes on.

@@ -32,6 +32,12 @@ public struct TrainedPlace: Hashable, Sendable {
         module = words.count > 1 ? words[1] : ""
     }
 
+    /// All of a component.
+    init(_ component: Component) {
+        self.component = component
+        module = ""
+    }
+
     /// Whether a canonical name belongs to it.
     func holds(_ key: String) -> Bool {
         module.isEmpty || key == module || key.hasPrefix(module + ".")

@@ -23,15 +23,6 @@ public final class TrainedWeights {
     /// The number of values that are trained.
     public var count: Int { parameters.reduce(0) { $0 + $1.tensor.count } }
 
-    private func parameters(of component: Component, _ option: String) throws -> [Parameter] {
-        guard let parameters = parts.parameters(of: component) else {
-            throw RequestError(
-                setting: option, expected: "a component that is among the models",
-                found: component.rawValue)
-        }
-        return parameters
-    }
-
     private func prefix(_ component: Component) -> String {
         component.trainingPrefix(parts.textEncoder?.model.configuration.family)
     }
@@ -42,13 +33,7 @@ public final class TrainedWeights {
     ///
     /// - Throws: `RequestError` for a place that is not there; what loading throws.
     public func train(_ place: TrainedPlace) throws {
-        let all = try parameters(of: place.component, "--trainable_models")
-        let chosen = all.filter { place.holds($0.key) }
-        guard !chosen.isEmpty else {
-            throw RequestError(
-                setting: "--trainable_models", expected: "a part of the model",
-                found: place.module)
-        }
+        let chosen = try parts.trained(at: place)
         try parts.load(place.component)
         let sample = try Tensor.empty([0], dtype: parts.dtype, device: parts.device)
         for parameter in chosen {
@@ -109,9 +94,8 @@ public final class TrainedWeights {
         to place: TrainedPlace, targets: LoRATargets, rank: Int, alpha: Double? = nil,
         seed: UInt64
     ) throws {
-        let all = try parameters(of: place.component, "--lora_base_model")
-            .filter { place.holds($0.key) }
-        let shapes = Dictionary(all.map { ($0.key, $0.shape) }) { first, _ in first }
+        let all = try parts.parameters(at: place, "--lora_base_model")
+        let shapes = all.shapes
         let keys = Set(try targets.keys(among: shapes))
         let generator = try Generator(seed: Mixing.seed(seed, 3))
         let scale = (alpha ?? Double(rank)) / Double(rank)
@@ -147,7 +131,7 @@ public final class TrainedWeights {
     /// - Throws: `LoRAError` when nothing fits, or ranks differ.
     public func load(_ file: LoRAFile) throws -> (unused: [String], absent: [String]) {
         guard let adapted, let all = parts.parameters(of: adapted) else { return ([], []) }
-        let shapes = Dictionary(all.map { ($0.key, $0.shape) }) { first, _ in first }
+        let shapes = all.shapes
         let changes = try file.changes(for: AdapterTargets(shapes))
         var absent = Set(adapters.keys)
         var unused = changes.unmatched
@@ -195,9 +179,9 @@ public final class TrainedWeights {
     /// - Source: `load_training_preset_lora`, DiffSynth-Studio.
     /// - Returns: modules of the file that the model does not have.
     public func preset(_ file: LoRAFile, on component: Component) throws -> [String] {
-        let all = try parameters(of: component, "--preset_lora_model")
+        let all = try parts.parameters(at: TrainedPlace(component), "--preset_lora_model")
         try parts.load(component)
-        let shapes = Dictionary(all.map { ($0.key, $0.shape) }) { first, _ in first }
+        let shapes = all.shapes
         let changes = try file.changes(for: AdapterTargets(shapes))
             .to(dtype: parts.dtype, device: parts.device)
         try withoutGradients {

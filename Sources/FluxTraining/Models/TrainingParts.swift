@@ -36,7 +36,9 @@ package final class TrainingParts {
             guard case .textEncoder(_, let derived) = file.content else {
                 preconditionFailure("a text encoder was opened as something else")
             }
-            return (file, try file.configuration(derived))
+            let shape: TextEncoderConfiguration = try file.configuration(derived)
+            try ComponentFit.requireDepth(of: shape, file.checkpoint.location)
+            return (file, shape)
         }
         textEncoder = try encoder.map { file, shape in
             try Self.part(file, .textEncoder, files, device, dtype, WeightGroups.ofTextEncoder) {
@@ -76,21 +78,16 @@ package final class TrainingParts {
 
     private func check(_ files: TrainingFiles) throws {
         guard let shape = transformer?.model.configuration else { return }
-        if let encoder = textEncoder?.model.configuration, encoder.featureWidth != shape.textWidth {
-            throw ModelError(
-                path: files.weights[.textEncoder]?.first ?? "text encoder",
-                reason: .mismatch(
-                    "gives text features of width \(encoder.featureWidth), the transformer takes "
-                        + "\(shape.textWidth)"))
+        func place(_ component: Component) -> String {
+            files.weights[component]?.first ?? component.rawValue
         }
-        if let channels = autoencoder?.model.configuration.patchedChannels,
-            channels != shape.latentChannels
-        {
-            throw ModelError(
-                path: files.weights[.autoencoder]?.first ?? "autoencoder",
-                reason: .mismatch(
-                    "gives latents of \(channels) channels, the transformer takes "
-                        + "\(shape.latentChannels)"))
+        if let encoder = textEncoder?.model.configuration {
+            try ComponentFit.require(
+                encoder, place(.textEncoder), for: shape, place(.transformer))
+        }
+        if let autoencoder = autoencoder?.model.configuration {
+            try ComponentFit.require(
+                autoencoder, place(.autoencoder), for: shape, place(.transformer))
         }
     }
 
@@ -112,6 +109,32 @@ package final class TrainingParts {
         case .textEncoder: textEncoder?.parameters
         case .autoencoder: autoencoder?.parameters
         }
+    }
+
+    /// The parameters of a place, all of the component where it names no part.
+    ///
+    /// - Parameter option: what errors call it.
+    /// - Throws: `RequestError` for a component that was not given.
+    func parameters(at place: TrainedPlace, _ option: String) throws -> [Parameter] {
+        guard let all = parameters(of: place.component) else {
+            throw RequestError(
+                setting: option, expected: "a component that is among the models",
+                found: place.component.rawValue)
+        }
+        return all.filter { place.holds($0.key) }
+    }
+
+    /// The parameters that are trained whole at a place.
+    ///
+    /// - Throws: `RequestError` for a place that is not there.
+    func trained(at place: TrainedPlace) throws -> [Parameter] {
+        let option = "--trainable_models"
+        let chosen = try parameters(at: place, option)
+        guard !chosen.isEmpty else {
+            throw RequestError(
+                setting: option, expected: "a part of the model", found: place.module)
+        }
+        return chosen
     }
 
     /// Loads a component's weights; on the processor this maps them.

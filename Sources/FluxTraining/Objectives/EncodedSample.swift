@@ -27,13 +27,14 @@ public struct EncodedSample {
         var text: Int
         var positions: [Int64]
         var guidance: Double
+        var steps: Int?
     }
 
     func shape() throws -> Shape {
         Shape(
             latents: latents.shape, text: text.size(1),
             positions: try references?.positions.values() ?? [],
-            guidance: extras.embeddedGuidance ?? 1)
+            guidance: extras.embeddedGuidance ?? 1, steps: extras.inferenceSteps)
     }
 
     /// Bytes of all tensors.

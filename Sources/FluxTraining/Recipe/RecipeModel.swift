@@ -26,7 +26,7 @@ public struct RecipeModel: Sendable {
         variant = files.variant
         isDistilled = files.variant?.isDistilled ?? files.isDistilled
         transformer = part.model.configuration
-        shapes = Dictionary(part.parameters.map { ($0.key, $0.shape) }) { first, _ in first }
+        shapes = part.parameters.shapes
     }
 
     /// A published model, which need not be on this machine.
