@@ -32,8 +32,9 @@ extension TrainingSettings {
 
     private func rows() throws -> Metadata {
         if let metadata = data.metadata { return try Metadata(path: metadata) }
-        let holdsSamples =
-            (try? CachedDataset(folder: data.base)).map { $0.count > 0 } ?? false
+        // Other files of that kind, such as checkpoints, may lie below a folder of pictures.
+        let first = (try? CachedDataset(folder: data.base))?.samples.first
+        let holdsSamples = first.map { (try? $0.measure()) != nil } ?? false
         guard !holdsSamples else {
             throw DataError(
                 path: data.base,
