@@ -119,6 +119,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The data of the emoji model
+        .executableTarget(
+            name: "emoji-recipe",
+            dependencies: [
+                "Files", "Imaging",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Recipes/emoji/Sources", swiftSettings: strict),
+
         // Tests
         .target(
             name: "TestSupport", dependencies: ["FluxModels", "Residency", "Safetensors", "Torch"],

@@ -12,6 +12,8 @@ public struct ReadOptions: Hashable, Sendable {
     public enum Alpha: Hashable, Sendable {
         /// Puts the picture on white.
         case compositeOnWhite
+        /// Puts the picture on black.
+        case compositeOnBlack
         /// Keeps the colours behind transparent places.
         case drop
     }

@@ -52,8 +52,9 @@ enum Codec {
 }
 
 extension Image {
-    /// Drops the fourth channel of RGBA pixels, or puts them on white with it.
+    /// Drops the fourth channel of RGBA pixels, or puts them on white or black with it.
     init(width: Int, height: Int, rgba: [UInt8], alpha: ReadOptions.Alpha) {
+        let behind: UInt32 = alpha == .compositeOnBlack ? 0 : 255
         let pixels = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { target, count in
             rgba.withUnsafeBufferPointer { source in
                 var (from, to) = (0, 0)
@@ -61,7 +62,7 @@ extension Image {
                     let opacity = alpha == .drop ? 255 : UInt32(source[from + 3])
                     for channel in 0..<3 {
                         let colour = UInt32(source[from + channel])
-                        target[to + channel] = Self.by255(colour * opacity + 255 * (255 - opacity))
+                        target[to + channel] = Self.by255(colour * opacity + behind * (255 - opacity))
                     }
                     from += 4
                     to += 3

@@ -1,0 +1,119 @@
+import Files
+import Foundation
+import Imaging
+
+/// The pictures and captions of all trainings.
+struct DataSets {
+    private let emoji: [Emoji]
+    private let scenes: Scenes
+    /// Rows of each emoji by itself, for one row of every other scene.
+    private static let plainRows = 8
+    /// One in so many rows has no caption, which guidance needs.
+    private static let emptyEvery = 10
+
+    init(_ emoji: [Emoji]) {
+        self.emoji = emoji
+        scenes = Scenes(emoji)
+    }
+
+    /// A row of a metadata file.
+    struct Row: Encodable {
+        var image: String
+        var prompt: String
+        var group: String?
+        var color: String?
+    }
+
+    func write(to folder: String) throws {
+        try Folder.make(folder + "/pictures")
+        for (number, scene) in scenes.plain.enumerated() {
+            try scene.picture(emoji).write(to: "\(folder)/\(plainPath(number))", overwrite: true)
+        }
+        for (number, scene) in scenes.varied.enumerated() {
+            try scene.picture(emoji).write(to: "\(folder)/\(path("varied", number))", overwrite: true)
+        }
+        for (number, scene) in scenes.heldOut.enumerated() {
+            try scene.picture(emoji).write(to: "\(folder)/\(path("held", number))", overwrite: true)
+        }
+        try write(trainingRows(), to: folder + "/train.jsonl")
+        try write(plainRows(), to: folder + "/names.jsonl")
+        try write(evaluationRows(), to: folder + "/evaluate.jsonl")
+        print(
+            "\(folder): \(emoji.count) emoji, \(emoji.count(where: \.takesColour)) of which take a "
+                + "colour; \(scenes.varied.count) variations, \(scenes.heldOut.count) held out")
+    }
+
+    private func plainPath(_ number: Int) -> String { path("plain", number) }
+    private func path(_ kind: String, _ number: Int) -> String { "pictures/\(kind)-\(number).png" }
+
+    /// Every emoji under its first name: what generated pictures are compared with.
+    private func plainRows() -> [Row] {
+        scenes.plain.enumerated().map { number, scene in
+            Row(image: plainPath(number), prompt: scene.caption(emoji))
+        }
+    }
+
+    private func trainingRows() -> [Row] {
+        var chance = Chance(seed: 7)
+        var rows: [Row] = []
+        func add(_ image: String, _ caption: String) {
+            let isEmpty = rows.count % Self.emptyEvery == Self.emptyEvery - 1
+            if isEmpty { rows.append(Row(image: image, prompt: "")) }
+            rows.append(Row(image: image, prompt: Self.varied(caption, &chance)))
+        }
+        for (number, scene) in scenes.plain.enumerated() {
+            for synonym in 0..<Self.plainRows {
+                add(plainPath(number), scene.caption(emoji, synonym: synonym))
+            }
+        }
+        for (number, scene) in scenes.varied.enumerated() {
+            add(path("varied", number), scene.caption(emoji, synonym: number % 3))
+        }
+        return rows
+    }
+
+    /// As people write: some with an article, some with a capital.
+    private static func varied(_ caption: String, _ chance: inout Chance) -> String {
+        var text = caption
+        let isCounted = text.hasPrefix("two ") || text.hasPrefix("three ")
+        if !isCounted, Int.random(in: 0..<4, using: &chance) == 0 {
+            text = ("aeiou".contains(text.prefix(1)) ? "an " : "a ") + text
+        }
+        if Int.random(in: 0..<8, using: &chance) == 0 {
+            text = text.prefix(1).uppercased() + text.dropFirst()
+        }
+        return text
+    }
+
+    /// Names as they were trained, and combinations that were not.
+    private func evaluationRows() -> [Row] {
+        let names = scenes.plain.enumerated().map { number, scene in
+            Row(image: plainPath(number), prompt: scene.caption(emoji), group: "name")
+        }
+        let others = scenes.heldOut.enumerated().map { number, scene in
+            Row(
+                image: path("held", number), prompt: scene.caption(emoji),
+                group: "\(scene.kind)", color: scene.colour?.rawValue)
+        }
+        return names + others
+    }
+
+    private func write(_ rows: [Row], to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
+        try AtomicFile.write(path, bytes: Array(lines.joined().utf8))
+    }
+}
+
+extension Scene {
+    /// What is told apart when pictures are judged.
+    var kind: String {
+        switch layout {
+        case .single: colour != nil ? "color" : "background"
+        case .small, .left, .right: "place"
+        case .two, .three: "count"
+        case .beside: "pair"
+        }
+    }
+}

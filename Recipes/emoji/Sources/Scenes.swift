@@ -1,0 +1,71 @@
+/// Which scenes are trained on, and which are kept from training to see what was understood.
+struct Scenes {
+    /// Every emoji by itself on white.
+    let plain: [Scene]
+    /// Those that change something about them.
+    let varied: [Scene]
+    /// Combinations that no caption of the training data has.
+    let heldOut: [Scene]
+
+    /// Scenes of each kind, as shares of the number of emoji.
+    private static let shares: [(kind: Kind, share: Double)] = [
+        (.coloured, 2.0), (.onBackground, 2.0), (.colouredOnBackground, 0.8), (.small, 0.5),
+        (.aside, 0.5), (.two, 1.0), (.three, 0.5), (.beside, 1.2),
+    ]
+    /// Of each kind, so many are held out.
+    private static let heldOutShare = 0.1
+
+    private enum Kind {
+        case coloured, onBackground, colouredOnBackground, small, aside, two, three, beside
+    }
+
+    init(_ all: [Emoji]) {
+        var chance = Chance(seed: 6)
+        plain = all.indices.map { Scene(emoji: [$0]) }
+        var (varied, heldOut): ([Scene], [Scene]) = ([], [])
+        for (kind, share) in Self.shares {
+            var scenes: [Scene] = []
+            var known: Set<Scene> = []
+            let wanted = Int(share * Double(all.count))
+            for _ in 0..<20 * wanted where scenes.count < wanted {
+                guard let scene = Self.drawn(kind, all, &chance), known.insert(scene).inserted else {
+                    continue
+                }
+                scenes.append(scene)
+            }
+            let kept = Int(Double(scenes.count) * Self.heldOutShare)
+            heldOut += scenes.prefix(kept)
+            varied += scenes.dropFirst(kept)
+        }
+        self.varied = varied
+        self.heldOut = heldOut
+    }
+
+    private static func drawn(_ kind: Kind, _ all: [Emoji], _ chance: inout Chance) -> Scene? {
+        let number = Int.random(in: all.indices, using: &chance)
+        let colour = Palette.allCases.randomElement(using: &chance)
+        var scene = Scene(emoji: [number])
+        let takesColour = all[number].takesColour
+        switch kind {
+        case .coloured:
+            guard takesColour else { return nil }
+            scene.colour = colour
+        case .onBackground: scene.background = colour
+        case .colouredOnBackground:
+            guard takesColour else { return nil }
+            scene.colour = colour
+            scene.background = Palette.allCases.filter { $0 != colour }
+                .randomElement(using: &chance)
+        case .small: scene.layout = .small
+        case .aside: scene.layout = Bool.random(using: &chance) ? .left : .right
+        case .two: scene.layout = .two
+        case .three: scene.layout = .three
+        case .beside:
+            let other = Int.random(in: all.indices, using: &chance)
+            guard other != number else { return nil }
+            scene.emoji.append(other)
+            scene.layout = .beside
+        }
+        return scene
+    }
+}
