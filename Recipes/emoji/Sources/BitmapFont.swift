@@ -14,13 +14,16 @@ struct BitmapFont {
     init(path: String) throws {
         self.path = path
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw RecipeError("\(path): there is no such font; Debian has it in fonts-noto-color-emoji")
+            throw RecipeError(
+                "\(path): there is no such font; Debian has it in fonts-noto-color-emoji")
         }
         let reader = FontReader(bytes: [UInt8](data), path: path)
         bytes = reader.bytes
         let tables = try reader.tables()
         func table(_ name: String) throws -> Int {
-            guard let start = tables[name] else { throw RecipeError("\(path): has no table \(name)") }
+            guard let start = tables[name] else {
+                throw RecipeError("\(path): has no table \(name)")
+            }
             return start
         }
         glyphs = try reader.characterMap(at: table("cmap"))
@@ -83,7 +86,8 @@ private struct FontReader {
             let record = array + 8 * entry
             let (first, last) = try (number(record, 2), number(record + 2, 2))
             let subtable = try array + number(record + 4, 4)
-            guard try number(subtable, 2) == 1, try number(subtable + 2, 2) == 17, first <= last else {
+            guard try number(subtable, 2) == 1, try number(subtable + 2, 2) == 17, first <= last
+            else {
                 throw RecipeError("\(path): bitmaps are not in the form that is read here")
             }
             let start = try data + number(subtable + 4, 4)

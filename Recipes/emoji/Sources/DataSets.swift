@@ -30,7 +30,8 @@ struct DataSets {
             try scene.picture(emoji).write(to: "\(folder)/\(plainPath(number))", overwrite: true)
         }
         for (number, scene) in scenes.varied.enumerated() {
-            try scene.picture(emoji).write(to: "\(folder)/\(path("varied", number))", overwrite: true)
+            try scene.picture(emoji).write(
+                to: "\(folder)/\(path("varied", number))", overwrite: true)
         }
         for (number, scene) in scenes.heldOut.enumerated() {
             try scene.picture(emoji).write(to: "\(folder)/\(path("held", number))", overwrite: true)

@@ -14,7 +14,9 @@ struct EmojiName: Hashable {
             let parts = line.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, let code = UInt32(parts[0], radix: 16),
                 let character = Unicode.Scalar(code)
-            else { throw RecipeError("\(path): line \(number + 1) is no code with names: '\(line)'") }
+            else {
+                throw RecipeError("\(path): line \(number + 1) is no code with names: '\(line)'")
+            }
             let names = parts[1].split(separator: ",").map {
                 $0.trimmingCharacters(in: .whitespaces)
             }

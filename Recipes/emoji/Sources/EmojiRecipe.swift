@@ -36,7 +36,8 @@ extension EmojiRecipe {
 
     struct Tokens: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Learn a byte-pair vocabulary in which every word of the captions is one token.")
+            abstract:
+                "Learn a byte-pair vocabulary in which every word of the captions is one token.")
 
         @Option(help: "Files of rows with captions.")
         var captions: [String]

@@ -31,7 +31,8 @@ struct Glyph {
     /// The share of what is covered that has a hue of its own.
     var colourfulness: Double {
         var (all, coloured) = (0, 0)
-        for place in stride(from: 0, to: colours.pixels.count, by: 3) where cover.pixels[place] > 128 {
+        for place in stride(from: 0, to: colours.pixels.count, by: 3)
+        where cover.pixels[place] > 128 {
             all += 1
             if HSV(colours.pixels, at: place).isColoured { coloured += 1 }
         }

@@ -39,7 +39,9 @@ struct HSV {
 
 extension HSV {
     init(_ pixels: [UInt8], at place: Int) {
-        let (r, g, b) = (Double(pixels[place]), Double(pixels[place + 1]), Double(pixels[place + 2]))
+        let (r, g, b) = (
+            Double(pixels[place]), Double(pixels[place + 1]), Double(pixels[place + 2])
+        )
         let (high, low) = (max(r, g, b), min(r, g, b))
         let range = high - low
         value = high / 255

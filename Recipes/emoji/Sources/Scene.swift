@@ -85,14 +85,17 @@ enum Plural {
     static func of(_ name: String) -> String {
         var words = name.split(separator: " ").map(String.init)
         // "meat on a bone" has its noun in front.
-        let noun = words.firstIndex { ["on", "of", "with", "in", "behind"].contains($0) } ?? words.count
+        let noun =
+            words.firstIndex { ["on", "of", "with", "in", "behind"].contains($0) } ?? words.count
         words[noun - 1] = plural(words[noun - 1])
         return words.joined(separator: " ")
     }
 
     private static func plural(_ word: String) -> String {
         if let known = odd[word] { return known }
-        if word.hasSuffix("s") || word.hasSuffix("x") || word.hasSuffix("ch") || word.hasSuffix("sh") {
+        if word.hasSuffix("s") || word.hasSuffix("x") || word.hasSuffix("ch")
+            || word.hasSuffix("sh")
+        {
             return word.hasSuffix("s") && !word.hasSuffix("ss") ? word : word + "es"
         }
         let vowels = "aeiou"

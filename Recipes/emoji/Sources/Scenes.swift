@@ -28,7 +28,8 @@ struct Scenes {
             var known: Set<Scene> = []
             let wanted = Int(share * Double(all.count))
             for _ in 0..<20 * wanted where scenes.count < wanted {
-                guard let scene = Self.drawn(kind, all, &chance), known.insert(scene).inserted else {
+                guard let scene = Self.drawn(kind, all, &chance), known.insert(scene).inserted
+                else {
                     continue
                 }
                 scenes.append(scene)

@@ -8,7 +8,9 @@ struct TokenizerWriter {
     init(_ training: BytePairTraining) { merges = training.merges }
 
     /// Qwen's control tokens that prompts are put between.
-    private static let added = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
+    private static let added = [
+        "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>",
+    ]
 
     /// Qwen's own pattern.
     private static let pattern =

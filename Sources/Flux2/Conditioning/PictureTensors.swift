@@ -22,7 +22,7 @@ extension Tensor {
     ///
     /// - Shapes: [1, 3, H, W].
     /// - Source: `vae_output_to_image`, DiffSynth-Studio; `VaeImageProcessor`, diffusers.
-    func picture(_ rounding: Parity.PixelRounding = .truncate) throws -> Image {
+    package func picture(_ rounding: Parity.PixelRounding = .truncate) throws -> Image {
         let levels =
             switch rounding {
             case .truncate: try (squeezed(0) + 1) * 127.5

@@ -15,7 +15,7 @@ struct TextEncoderFootprint {
     /// - Parameter length: tokens of the result, padding included.
     /// - Returns: the features.
     func encode(length: Int) -> PieceHeap.Piece {
-        let taps = configuration.family.taps
+        let taps = configuration.taps
         var states = [layers.combined(tokens * width, layers.tensor(tokens * width))]
         var current = states[0]
         for layer in 1...(taps.max() ?? 1) {

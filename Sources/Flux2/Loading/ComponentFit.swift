@@ -7,7 +7,7 @@ package enum ComponentFit {
     package static func requireDepth(
         of encoder: TextEncoderConfiguration, _ path: String
     ) throws {
-        let needed = encoder.family.taps.max() ?? 0
+        let needed = encoder.depth
         guard encoder.layerCount >= needed else {
             throw ModelError(
                 path: path,

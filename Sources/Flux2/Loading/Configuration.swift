@@ -1,8 +1,8 @@
 internal import Foundation
 
 /// Reads a JSON configuration and says in one line what is wrong with it.
-enum Configuration {
-    static func read<T: Decodable>(_ type: T.Type, from path: String) throws -> T {
+package enum Configuration {
+    package static func read<T: Decodable>(_ type: T.Type, from path: String) throws -> T {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ModelError(path: path, reason: .badConfiguration("cannot be read"))
         }

@@ -57,7 +57,7 @@ public struct QuantizationSource {
                         expected: "a text encoder of .safetensors files", found: "a GGUF file"))
             }
             let shape = try file.configuration(derived)
-            let needed = shape.family.taps.max() ?? 0
+            let needed = shape.depth
             guard shape.layerCount >= needed else {
                 throw ModelError(
                     path: model,

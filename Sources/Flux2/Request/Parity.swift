@@ -27,7 +27,7 @@ extension Parity {
     var roundsSigma: Bool { self == .bfl }
 
     /// How numbers become 8-bit pixels.
-    enum PixelRounding {
+    package enum PixelRounding {
         /// Scaled in the type of the numbers, cut off.
         case truncate
         /// Scaled in 32 bits, cut off.

@@ -67,7 +67,7 @@ struct PromptStage {
         let part = pipeline.textEncoder
         let encoder = part.model
         var layers = 0
-        let depth = encoder.configuration.family.taps.max() ?? 0
+        let depth = encoder.configuration.depth
         let features = try encoder(
             ids: text.ids, real: text.mask, dtype: pipeline.dtype, device: pipeline.device
         ) { _, _ in

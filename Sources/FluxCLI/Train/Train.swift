@@ -12,7 +12,7 @@ struct Train: AsyncParsableCommand {
             Takes the arguments of DiffSynth-Studio's train.py for FLUX.2 unchanged, with underscores \
             or dashes; docs/training.md says what each does here, and what there is besides.
             """,
-        subcommands: [TrainInit.self])
+        subcommands: [TrainInit.self, TrainNew.self])
 
     @OptionGroup(title: "Data") var data: TrainDataOptions
     @OptionGroup(title: "Models") var models: TrainModelOptions

@@ -6,8 +6,8 @@ public import FluxTraining
 struct TrainMethodOptions: ParsableArguments {
     @Option(
         help: """
-            sft, sft:data_process, sft:train, direct_distill, direct_distill:data_process or \
-            direct_distill:train.
+            sft, sft:data_process, sft:train, direct_distill, direct_distill:data_process, \
+            direct_distill:train or vae.
             """)
     var task = TrainingTask.sft
 
@@ -52,9 +52,17 @@ struct TrainMethodOptions: ParsableArguments {
             """)
     var exactLoss = false
 
+    @Option(
+        help: """
+            What the divergence of latents from normal noise counts beside the errors of pixels; of \
+            --task vae.
+            """)
+    var klWeight = 1e-6
+
     func apply(to settings: inout TrainingSettings) throws {
         settings.task = task
         settings.isExact = exactLoss
+        settings.divergenceWeight = klWeight
         settings.recomputation =
             useGradientCheckpointingOffload
             ? .host : useGradientCheckpointing ? .device : nil

@@ -51,6 +51,7 @@ extension TextEncoderConfiguration {
             return nil
         }
         self.family = family
+        taps = family.taps
         self.width = width
         feedForwardWidth = hidden
         layerCount = layout.count(in: shapes) { "layers.\($0).input_layernorm.weight" }

@@ -12,9 +12,9 @@ struct PaddedText {
     let computed: Range<Int>
     /// The keys that are looked at, counted from the first computed token.
     private let keys: Range<Int>
-    /// True where a token may look at a key, [1, 1, computed, keys].
+    /// True where a token may look at a key, [B, 1, computed, keys].
     private let allowed: Tensor
-    /// True for tokens that may look at anything, [1, 1, computed, 1]; nil when all may.
+    /// True for tokens that may look at anything, [B, 1, computed, 1]; nil when all may.
     private let seeing: Tensor?
 
     /// Left out are whole groups of this size, so that kernels add up the rest in the same order as
@@ -41,6 +41,25 @@ struct PaddedText {
                 .reshaped([1, 1, computed.count, 1]).to(device: device)
     }
 
+    /// Texts of one length side by side, of which all tokens are computed.
+    init(sideBySide texts: [[Bool]], device: Device) throws {
+        count = texts.first?.count ?? 0
+        computed = 0..<count
+        keys = computed
+        let words = texts.map { real in
+            (real.firstIndex(of: true) ?? 0)..<(real.lastIndex(of: true).map { $0 + 1 } ?? 0)
+        }
+        let all = computed
+        allowed = try Tensor.concatenating(
+            words.map { try Self.mask(all, keys: all.count, words: $0) }, along: 0
+        ).to(device: device)
+        seeing =
+            words.allSatisfy { $0.lowerBound == 0 }
+            ? nil
+            : try Tensor.from(words.flatMap { words in all.map { $0 >= words.lowerBound } })
+                .reshaped([texts.count, 1, all.count, 1]).to(device: device)
+    }
+
     private static func mask(
         _ computed: Range<Int>, keys: Int, words: Range<Int>
     ) throws -> Tensor {
@@ -62,7 +81,7 @@ struct PaddedText {
         return try .concatenating([copies, rows], along: 1)
     }
 
-    /// - Shapes: `q` [1, H, computed, d]; `k`, `v` [1, Hk, computed, d] → [1, H, computed, d].
+    /// - Shapes: `q` [B, H, computed, d]; `k`, `v` [B, Hk, computed, d] → [B, H, computed, d].
     func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
         let result = try Torch.attention(
             q, k.slice(keys, along: 2), v.slice(keys, along: 2), mask: allowed,

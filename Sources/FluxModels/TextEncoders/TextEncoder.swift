@@ -18,7 +18,7 @@ public struct TextEncoder {
     /// - Parameter taps: the hidden states to give, by how many layers they have passed. As in
     ///   transformers, the one after all layers of the file is normalised.
     public init(_ scope: Scope, _ configuration: TextEncoderConfiguration, taps: [Int]? = nil) {
-        let taps = taps ?? configuration.family.taps
+        let taps = taps ?? configuration.taps
         let depth = taps.max() ?? 0
         precondition(depth <= configuration.layerCount, "tap \(depth) of a shallower model")
         self.configuration = configuration
@@ -46,8 +46,34 @@ public struct TextEncoder {
     ) throws -> Tensor {
         precondition(ids.count == real.count, "\(ids.count) ids with a mask of \(real.count)")
         let text = try PaddedText(real, device: device)
+        return try features(
+            of: [ids[text.computed]], text, dtype, device, roundsFrequencies, observe)
+    }
+
+    /// Computes the features of texts of one length side by side, as training them needs.
+    ///
+    /// - Parameter texts: token ids with false for padding, of one length each.
+    /// - Shapes: → [B, T, taps · D] of `dtype`.
+    public func callAsFunction(
+        sideBySide texts: [(ids: [Int], real: [Bool])], dtype: DType, device: Device = .cpu,
+        roundsFrequencies: Bool = true, observe: Observer = ignoreOutputs
+    ) throws -> Tensor {
+        let length = texts.first?.ids.count ?? 0
+        precondition(
+            texts.allSatisfy { $0.ids.count == length && $0.real.count == length },
+            "texts of several lengths")
+        return try features(
+            of: texts.map { $0.ids[...] },
+            PaddedText(sideBySide: texts.map(\.real), device: device), dtype, device,
+            roundsFrequencies, observe)
+    }
+
+    private func features(
+        of texts: [ArraySlice<Int>], _ text: PaddedText, _ dtype: DType, _ device: Device,
+        _ roundsFrequencies: Bool, _ observe: Observer
+    ) throws -> Tensor {
         let places = try Tensor.from(
-            ids[text.computed].map(Int64.init), shape: [1, text.computed.count]
+            texts.joined().map(Int64.init), shape: [texts.count, text.computed.count]
         ).to(device: device)
         var hidden = try embedding(places, dtype: dtype)
         let rotary = try HalfRotary(

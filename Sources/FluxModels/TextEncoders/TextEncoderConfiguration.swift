@@ -7,7 +7,7 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
         /// The text part of Mistral Small 3, for dev.
         case mistral3
 
-        /// The hidden states that FLUX.2 takes, by how many layers they have passed.
+        /// The hidden states that the published models take, by how many layers they have passed.
         public var taps: [Int] {
             switch self {
             case .qwen3: [9, 18, 27]
@@ -19,8 +19,10 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
         var normalisesHeads: Bool { self == .qwen3 }
     }
 
-    /// Decides the hidden states that are taken, and whether heads are normalised.
+    /// Decides how prompts are put, and whether heads are normalised.
     public var family: Family
+    /// The hidden states that are taken, by how many layers they have passed.
+    public var taps: [Int]
     /// The hidden width D.
     public var width: Int
     /// The feed-forward's hidden width.
@@ -47,6 +49,7 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
         epsilon: Double
     ) {
         self.family = family
+        taps = family.taps
         self.width = width
         self.feedForwardWidth = feedForwardWidth
         self.layerCount = layerCount
@@ -58,8 +61,10 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
         self.epsilon = epsilon
     }
 
+    /// The layers that are used.
+    public var depth: Int { taps.max() ?? 0 }
     /// Width of the features that the transformer receives.
-    public var featureWidth: Int { family.taps.count * width }
+    public var featureWidth: Int { taps.count * width }
 }
 
 extension TextEncoderConfiguration: Decodable {
@@ -76,6 +81,7 @@ extension TextEncoderConfiguration: Decodable {
         case rotaryTheta = "rope_theta"
         case rotaryParameters = "rope_parameters"
         case epsilon = "rms_norm_eps"
+        case taps = "text_encoder_out_layers"
     }
 
     private struct RotaryParameters: Decodable {
@@ -86,6 +92,11 @@ extension TextEncoderConfiguration: Decodable {
     public init(from decoder: any Decoder) throws {
         let outer = try decoder.container(keyedBy: CodingKeys.self)
         family = try Self.family(outer)
+        taps = try outer.decodeIfPresent([Int].self, forKey: .taps) ?? family.taps
+        guard !taps.isEmpty, taps.allSatisfy({ $0 >= 0 }), Set(taps).count == taps.count else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .taps, in: outer, debugDescription: "\(taps) must be different layers")
+        }
         let fields =
             outer.contains(.text)
             ? try outer.nestedContainer(keyedBy: CodingKeys.self, forKey: .text) : outer

@@ -95,6 +95,22 @@ public struct Autoencoder {
         try Self.unpatched(denormalised(latents))
     }
 
+    /// Moves the running statistics of latents towards those of a batch, as training does.
+    ///
+    /// - Parameter latents: neither folded nor normalised, [B, C, h, w].
+    public func follow(_ latents: Tensor) throws {
+        let z = try Self.patched(latents).to(dtype: .float32)
+        let axes = [0, 2, 3]
+        let mean = try z.mean(along: axes)
+        let centred = try z - mean.reshaped([1, -1, 1, 1])
+        let variance = try centred.square().mean(along: axes)
+        for (parameter, value) in [(self.mean, mean), (self.variance, variance)] {
+            let running = try parameter.value(like: .empty([0], dtype: .float32, device: z.device))
+            let share = configuration.statisticsMomentum
+            try parameter.follow(running * (1 - share) + value * share)
+        }
+    }
+
     private func normalised(_ z: Tensor) throws -> Tensor {
         let (mean, deviation) = try statistics(like: z)
         return try (z - mean) / deviation

@@ -18,6 +18,8 @@ public struct AutoencoderConfiguration: Hashable, Sendable {
     public var normEpsilon = 1e-6
     /// Added to the running variance when latents are normalised.
     public var latentEpsilon = 1e-4
+    /// How much of a batch's statistics goes into the running ones while training.
+    public var statisticsMomentum = 0.1
 
     /// Picture pixels per latent on a side.
     public var spatialFactor: Int { 1 << (encoderWidths.count - 1) }
@@ -33,6 +35,7 @@ extension AutoencoderConfiguration: Decodable {
         case unitsPerLevel = "layers_per_block"
         case normGroups = "norm_num_groups"
         case latentEpsilon = "batch_norm_eps"
+        case statisticsMomentum = "batch_norm_momentum"
         case hasQuantConvolution = "use_quant_conv"
         case hasPostQuantConvolution = "use_post_quant_conv"
     }
@@ -47,6 +50,9 @@ extension AutoencoderConfiguration: Decodable {
         normGroups = try fields.decode(Int.self, forKey: .normGroups)
         latentEpsilon =
             try fields.decodeIfPresent(Double.self, forKey: .latentEpsilon) ?? latentEpsilon
+        statisticsMomentum =
+            try fields.decodeIfPresent(Double.self, forKey: .statisticsMomentum)
+            ?? statisticsMomentum
         hasQuantConvolution =
             try fields.decodeIfPresent(Bool.self, forKey: .hasQuantConvolution) ?? true
         hasPostQuantConvolution =

@@ -47,7 +47,7 @@ public struct StepWork: Hashable, Sendable {
         let layer =
             2 * width * (queries + keys) + 3 * width * Double(model.feedForwardWidth)
         let count = Double(tokens)
-        return Double(model.family.taps.max() ?? 0)
+        return Double(model.depth)
             * (2 * count * layer + 4 * count * count * queries)
     }
 }

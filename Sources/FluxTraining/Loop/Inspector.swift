@@ -3,25 +3,41 @@ internal import FluxModels
 internal import Imaging
 internal import Torch
 
-/// Looks at what has been learned: the loss of held-out samples, and pictures.
-final class Inspector {
+/// Looks at what has been learned.
+protocol Inspector {
+    /// Whether something is held out, and whether pictures are asked for.
+    var canValidate: Bool { get }
+    var canSample: Bool { get }
+    /// The loss of held-out samples under equal conditions every time; nil without any.
+    func heldOutLoss() throws -> Double?
+    /// Pictures with what they are to show.
+    func pictures() throws -> [(prompt: String, image: Image)]
+}
+
+/// Looks at a flow transformer: the loss of held-out samples, and pictures from prompts.
+final class FlowInspector: Inspector {
     private let settings: InspectionSettings
     private let parts: TrainingParts
     private let encoder: SampleEncoder
     private let transformer: FluxTransformer
+    private let objective: Objective
     private let heldOut: [EncodedSample]
+
+    var canValidate: Bool { !heldOut.isEmpty }
+    var canSample: Bool { !settings.prompts.isEmpty }
 
     /// Places on the scale of noise at which held-out samples are looked at.
     private static let levels = [100, 300, 500, 700, 900]
 
     init(
         _ settings: InspectionSettings, _ parts: TrainingParts, _ encoder: SampleEncoder,
-        _ transformer: FluxTransformer, heldOut: [EncodedSample]
+        _ transformer: FluxTransformer, _ objective: Objective, heldOut: [EncodedSample]
     ) throws {
         self.settings = settings
         self.parts = parts
         self.encoder = encoder
         self.transformer = transformer
+        self.objective = objective
         self.heldOut = heldOut
         guard !settings.prompts.isEmpty else { return }
         guard parts.autoencoder != nil, parts.textEncoder != nil else {
@@ -36,21 +52,8 @@ final class Inspector {
         }
     }
 
-    /// Whether something is due after a step.
-    func validates(after step: Int) -> Bool {
-        Self.isDue(settings.validateEvery, step, !heldOut.isEmpty)
-    }
-    func samples(after step: Int) -> Bool {
-        Self.isDue(settings.sampleEvery, step, !settings.prompts.isEmpty)
-    }
-
-    private static func isDue(_ every: Int?, _ step: Int, _ possible: Bool) -> Bool {
-        guard let every, possible else { return false }
-        return step % every == 0
-    }
-
     /// The mean squared error at fixed levels with fixed noise; nil without held-out samples.
-    func heldOutLoss(_ objective: Objective) throws -> Double? {
+    func heldOutLoss() throws -> Double? {
         guard !heldOut.isEmpty else { return nil }
         return try withoutGradients {
             var sum = 0.0

@@ -47,7 +47,7 @@ extension TrainingSession {
                 samples.append(try loaded.get())
             }
             try step(
-                zip(batch, samples).map { ($0, $1) },
+                zip(batch, samples).map { (placed: $0, loaded: $1) },
                 isLast: progress.batch + 1 == plan.batches.count)
             tick()
             try inspect()
@@ -60,23 +60,15 @@ extension TrainingSession {
     // MARK: A step
 
     /// One micro-batch: loss, gradients, and where enough have come together, an update.
-    private func step(_ batch: [(PlacedSample, LoadedSample)], isLast: Bool) throws {
+    private func step(_ batch: [DrawnSample], isLast: Bool) throws {
         let clock = Clock()
         try Task.checkCancellation()
-        let samples = try batch.map { placed, loaded in
-            let sample = try loaded.encoded(encoder, parts)
-            return (
-                sample: sample,
-                begin: { [draws, epoch = progress.epoch] in
-                    try draws.begin(epoch: epoch, place: placed.place)
-                    return draws
-                }
-            )
-        }
         let loss = try withGradients {
-            let loss = try objective.loss(samples) { _, _ in try Task.checkCancellation() }
+            let loss = try objective.loss(batch, epoch: progress.epoch) { _, _ in
+                try Task.checkCancellation()
+            }
             let value = try loss.item()
-            guard value.isFinite else { throw lossError(samples) }
+            guard value.isFinite else { throw lossError(batch) }
             let share = settings.optimization.accumulation
             try (share == 1 ? loss : loss / Double(share)).backward()
             return value
@@ -102,12 +94,10 @@ extension TrainingSession {
     }
 
     /// Looks for the first part of the model that gives no number.
-    private func lossError(
-        _ samples: [(sample: EncodedSample, begin: () throws -> Draws)]
-    ) -> any Error {
+    private func lossError(_ batch: [DrawnSample]) -> any Error {
         var found: String?
         _ = try? withoutGradients {
-            try objective.loss(samples) { module, output in
+            try objective.loss(batch, epoch: progress.epoch) { module, output in
                 if found == nil, try !output.isFinite().allTrue() { found = module }
             }
         }
@@ -119,18 +109,23 @@ extension TrainingSession {
     /// Pictures and held-out losses; what fails there ends nothing.
     private func inspect() throws {
         let step = progress.steps
-        guard inspector.validates(after: step) || inspector.samples(after: step) else { return }
+        func isDue(_ every: Int?, _ possible: Bool) -> Bool {
+            possible && every.map { step % $0 == 0 } ?? false
+        }
+        let validates = isDue(settings.inspection.validateEvery, inspector.canValidate)
+        let samples = isDue(settings.inspection.sampleEvery, inspector.canSample)
+        guard validates || samples else { return }
         do {
             // All processes look, so that none has to wait for another at the next update.
             let average = updater.average
             if let average { try average.swap() }
             defer { if let average { try? average.swap() } }
-            if inspector.validates(after: step), let loss = try inspector.heldOutLoss(objective) {
+            if validates, let loss = try inspector.heldOutLoss() {
                 try logs?.write(
                     LogEntry(step: step, values: [.init(LogName.validationLoss, loss)]))
                 onEvent(.validated(step: step, loss: loss))
             }
-            if inspector.samples(after: step), group.isFirst {
+            if samples, group.isFirst {
                 for (prompt, image) in try inspector.pictures() {
                     try logs?.add(LoggedPicture(step: step, name: prompt, image: image))
                     onEvent(.sampled(step: step, prompt: prompt, image: image))

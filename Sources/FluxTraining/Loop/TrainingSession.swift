@@ -11,9 +11,8 @@ final class TrainingSession {
     let group: ProcessGroup
     let weights: TrainedWeights
     let updater: Updater
-    let objective: Objective
-    let encoder: SampleEncoder
-    let inspector: Inspector
+    let objective: any StepObjective
+    let inspector: any Inspector
     let draws: Draws
     let source: any SampleSource
     /// By sample, what those in one batch have in common; none where each is by itself.
@@ -32,28 +31,17 @@ final class TrainingSession {
         _ samples: any SampleSource, group: ProcessGroup,
         onEvent: @escaping @Sendable (TrainingEvent) -> Void
     ) throws {
-        guard let transformer = parts.transformer else {
-            throw ModelError(
-                path: "--model_paths, --model_id_with_origin_paths",
-                reason: .missingComponent("transformer", expected: "among the models"))
-        }
         self.settings = settings
         self.parts = parts
         self.group = group
         self.onEvent = onEvent
-        _ = try transformer.load(passes: .max)
         weights = try TrainedWeights(parts, settings, onEvent)
-        objective = try Objective(settings, transformer.model)
-        encoder = SampleEncoder(
-            parts, trained: weights.components, limit: settings.data.keptBytes)
-        encoder.warn(through: onEvent)
+        draws = try Draws(seed: settings.seed, order: settings.drawOrder, device: parts.device)
         let (training, held) = try Self.divided(samples, settings.inspection.heldOut)
         source = training
         keys = settings.data.batchSize == 1 ? [] : try Self.keys(of: training, onEvent)
-        let heldOut = try Self.encoded(held, encoder, parts)
-        inspector = try Inspector(
-            settings.inspection, parts, encoder, transformer.model, heldOut: heldOut)
-        draws = try Draws(seed: settings.seed, order: settings.drawOrder, device: parts.device)
+        let subject = TrainingSubject(settings, parts, weights, draws, onEvent)
+        (objective, inspector) = try subject.objective(heldOut: held)
         let plan = try Self.plan(settings, group, source.count, keys, epoch: 0)
         let updates =
             plan.updates(accumulation: settings.optimization.accumulation)
@@ -104,12 +92,6 @@ final class TrainingSession {
         )
     }
 
-    private static func encoded(
-        _ samples: [LoadedSample], _ encoder: SampleEncoder, _ parts: TrainingParts
-    ) throws -> [EncodedSample] {
-        try withoutGradients { try samples.map { try $0.encoded(encoder, parts) } }
-    }
-
     private static func keys(
         of source: any SampleSource, _ onEvent: (TrainingEvent) -> Void
     ) throws -> [String] {
@@ -157,27 +139,6 @@ final class TrainingSession {
             ("learning rate", "\(settings.optimization.learningRate)"),
             ("device", "\(parts.device), \(parts.dtype.name)"), ("seed", "\(settings.seed)"),
         ]
-    }
-}
-
-extension LoadedSample {
-    /// What the objective takes.
-    func encoded(_ encoder: SampleEncoder, _ parts: TrainingParts) throws -> EncodedSample {
-        switch self {
-        case .item(let item): try encoder(item)
-        case .encoded(let file): try file.load(dtype: parts.dtype, device: parts.device)
-        }
-    }
-}
-
-extension SampleEncoder {
-    func warn(through onEvent: @escaping (TrainingEvent) -> Void) {
-        onTruncated = { row, tokens in
-            onEvent(
-                .warned(
-                    "the caption of row \(row + 1) has \(tokens) tokens; what is beyond the text "
-                        + "window is dropped"))
-        }
     }
 }
 

@@ -50,8 +50,15 @@ extension TrainingSettings {
             "--sample_steps needs --sample_prompt")
     }
 
-    /// What has worked before samples are stored gets no gradients from them.
+    /// What has worked before samples are stored gets no gradients from them, and the autoencoder's
+    /// own task reaches nothing else.
     private func checkComponents() throws {
+        if task == .autoencoder {
+            let others = method.trained.contains { $0.component != .autoencoder }
+            guard !others, method.loraBase == nil else {
+                throw TrainingError(reason: .unfit("--task vae trains the vae only"))
+            }
+        }
         guard task.encodesOnly || task.readsEncoded else { return }
         let trained = method.trained + [method.loraBase].compactMap(\.self)
         guard let other = trained.map(\.component).first(where: { $0 != .transformer }) else {

@@ -27,7 +27,9 @@ public struct TrainingSettings: Sendable {
     /// Where blocks keep their inputs when they are computed again for gradients; nil computes none
     /// again.
     public var recomputation: RecomputationMemory?
-
+    /// What the divergence of latents from normal noise counts beside the errors of pixels, when the
+    /// autoencoder is trained; both are per value of a picture.
+    public var divergenceWeight = 1e-6
     /// Whether frozen blocks come to the device while they are used; on the processor they are mapped
     /// anyway.
     public var streamsWeights = false

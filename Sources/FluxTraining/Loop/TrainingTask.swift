@@ -12,6 +12,8 @@ public enum TrainingTask: String, Hashable, Sendable, CaseIterable, Codable {
     case directDistillDataProcess = "direct_distill:data_process"
     /// Distillation of what ``directDistillDataProcess`` has encoded.
     case directDistillTrain = "direct_distill:train"
+    /// Pictures to latents and back: the autoencoder by itself, which DiffSynth-Studio does not train.
+    case autoencoder = "vae"
 
     /// Whether samples are only encoded.
     public var encodesOnly: Bool { rawValue.hasSuffix(":data_process") }

@@ -12,11 +12,24 @@ package final class SampleEncoder {
     private let recordsLatents: Bool
     private var texts: [String: Tensor] = [:]
     private var truncated: Set<Int> = []
-    private var pictures: [Int: EncodedSample] = [:]
+    private var kept: [Int: KeptSample] = [:]
     private var keptBytes = 0
     private let limit: Int
     /// Told about captions that are longer than the text window, once each.
     package var onTruncated: (_ row: Int, _ tokens: Int) -> Void = { _, _ in }
+
+    /// What of a sample is the same whenever it comes again.
+    private struct KeptSample {
+        var latents: Tensor
+        var references: (tokens: Tensor, positions: Tensor)?
+        /// Nil where the text encoder is trained.
+        var text: Tensor?
+
+        var byteCount: Int {
+            [latents, references?.tokens, references?.positions, text].compactMap(\.self)
+                .reduce(0) { $0 + $1.byteCount }
+        }
+    }
 
     /// - Parameters:
     ///   - trained: components whose weights get gradients.
@@ -31,24 +44,42 @@ package final class SampleEncoder {
 
     /// - Throws: `CancellationError` between layers; `ModelError` for a part that was not given.
     package func callAsFunction(_ item: TrainingItem) throws -> EncodedSample {
-        if let known = pictures[item.row] { return try completed(known, item) }
+        let kept = try kept(item)
+        let text = try kept.text ?? text(item.prompt, row: item.row)
+        return try completed(kept, text, item)
+    }
+
+    /// Encodes items that are computed side by side; captions in one go where that gives gradients.
+    package func callAsFunction(_ items: [TrainingItem]) throws -> [EncodedSample] {
+        guard recordsText, items.count > 1 else { return try items.map { try self($0) } }
+        let kept = try items.map { try self.kept($0) }
+        let texts = try texts(items)
+        return try items.indices.map { try completed(kept[$0], texts[$0], items[$0]) }
+    }
+
+    private func kept(_ item: TrainingItem) throws -> KeptSample {
+        if let known = kept[item.row] { return known }
         let latents = try withGradients(recordsLatents) { try encode(item.image) }
-        let text = try text(item.prompt, row: item.row)
-        var sample = EncodedSample(latents: latents, text: text)
-        sample.references = try withGradients(recordsLatents) { try references(item) }
+        let text = try recordsText ? nil : text(item.prompt, row: item.row)
+        let sample = KeptSample(
+            latents: latents,
+            references: try withGradients(recordsLatents) { try references(item) }, text: text)
         keep(sample, item.row)
-        return try completed(sample, item)
+        return sample
     }
 
     /// Keeps what will be needed again, as long as there is room.
-    private func keep(_ sample: EncodedSample, _ row: Int) {
-        guard !recordsText, !recordsLatents, keptBytes + sample.byteCount <= limit else { return }
+    private func keep(_ sample: KeptSample, _ row: Int) {
+        guard !recordsLatents, keptBytes + sample.byteCount <= limit else { return }
         keptBytes += sample.byteCount
-        pictures[row] = sample
+        kept[row] = sample
     }
 
-    private func completed(_ sample: EncodedSample, _ item: TrainingItem) throws -> EncodedSample {
-        var sample = sample
+    private func completed(
+        _ kept: KeptSample, _ text: Tensor, _ item: TrainingItem
+    ) throws -> EncodedSample {
+        var sample = EncodedSample(latents: kept.latents, text: text)
+        sample.references = kept.references
         sample.extras = item.extras
         if let seed = item.extras.seed {
             sample.noise = try Draws.noise(
@@ -96,13 +127,8 @@ package final class SampleEncoder {
     /// The features of a caption.
     package func text(_ prompt: String, row: Int = 0) throws -> Tensor {
         if let known = texts[prompt] { return known }
-        guard let part = parts.textEncoder, let tokenizer = parts.tokenizer else {
-            throw missing(.textEncoder)
-        }
-        let text = tokenizer(prompt, length: parts.textLength)
-        if text.wasTruncated, truncated.insert(prompt.hashValue).inserted {
-            onTruncated(row, text.tokenCount)
-        }
+        let part = try textEncoder()
+        let text = try tokenized(prompt, row: row)
         let encoder = try part.load(passes: .max)
         let features = try withGradients(recordsText) {
             try encoder(ids: text.ids, real: text.mask, dtype: parts.dtype, device: parts.device) {
@@ -114,6 +140,33 @@ package final class SampleEncoder {
         // A small data set, or one caption for all, is encoded once.
         if texts.count < 64 { texts[prompt] = features }
         return features
+    }
+
+    /// The features of all captions, with gradients.
+    private func texts(_ items: [TrainingItem]) throws -> [Tensor] {
+        let texts = try items.map { try tokenized($0.prompt, row: $0.row) }
+        let encoder = try textEncoder().load(passes: .max)
+        let features = try withGradients(true) {
+            try encoder(
+                sideBySide: texts.map { ($0.ids, $0.mask) }, dtype: parts.dtype,
+                device: parts.device
+            ) { _, _ in try Task.checkCancellation() }
+        }
+        return try features.chunks(items.count, along: 0)
+    }
+
+    private func textEncoder() throws -> ModelPart<TextEncoder> {
+        guard let part = parts.textEncoder else { throw missing(.textEncoder) }
+        return part
+    }
+
+    private func tokenized(_ prompt: String, row: Int) throws -> TokenizedPrompt {
+        guard let tokenizer = parts.tokenizer else { throw missing(.textEncoder) }
+        let text = tokenizer(prompt, length: parts.textLength)
+        if text.wasTruncated, truncated.insert(prompt.hashValue).inserted {
+            onTruncated(row, text.tokenCount)
+        }
+        return text
     }
 
     private func missing(_ component: Component) -> ModelError {

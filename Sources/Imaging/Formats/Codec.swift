@@ -62,7 +62,8 @@ extension Image {
                     let opacity = alpha == .drop ? 255 : UInt32(source[from + 3])
                     for channel in 0..<3 {
                         let colour = UInt32(source[from + channel])
-                        target[to + channel] = Self.by255(colour * opacity + behind * (255 - opacity))
+                        target[to + channel] = Self.by255(
+                            colour * opacity + behind * (255 - opacity))
                     }
                     from += 4
                     to += 3

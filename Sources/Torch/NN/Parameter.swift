@@ -90,6 +90,15 @@ public final class Parameter {
         return .cpu
     }
 
+    /// Takes values that follow from what the model has seen, not from gradients; memory that training
+    /// has given the parameter stays the same.
+    public func follow(_ values: Tensor) throws {
+        guard case .held(.dense(let own)) = storage, own.requiresGradient else {
+            return try load(values)
+        }
+        try own.assign(values)
+    }
+
     /// Whether the values are there for good as they are computed with, and not made or brought for
     /// each use.
     func lasts(like other: Tensor) -> Bool {

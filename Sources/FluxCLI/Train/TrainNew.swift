@@ -1,0 +1,32 @@
+import ArgumentParser
+import Flux2
+import FluxTraining
+import Foundation
+
+struct TrainNew: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "new",
+        abstract: "Give a model that is only configurations random weights to begin from.",
+        discussion: """
+            FOLDER has the hub's layout with a config.json for transformer, text_encoder and vae; \
+            weights are written beside them.
+            """)
+
+    @Argument(help: "The model's folder.")
+    var folder: String
+
+    @Option(help: "What the weights follow from.")
+    var seed: UInt64 = 0
+
+    @Flag(help: "Replace weights that exist.")
+    var force = false
+
+    func run() throws {
+        let counts = try NewModel(folder: folder).write(seed: seed, overwrite: force)
+        for (component, count) in counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            print(
+                "\(folder)/\(component.rawValue): \(count) values, "
+                    + Terminal.bytes(2 * count))
+        }
+    }
+}

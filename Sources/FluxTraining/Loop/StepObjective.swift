@@ -1,0 +1,48 @@
+internal import FluxModels
+internal import Torch
+
+/// What a step computes: from the samples of a micro-batch to a loss with gradients.
+protocol StepObjective {
+    /// The mean over the samples.
+    func loss(_ batch: [DrawnSample], epoch: Int, observe: Observer) throws -> Tensor
+}
+
+/// A sample as it was read, with its place in the epoch.
+typealias DrawnSample = (placed: PlacedSample, loaded: LoadedSample)
+
+/// The velocity of a flow, or a distilled one: encodes samples and hands them to the task's objective.
+struct FlowObjective: StepObjective {
+    let objective: Objective
+    let encoder: SampleEncoder
+    let draws: Draws
+    let parts: TrainingParts
+
+    func loss(_ batch: [DrawnSample], epoch: Int, observe: Observer) throws -> Tensor {
+        let encoded = try encoded(batch.map(\.loaded))
+        let samples = zip(batch, encoded).map { drawn, sample in
+            (
+                sample: sample,
+                begin: { [draws] in
+                    try draws.begin(epoch: epoch, place: drawn.placed.place)
+                    return draws
+                }
+            )
+        }
+        return try objective.loss(samples, observe: observe)
+    }
+
+    private func encoded(_ loaded: [LoadedSample]) throws -> [EncodedSample] {
+        let items = loaded.compactMap(\.item)
+        // A source gives samples of one kind.
+        guard items.count < loaded.count else { return try encoder(items) }
+        return try loaded.map { try $0.encoded(encoder, parts) }
+    }
+}
+
+extension LoadedSample {
+    /// A sample that is still to be encoded.
+    var item: TrainingItem? {
+        if case .item(let item) = self { return item }
+        return nil
+    }
+}

@@ -1,0 +1,85 @@
+internal import Flux2
+internal import FluxModels
+internal import Torch
+
+/// Puts together what a task computes in its steps and how it is looked at.
+struct TrainingSubject {
+    private let settings: TrainingSettings
+    private let parts: TrainingParts
+    private let weights: TrainedWeights
+    private let draws: Draws
+    private let onEvent: (TrainingEvent) -> Void
+
+    init(
+        _ settings: TrainingSettings, _ parts: TrainingParts, _ weights: TrainedWeights,
+        _ draws: Draws, _ onEvent: @escaping (TrainingEvent) -> Void
+    ) {
+        self.settings = settings
+        self.parts = parts
+        self.weights = weights
+        self.draws = draws
+        self.onEvent = onEvent
+    }
+
+    /// - Throws: `ModelError` for a component that the task needs and was not given.
+    func objective(heldOut: [LoadedSample]) throws -> (any StepObjective, any Inspector) {
+        settings.task == .autoencoder ? try reconstruction(heldOut) : try flow(heldOut)
+    }
+
+    private func flow(_ heldOut: [LoadedSample]) throws -> (any StepObjective, any Inspector) {
+        guard let part = parts.transformer else { throw missing(.transformer) }
+        let transformer = try part.load(passes: .max)
+        let objective = try Objective(settings, transformer)
+        let encoder = SampleEncoder(
+            parts, trained: weights.components, limit: settings.data.keptBytes)
+        encoder.warn(through: onEvent)
+        let encoded = try withoutGradients {
+            try heldOut.map { try $0.encoded(encoder, parts) }
+        }
+        let inspector = try FlowInspector(
+            settings.inspection, parts, encoder, transformer, objective, heldOut: encoded)
+        return (
+            FlowObjective(objective: objective, encoder: encoder, draws: draws, parts: parts),
+            inspector
+        )
+    }
+
+    private func reconstruction(
+        _ heldOut: [LoadedSample]
+    ) throws -> (any StepObjective, any Inspector) {
+        guard let part = parts.autoencoder else { throw missing(.autoencoder) }
+        let objective = Reconstruction(
+            autoencoder: try part.load(passes: .max), draws: draws, dtype: parts.dtype,
+            device: parts.device, divergenceWeight: settings.divergenceWeight)
+        return (
+            objective, ReconstructionInspector(objective, heldOut: heldOut.compactMap(\.item))
+        )
+    }
+
+    private func missing(_ component: Component) -> ModelError {
+        ModelError(
+            path: "--model_paths, --model_id_with_origin_paths",
+            reason: .missingComponent(component.rawValue, expected: "among the models"))
+    }
+}
+
+extension LoadedSample {
+    /// What the flow's objectives take.
+    func encoded(_ encoder: SampleEncoder, _ parts: TrainingParts) throws -> EncodedSample {
+        switch self {
+        case .item(let item): try encoder(item)
+        case .encoded(let file): try file.load(dtype: parts.dtype, device: parts.device)
+        }
+    }
+}
+
+extension SampleEncoder {
+    func warn(through onEvent: @escaping (TrainingEvent) -> Void) {
+        onTruncated = { row, tokens in
+            onEvent(
+                .warned(
+                    "the caption of row \(row + 1) has \(tokens) tokens; what is beyond the text "
+                        + "window is dropped"))
+        }
+    }
+}
