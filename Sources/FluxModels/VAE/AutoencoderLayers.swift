@@ -54,7 +54,9 @@ struct SpatialAttention {
         let tokens = try norm(x).reshaped([shape[0], shape[1], -1]).transposed(1, 2)
         let attended = try looking(
             q(tokens).unsqueezed(1), k(tokens).unsqueezed(1), v(tokens).unsqueezed(1))
-        return try out(attended.squeezed(1)).transposed(1, 2).reshaped(shape) + x
+        let result = try out(attended.squeezed(1)).transposed(1, 2).reshaped(shape)
+        // Channels now lie side by side, which gradients of group norms take twice as long on.
+        return try (result.requiresGradient ? result.contiguous() : result) + x
     }
 }
 
