@@ -77,9 +77,10 @@ public enum AtomicFile {
         guard access(folder, W_OK) == 0 else { throw FileError.failed("write into", folder) }
     }
 
-    /// Removes everything half-written, for a program that is about to end.
+    /// Removes everything half-written, folders included, for a program that is about to end.
     public static func discardPending() {
         for draft in drafts.withLock({ $0 }) { discard(draft) }
+        AtomicFolder.discardPending()
     }
 
     /// Removes what a program that was killed has left half-written in a folder.
@@ -109,9 +110,7 @@ public enum AtomicFile {
             decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         drafts.withLock { _ = $0.insert(draft) }
         // mkstemp makes files for their owner alone; take what the user's mask allows instead.
-        let mask = umask(0)
-        umask(mask)
-        fchmod(descriptor, 0o666 & ~mask)
+        fchmod(descriptor, 0o666 & ~userMask())
         return (descriptor, draft)
     }
 
@@ -134,14 +133,21 @@ public enum AtomicFile {
     }
 
     /// Makes the new name itself last; file systems that cannot do this do not need it.
-    private static func flushFolder(of path: String) {
+    static func flushFolder(of path: String) {
         let descriptor = open(folder(of: path), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         _ = fsync(descriptor)
         close(descriptor)
     }
 
-    private static func folder(of path: String) -> String {
+    /// What the user takes away from the rights of new files.
+    static func userMask() -> mode_t {
+        let mask = umask(0)
+        umask(mask)
+        return mask
+    }
+
+    static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

@@ -22,7 +22,7 @@ struct Flux2Command: AsyncParsableCommand {
         subcommands: [
             Generate.self, Train.self, Plan.self, Rerun.self, Models.self, Download.self,
             LoRACommand.self,
-            Quantize.self, Inspect.self, Launch.self, Doctor.self, GroupCheck.self,
+            Assemble.self, Quantize.self, Inspect.self, Launch.self, Doctor.self, GroupCheck.self,
         ])
 }
 

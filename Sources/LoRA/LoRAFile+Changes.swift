@@ -15,6 +15,16 @@ public struct LoRAChanges {
         changes.adapters = try adapters.mapValues { try $0.to(dtype: dtype, device: device) }
         return changes
     }
+
+    /// Refuses to lose what the model has no place for.
+    ///
+    /// - Throws: `LoRAError` naming the first of the file's modules that the model does not have.
+    public func requireAll(of file: LoRAFile) throws {
+        if let first = unmatched.first {
+            throw LoRAError(
+                path: file.path, reason: .unmatched(count: unmatched.count, first: first))
+        }
+    }
 }
 
 extension LoRAFile {

@@ -6,6 +6,11 @@ package enum Configuration {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ModelError(path: path, reason: .badConfiguration("cannot be read"))
         }
+        return try decode(type, data, of: path)
+    }
+
+    /// - Parameter path: what errors call the file.
+    static func decode<T: Decodable>(_ type: T.Type, _ data: Data, of path: String) throws -> T {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch let error as DecodingError {

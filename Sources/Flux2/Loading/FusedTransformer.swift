@@ -80,15 +80,6 @@ public struct FusedTransformer {
         guard case .held(.dense(let stored)) = parameter.storage else {
             preconditionFailure("'\(parameter.key)' was dense before")
         }
-        let adapters = all.compactMap { changes, strength in
-            changes.adapters[parameter.key].map { ($0, strength) }
-        }
-        guard !adapters.isEmpty else { return try stored.contiguous() }
-        let weight = try adapters.reduce(stored.to(dtype: .float32)) { weight, part in
-            let adapter = try part.0.to(dtype: .float32, device: .cpu)
-            adapter.strength = part.1
-            return try adapter.merged(into: weight)
-        }
-        return try weight.to(dtype: stored.dtype).contiguous()
+        return try LoRAFolding(all)(stored, parameter.key, dtype: stored.dtype).contiguous()
     }
 }

@@ -69,12 +69,9 @@ public enum QuantizedCheckpoint {
 extension QuantizationSource {
     /// Refuses to write over what is read, or among files that are read as a whole.
     fileprivate func checkTarget(_ path: String) throws {
-        func real(_ path: String) -> String {
-            URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
-        }
-        let folder = real(URL(fileURLWithPath: path).deletingLastPathComponent().path)
-        let isAmong = folder == real(location)
-        guard !isAmong, !files.contains(where: { real($0.path) == real(path) }) else {
+        let folder = realPath(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        let isAmong = folder == realPath(location)
+        guard !isAmong, !files.contains(where: { realPath($0.path) == realPath(path) }) else {
             throw ModelError(
                 path: path, reason: .mismatch("lies where the source is; choose another folder"))
         }

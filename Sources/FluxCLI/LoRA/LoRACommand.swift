@@ -254,16 +254,6 @@ extension LoRACommand {
     }
 }
 
-extension LoRAChanges {
-    /// Refuses to lose what the model has no place for.
-    fileprivate func requireAll(of file: LoRAFile) throws {
-        if let first = unmatched.first {
-            throw LoRAError(
-                path: file.path, reason: .unmatched(count: unmatched.count, first: first))
-        }
-    }
-}
-
 extension Adapter {
     fileprivate var kind: String {
         let form =

@@ -148,11 +148,14 @@ extension TrainingProgress {
 
 /// How to use what was trained.
 public enum Usage {
-    /// A command that makes a picture with a checkpoint; nil where none takes it.
+    /// A command that makes a picture with a checkpoint, or a model with it; nil where none takes it.
     public static func line(_ path: String, _ settings: TrainingSettings) -> String? {
-        guard let option = option(settings.method) else { return nil }
         let model = settings.output.baseModel ?? "MODEL"
-        return "flux2 generate \"…\" -m \(model) \(option) \(path)"
+        if let option = option(settings.method) {
+            return "flux2 generate \"…\" -m \(model) \(option) \(path)"
+        }
+        guard settings.method.loraBase == nil, !settings.method.trained.isEmpty else { return nil }
+        return "flux2 assemble \(model) --checkpoint \(path) -o FOLDER"
     }
 
     /// Whole transformers and LoRAs of them can be used, not both in one file.
