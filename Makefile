@@ -1,6 +1,6 @@
 # make demo     set up, build, and make a first picture
 # make test     set up and run all tests
-# make install  put flux2 and the libraries it needs under PREFIX (/usr/local)
+# make install  put flux2, the libraries it needs and its model under PREFIX (/usr/local)
 # make install-libtorch   put libtorch there, for packages that depend on this one by version
 # make docs     documentation of the library as a site of static files in .build/docs
 # CUDA=1        with any of them: take libtorch for NVIDIA GPUs
@@ -60,12 +60,22 @@ define copy-libtorch
 	  cp -R .libtorch/nvidia $(STAGE)/lib/flux2/; fi
 endef
 
+# Copies the model that comes with the program, where the package has it.
+define copy-emoji
+	@if [ -f Models/emoji/model_index.json ]; then mkdir -p $(STAGE)/share/flux2 && \
+	  rm -rf $(STAGE)/share/flux2/emoji.new && \
+	  cp -R -L Models/emoji $(STAGE)/share/flux2/emoji.new && \
+	  rm -rf $(STAGE)/share/flux2/emoji && \
+	  mv $(STAGE)/share/flux2/emoji.new $(STAGE)/share/flux2/emoji; fi
+endef
+
 # The binary looks for its libraries in ../lib/flux2 before anywhere else. Headers that are there
 # already stay those of the libraries.
 install: setup
 	swift build -c release --product flux2 --static-swift-stdlib --scratch-path .build/install
 	install -D -m 755 .build/install/release/flux2 $(STAGE)/bin/flux2
 	$(call copy-libtorch,lib $(notdir $(wildcard $(TORCH)/include)))
+	$(copy-emoji)
 	mkdir -p $(STAGE)/share/bash-completion/completions $(STAGE)/share/zsh/site-functions \
 	  $(STAGE)/share/fish/vendor_completions.d
 	$(STAGE)/bin/flux2 --generate-completion-script bash \
@@ -80,7 +90,7 @@ install-libtorch: setup
 
 uninstall:
 	@Scripts/register_libtorch.sh --remove "$(PREFIX)" "$(DESTDIR)"
-	rm -rf $(STAGE)/bin/flux2 $(STAGE)/lib/flux2 $(STAGE)/share/zsh/site-functions/_flux2 \
+	rm -rf $(STAGE)/bin/flux2 $(STAGE)/lib/flux2 $(STAGE)/share/flux2 $(STAGE)/share/zsh/site-functions/_flux2 \
 	  $(STAGE)/share/bash-completion/completions/flux2 \
 	  $(STAGE)/share/fish/vendor_completions.d/flux2.fish
 

@@ -51,7 +51,8 @@ struct Generate: AsyncParsableCommand {
             promptCache: compute.noPromptCache ? nil : .standard(),
             memory: memory, weightCache: self.memory.noWeightCache ? nil : .standard())
         let maker = PictureMaker(
-            engine: engine, model: model.model ?? files.transformer[0], device: device,
+            engine: engine, model: model.model ?? files.name ?? files.transformer[0],
+            device: device,
             dtype: dtype, memory: memory, report: report)
         try await maker.make(batch)
     }

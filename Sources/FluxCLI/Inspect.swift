@@ -6,7 +6,7 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell what a checkpoint file or a model's folder holds.")
 
-    @Argument(help: "A .safetensors or .gguf file, an index, or a folder.")
+    @Argument(help: "A .safetensors or .gguf file, an index, a folder, or emoji.")
     var path: String
 
     @Flag(help: "Print one JSON array.")

@@ -5,35 +5,38 @@ import ModelHub
 
 struct Models: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The published models, and which of their parts are on this machine.",
+        abstract: "The models with names, and which of their parts are on this machine.",
         subcommands: [List.self, Remove.self], defaultSubcommand: List.self)
 }
 
 extension Models {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the published models.")
+            abstract: "List the model that comes with the program, and the published ones.")
 
         @Flag(help: "Print one JSON array.")
         var json = false
 
         private struct Row: Encodable {
             var name: String
-            var hubID: String
-            var encoder: String
-            var steps: Int
-            var cfgScale: Double
+            /// Nil for the model that comes with the program, of which nothing is known but its files.
+            var hubID: String?
+            var encoder: String?
+            var steps: Int?
+            var cfgScale: Double?
             var embeddedGuidance: Double?
-            var licence: String
+            var height: Int?
+            var width: Int?
+            var licence: String?
             var gated: Bool
-            var bytes: Int
+            var bytes: Int?
             var path: String?
             var missing: [String]
         }
 
         func run() throws {
             let settings = try HubSettings()
-            let rows = Variant.allCases.map { Self.row($0, settings) }
+            let rows = [Self.bundled(settings)] + Variant.allCases.map { Self.row($0, settings) }
             if json {
                 print(try JSON.line(rows))
             } else {
@@ -56,20 +59,54 @@ extension Models {
                     .map(\.rawValue))
         }
 
+        private static func bundled(_ settings: HubSettings) -> Row {
+            let folder = BundledModel.folder()
+            let preset = folder.flatMap { try? ModelFiles(model: $0, settings: settings) }?.preset
+            return Row(
+                name: BundledModel.name, steps: preset?.steps, cfgScale: preset?.cfgScale,
+                embeddedGuidance: preset?.embeddedGuidance, height: preset?.height,
+                width: preset?.width, gated: false,
+                bytes: folder.flatMap { try? DiskUse.bytes(of: $0) },
+                path: folder, missing: [])
+        }
+
         private static func text(_ row: Row) -> String {
-            let disk = row.path ?? "not on this machine; flux2 download \(row.name)"
-            let lack =
-                row.missing.isEmpty || row.path == nil
-                ? "" : " (lacks \(row.missing.joined(separator: ", ")))"
+            let lines = [
+                ("repository", row.hubID ?? "none: comes with flux2"), ("size", size(row)),
+                ("preset", preset(row)),
+                (
+                    "licence",
+                    row.licence.map { $0 + (row.gated ? ", to be agreed to on the hub" : "") }
+                ),
+                ("on disk", place(row)),
+            ]
+            return lines.reduce(row.name) { text, line in
+                guard let value = line.1 else { return text }
+                return text + "\n  " + line.0.padding(toLength: 12, withPad: " ", startingAt: 0)
+                    + value
+            }
+        }
+
+        private static func size(_ row: Row) -> String? {
+            row.bytes.map { Terminal.bytes($0) + (row.encoder.map { ", with \($0)" } ?? "") }
+        }
+
+        private static func preset(_ row: Row) -> String? {
+            guard let steps = row.steps, let scale = row.cfgScale else { return nil }
             let guidance = row.embeddedGuidance.map { ", embedded-guidance \($0)" } ?? ""
-            return """
-                \(row.name)
-                  repository  \(row.hubID)
-                  size        \(Terminal.bytes(row.bytes)), with \(row.encoder)
-                  preset      \(row.steps) steps, cfg-scale \(row.cfgScale)\(guidance)
-                  licence     \(row.licence)\(row.gated ? ", to be agreed to on the hub" : "")
-                  on disk     \(disk)\(lack)
-                """
+            var text = "\(steps) steps, cfg-scale \(scale)\(guidance)"
+            if let width = row.width, let height = row.height { text += ", \(width)x\(height)" }
+            return text
+        }
+
+        private static func place(_ row: Row) -> String {
+            guard let path = row.path else {
+                let places = BundledModel.places().joined(separator: ", ")
+                return "not on this machine; "
+                    + (row.hubID == nil ? "looked for \(places)" : "flux2 download \(row.name)")
+            }
+            let lack = row.missing.isEmpty ? "" : " (lacks \(row.missing.joined(separator: ", ")))"
+            return path + lack
         }
     }
 }

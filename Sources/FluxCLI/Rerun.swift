@@ -49,15 +49,7 @@ struct Rerun: AsyncParsableCommand {
         let dtype = try settings.known(DType(name: settings.dtype), "dtype", settings.dtype)
         let device = try settings.known(Device(name: settings.device), "device", settings.device)
         var model = model
-        // Only a published model is taken by the picture's word, which may be anybody's.
-        if model.model == nil, model.transformer == nil {
-            guard let variant = Variant(named: settings.model) else {
-                throw ValidationError(
-                    "\(image) was made with a model called '\(settings.model)'; say where it is "
-                        + "with --model")
-            }
-            model.model = variant.rawValue
-        }
+        if model.model == nil, model.transformer == nil { model.model = try known(settings.model) }
         let files = try await model.files(report)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: threads,
@@ -73,6 +65,17 @@ struct Rerun: AsyncParsableCommand {
             report.notice("\(output): \(result.image.width)x\(result.image.height)")
         }
         if check { try compare(result.image, old) }
+    }
+
+    /// The model of a name, if it is the program's or a published one: no other is taken by the
+    /// picture's word, which may be anybody's.
+    private func known(_ name: String) throws -> String {
+        if name == BundledModel.name, let folder = BundledModel.folder() { return folder }
+        guard let variant = Variant(named: name) else {
+            throw ValidationError(
+                "\(image) was made with a model called '\(name)'; say where it is with --model")
+        }
+        return variant.rawValue
     }
 
     private func request(_ settings: Settings, _ report: Reporter) throws -> GenerationRequest {

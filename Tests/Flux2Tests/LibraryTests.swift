@@ -131,6 +131,28 @@ struct LibraryTests {
         #expect(try await pipeline().preset == nil)
     }
 
+    @Test func aFolderMaySayWhatSuitsItsModel() async throws {
+        let folder = try TemporaryFolder()
+        let model = try folder.model("tiny-klein")
+        try
+            #"{"flux2": {"text_length": 32, "height": 48, "width": 64, "steps": 1, "cfg_scale": 2}}"#
+            .write(toFile: model + "/model_index.json", atomically: true, encoding: .utf8)
+        let pipeline = try await Flux2ImagePipeline.fromPretrained(
+            dtype: .float32, device: .cpu, modelConfigs: [ModelConfig(path: model)],
+            settings: offline)
+        let preset = try #require(pipeline.preset)
+        #expect(preset.name == "tiny-klein" && preset.steps == 1 && preset.cfgScale == 2)
+        #expect(preset.height == 48 && preset.width == 64)
+        let image = try await pipeline(prompt: "a fox", seed: 1)
+        #expect(image.width == 64 && image.height == 48)
+        var request = GenerationRequest(prompt: "a fox", seed: 1)
+        (request.height, request.width, request.steps) = (48, 64, 1)
+        (request.cfgScale, request.textLength) = (2, 32)
+        #expect(try await pipeline.generate(request).image == image)
+        let other = try await pipeline(prompt: "a fox", cfgScale: 1, height: 32, seed: 1)
+        #expect(other.width == 64 && other.height == 32)
+    }
+
     @Test func whatDoesNotBelongTogetherIsRefused() async throws {
         func failure(_ configs: [ModelConfig], limit: Double? = nil) async -> String {
             do {

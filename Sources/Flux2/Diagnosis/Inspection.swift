@@ -33,10 +33,12 @@ public struct Inspection: Hashable, Sendable, Codable {
 
     /// Looks at a file, an index, a folder of shards, or a folder in the hub's layout.
     ///
+    /// - Parameter path: its path, or the name of the ``BundledModel``.
     /// - Returns: one entry per component.
     /// - Throws: `ModelError` when nothing is there; `SafetensorsError` or `GGUFError` for a damaged
     ///   file.
     public static func of(_ path: String) throws -> [Inspection] {
+        let path = BundledModel.path(path)
         let parts = Component.allCases.map { path + "/" + $0.rawValue }
             .filter(FileManager.default.fileExists(atPath:))
         return try (parts.isEmpty ? [path] : parts).map(Inspection.init(checkpoint:))

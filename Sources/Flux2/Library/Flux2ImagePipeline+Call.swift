@@ -14,8 +14,8 @@ extension Flux2ImagePipeline {
     ///   - denoisingStrength: how far the start is from `inputImage`: 1 is noise alone.
     ///   - editImage: pictures that the prompt refers to.
     ///   - editImageAutoResize: whether these are brought to about a megapixel.
-    ///   - height: pixels, rounded up to a multiple of 16.
-    ///   - width: pixels, rounded up to a multiple of 16.
+    ///   - height: pixels, rounded up to a multiple of 16; nil is the preset's, else 1024.
+    ///   - width: pixels, rounded up to a multiple of 16; nil is the preset's, else 1024.
     ///   - seed: of the noise; nil draws one.
     ///   - randDevice: where noise is drawn.
     ///   - initialNoise: noise to start from instead, [1, 128, h, w].
@@ -39,7 +39,7 @@ extension Flux2ImagePipeline {
         prompt: String = "", negativePrompt: String = "", cfgScale: Double? = nil,
         embeddedGuidance: Double = 4, t5SequenceLength: Int? = nil, inputImage: Image? = nil,
         denoisingStrength: Double = 1, editImage: [Image] = [], editImageAutoResize: Bool = true,
-        height: Int = 1024, width: Int = 1024, seed: UInt64? = nil, randDevice: Device = .cpu,
+        height: Int? = nil, width: Int? = nil, seed: UInt64? = nil, randDevice: Device = .cpu,
         initialNoise: TensorRecord? = nil, numInferenceSteps: Int? = nil,
         kvCache: [String: GenerationRequest.CacheRecord] = [:],
         negativeKVCache: [String: GenerationRequest.CacheRecord] = [:],
@@ -58,7 +58,8 @@ extension Flux2ImagePipeline {
         request.denoisingStrength = denoisingStrength
         request.editImages = editImage
         request.resizesEditImages = editImageAutoResize
-        (request.height, request.width) = (height, width)
+        request.height = height ?? preset?.height ?? request.height
+        request.width = width ?? preset?.width ?? request.width
         request.randomDevice = randDevice
         request.initialNoise = initialNoise
         request.steps = numInferenceSteps ?? preset?.steps ?? request.steps

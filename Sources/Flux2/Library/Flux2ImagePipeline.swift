@@ -10,7 +10,7 @@
 /// first and kept.
 public actor Flux2ImagePipeline {
     private let engine: Engine
-    /// Steps and guidance for calls that give none.
+    /// Steps, guidance and size for calls that give none.
     public nonisolated let preset: Preset?
     private let settings: HubSettings?
     private var loras: [LoRAUse] = []
@@ -40,7 +40,7 @@ public actor Flux2ImagePipeline {
     ///   - dtype: the type that everything is computed in.
     ///   - device: where; nil takes CUDA where it can be used, else the processor.
     ///   - modelConfigs: a transformer, a text encoder and an autoencoder, in any order; or one
-    ///     folder in the hub's layout.
+    ///     folder in the hub's layout, whose `model_index.json` may say what suits the model.
     ///   - tokenizerConfig: the tokenizer's folder; nil takes the one beside the text encoder, or
     ///     in its repository. (DiffSynth-Studio takes dev's, which fits no other model.)
     ///   - vramLimit: GiB of device memory to stay below; nil is what is free.
@@ -61,7 +61,7 @@ public actor Flux2ImagePipeline {
         let device = device ?? .automatic().device
         let stages = try MemorySettings(files.storage, device: device, dtype: dtype)
         let memory = try stages.limited(vram: vramLimit, ram: ramLimit)
-        return try await opened(files, device, dtype, memory, preset: nil, settings)
+        return try await opened(files, device, dtype, memory, settings)
     }
 
     /// Takes a published model, fetching what of it is not on this machine; calls then use its
@@ -87,17 +87,17 @@ public actor Flux2ImagePipeline {
         let kept =
             lowVRAM ? try MemorySettings.lowVRAM(device: device, dtype: dtype) : MemorySettings()
         let memory = try kept.limited(vram: vramLimit, ram: ramLimit)
-        return try await opened(files, device, dtype, memory, preset: files.preset, settings)
+        return try await opened(files, device, dtype, memory, settings)
     }
 
     private static func opened(
         _ files: ModelFiles, _ device: Device, _ dtype: DType, _ memory: MemorySettings,
-        preset: Preset?, _ settings: HubSettings
+        _ settings: HubSettings
     ) async throws -> Flux2ImagePipeline {
         let engine = Engine(
             files, device: device, dtype: dtype, memory: memory, weightCache: .standard())
         try await engine.open()
-        return Flux2ImagePipeline(engine, preset: preset, settings: settings)
+        return Flux2ImagePipeline(engine, preset: files.preset, settings: settings)
     }
 
     // MARK: LoRA

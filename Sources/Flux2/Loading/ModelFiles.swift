@@ -19,6 +19,11 @@ public struct ModelFiles: Hashable, Sendable {
     public var isDistilled = false
     /// The published model that it is, told from its name.
     public var variant: Variant?
+    /// What the model is called; nil for components that were found one by one.
+    public var name: String?
+    /// What suits the model better than the general settings: what its `model_index.json` says, else
+    /// what is known of a published model, or of a distilled one.
+    public var preset: Preset?
     /// What users shall know about the model, from its `model_index.json`.
     public var notice: String?
     /// Text tokens that the model was made for.
@@ -72,11 +77,20 @@ public struct ModelFiles: Hashable, Sendable {
         autoencoder = try search.weights(overrides.autoencoder, .autoencoder)
         tokenizer =
             try overrides.tokenizer.map(existing) ?? search.tokenizer(beside: textEncoder[0])
-        if let index = try folders.lazy.compactMap({ try $0.index() }).first {
-            isDistilled = index.isDistilled ?? false
-            notice = index.flux2?.notice
-            textLength = index.flux2?.textLength ?? textLength
-        }
+        name = folders.first?.name
+        let index = try folders.lazy.compactMap { try $0.index() }.first
+        isDistilled = index?.isDistilled ?? false
+        preset =
+            variant?.preset
+            ?? (isDistilled ? Preset(name: "distilled", steps: 4, cfgScale: 1) : nil)
+        if let own = index?.flux2 { take(own) }
+    }
+
+    /// Takes what a model says of itself.
+    mutating func take(_ own: ModelFolder.Index.Extension) {
+        notice = own.notice
+        textLength = own.textLength ?? textLength
+        preset = own.preset(name ?? "model", over: preset)
     }
 
     /// Puts together components that were found one by one.
@@ -132,12 +146,5 @@ private struct PartSearch {
                     "tokenizer", expected: candidates[0] + ", or --tokenizer FOLDER"))
         }
         return found
-    }
-}
-
-extension ModelFiles {
-    /// What suits the model better than the general settings, if it is known.
-    public var preset: Preset? {
-        variant?.preset ?? (isDistilled ? Preset(name: "distilled", steps: 4, cfgScale: 1) : nil)
     }
 }

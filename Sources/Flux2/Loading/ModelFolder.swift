@@ -81,12 +81,23 @@ struct ModelFolder {
         struct Extension: Decodable {
             var notice: String?
             var textLength: Int?
+            var height: Int?
+            var width: Int?
+            var steps: Int?
+            var cfgScale: Double?
 
             enum CodingKeys: String, CodingKey {
-                case notice
+                case notice, height, width, steps
                 case textLength = "text_length"
+                case cfgScale = "cfg_scale"
             }
         }
+    }
+
+    /// What the folder's model is called.
+    var name: String {
+        if BundledModel.places().contains(path) { return BundledModel.name }
+        return URL(fileURLWithPath: path).lastPathComponent
     }
 
     /// The folder's `model_index.json`, if it has one.
@@ -94,5 +105,20 @@ struct ModelFolder {
         let file = path + "/model_index.json"
         guard FileManager.default.fileExists(atPath: file) else { return nil }
         return try Configuration.read(Index.self, from: file)
+    }
+}
+
+extension ModelFolder.Index.Extension {
+    /// The settings that a model itself says suit it, on top of others; nil where it says none and
+    /// there are no others.
+    ///
+    /// - Parameter name: the model's.
+    func preset(_ name: String, over other: Preset?) -> Preset? {
+        guard height != nil || width != nil || steps != nil || cfgScale != nil else { return other }
+        let usual = GenerationRequest(prompt: "", seed: 0)
+        return Preset(
+            name: name, steps: steps ?? other?.steps ?? usual.steps,
+            cfgScale: cfgScale ?? other?.cfgScale ?? usual.cfgScale,
+            embeddedGuidance: other?.embeddedGuidance, height: height, width: width)
     }
 }

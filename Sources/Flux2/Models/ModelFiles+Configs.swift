@@ -32,12 +32,17 @@ extension ModelFiles {
             transformer: transformer, textEncoder: encoder, autoencoder: autoencoder,
             tokenizer: folder)
         storage = found.storage
+        guard let folder = found.folder else { return }
+        name = folder.name
+        if let own = try folder.index()?.flux2 { take(own) }
     }
 }
 
 /// Components and where they came from.
 private struct FoundParts {
     private var parts: [Component: (files: [String], config: ModelConfig)] = [:]
+    /// The folder in the hub's layout that they are from, if there is one.
+    private(set) var folder: ModelFolder?
 
     mutating func add(_ files: [String], from config: ModelConfig) throws {
         if files.count == 1, LocalFiles.isFolder(files[0]) {
@@ -47,7 +52,10 @@ private struct FoundParts {
             for component in components {
                 try add([files[0] + "/" + component.rawValue], as: component, config)
             }
-            if !components.isEmpty { return }
+            if !components.isEmpty {
+                folder = ModelFolder(path: files[0])
+                return
+            }
         }
         guard let component = try Checkpoint(weights: files).detection?.component else {
             throw ModelError(

@@ -120,7 +120,7 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
 
 /// Settings that suit a model better than the general ones.
 public struct Preset: Hashable, Sendable {
-    /// Whose settings these are: a variant's name, or `distilled`.
+    /// Whose settings these are: a variant's name, a model's own, or `distilled`.
     public var name: String
     /// Evaluations of the transformer for each side of guidance.
     public var steps: Int
@@ -128,4 +128,8 @@ public struct Preset: Hashable, Sendable {
     public var cfgScale: Double
     /// Guidance as an input; nil for models that have no such input.
     public var embeddedGuidance: Double?
+    /// Pixels; nil is the general setting.
+    public var height: Int?
+    /// Pixels; nil is the general setting.
+    public var width: Int?
 }

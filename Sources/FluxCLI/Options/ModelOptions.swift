@@ -9,7 +9,8 @@ struct ModelOptions: ParsableArguments {
         name: .shortAndLong,
         help: """
             A folder in the hub's layout, or a name such as klein-4b or owner/name, which is \
-            fetched if it is not on this machine; see flux2 models.
+            fetched if it is not on this machine; see flux2 models. Without it, the small model \
+            emoji that comes with the program.
             """)
     var model: String?
 
@@ -38,7 +39,7 @@ struct ModelOptions: ParsableArguments {
     func files(_ report: Reporter) async throws -> ModelFiles {
         let settings = try hub.settings()
         let (transformer, textEncoder) = (transformer, textEncoder)
-        let (vae, tokenizer, model) = (vae, tokenizer, model)
+        let (vae, tokenizer, model) = (vae, tokenizer, try chosen(report))
         let progress = DownloadProgress(report)
         return try await cancellingOnInterrupt {
             defer { progress.finish() }
@@ -56,6 +57,24 @@ struct ModelOptions: ParsableArguments {
             }
             return try ModelFiles(model: model, overrides: overrides, settings: settings)
         }
+    }
+
+    /// The model that is named; where neither it nor any part of one is, that of the program.
+    private func chosen(_ report: Reporter) throws -> String? {
+        guard [model, transformer, textEncoder, vae, tokenizer].allSatisfy({ $0 == nil }) else {
+            return model
+        }
+        guard let folder = BundledModel.folder() else {
+            throw RequestError(
+                setting: "model",
+                expected: "given (\(BundledModel.name), which comes with flux2, was looked for in "
+                    + BundledModel.places().joined(separator: " and ") + ")",
+                found: "absent")
+        }
+        report.notice(
+            "model \(BundledModel.name), which comes with flux2; for klein-4B (16 GB): "
+                + "flux2 generate \"…\" --model klein-4b")
+        return folder
     }
 
     /// A path, or files of a repository if there is no such path.

@@ -16,11 +16,13 @@ struct PictureOptions: ParsableArguments {
     @Option(help: "Guidance as an input of the model (dev only).")
     var embeddedGuidance = 4.0
 
-    @Option(help: "Pixels, rounded up to a multiple of 16.")
-    var height = 1024
+    @Option(
+        help: "Pixels, rounded up to a multiple of 16; the model's preset when absent, else 1024.")
+    var height: Int?
 
-    @Option(help: "Pixels, rounded up to a multiple of 16.")
-    var width = 1024
+    @Option(
+        help: "Pixels, rounded up to a multiple of 16; the model's preset when absent, else 1024.")
+    var width: Int?
 
     @Option(help: "Seed of the noise; drawn and told when absent.")
     var seed: UInt64?
@@ -49,10 +51,10 @@ struct PictureOptions: ParsableArguments {
         request.negativePrompt = negativePrompt
         request.textLength = t5SequenceLength
         request.embeddedGuidance = embeddedGuidance
-        request.height = height
-        request.width = width
         request.randomDevice = randDevice
         let preset = files.preset
+        request.height = height ?? preset?.height ?? request.height
+        request.width = width ?? preset?.width ?? request.width
         request.steps = steps ?? preset?.steps ?? request.steps
         request.cfgScale = cfgScale ?? preset?.cfgScale ?? request.cfgScale
         request.parity = parity
@@ -64,23 +66,29 @@ struct PictureOptions: ParsableArguments {
 
     private func tell(_ request: GenerationRequest, _ files: ModelFiles, _ report: Reporter) {
         if let notice = files.notice { report.notice(notice) }
-        let taken = [
-            steps == nil ? "\(request.steps) steps" : nil,
-            cfgScale == nil ? "cfg-scale \(request.cfgScale)" : nil,
-        ].compactMap(\.self)
-        if let preset = files.preset, !taken.isEmpty {
-            report.notice("preset '\(preset.name)': \(taken.joined(separator: ", "))")
-        }
+        if let preset = files.preset { tell(preset, request, report) }
         let size = request.roundedSize
-        if size != (height, width) {
+        if size != (request.height, request.width) {
             report.notice(
-                "\(width)x\(height) is rounded up to \(size.width)x\(size.height), "
-                    + "multiples of 16")
+                "\(request.width)x\(request.height) is rounded up to "
+                    + "\(size.width)x\(size.height), multiples of 16")
         }
-        if files.preset?.steps == 4 && request.cfgScale != 1 {
+        if files.variant?.isDistilled ?? files.isDistilled, request.cfgScale != 1 {
             report.notice("a distilled model gains nothing from --cfg-scale \(request.cfgScale)")
         }
         if seed == nil { report.notice("seed \(request.seed)") }
+    }
+
+    private func tell(_ preset: Preset, _ request: GenerationRequest, _ report: Reporter) {
+        let takesHeight = height == nil && preset.height != nil
+        let takesWidth = width == nil && preset.width != nil
+        let taken = [
+            takesHeight || takesWidth ? "\(request.width)x\(request.height)" : nil,
+            steps == nil ? "\(request.steps) steps" : nil,
+            cfgScale == nil ? "cfg-scale \(request.cfgScale)" : nil,
+        ].compactMap(\.self)
+        guard !taken.isEmpty else { return }
+        report.notice("preset '\(preset.name)': \(taken.joined(separator: ", "))")
     }
 }
 
