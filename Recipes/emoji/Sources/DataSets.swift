@@ -5,14 +5,17 @@ import Imaging
 /// The pictures and captions of all trainings.
 struct DataSets {
     private let emoji: [Emoji]
+    /// Those that only the full fine-tuning sees.
+    private let new: [Emoji]
     private let scenes: Scenes
     /// Rows of each emoji by itself, for one row of every other scene.
     private static let plainRows = 8
     /// One in so many rows has no caption, which guidance needs.
     private static let emptyEvery = 10
 
-    init(_ emoji: [Emoji]) {
+    init(_ emoji: [Emoji], new: [Emoji]) {
         self.emoji = emoji
+        self.new = new
         scenes = Scenes(emoji)
     }
 
@@ -22,6 +25,7 @@ struct DataSets {
         var prompt: String
         var group: String?
         var color: String?
+        var edit_image: String?
     }
 
     func write(to folder: String) throws {
@@ -36,6 +40,7 @@ struct DataSets {
         for (number, scene) in scenes.heldOut.enumerated() {
             try scene.picture(emoji).write(to: "\(folder)/\(path("held", number))", overwrite: true)
         }
+        try StyleSets(emoji, new: new, folder: folder).write()
         try write(trainingRows(), to: folder + "/train.jsonl")
         try write(plainRows(), to: folder + "/names.jsonl")
         try write(evaluationRows(), to: folder + "/evaluate.jsonl")
@@ -98,8 +103,12 @@ struct DataSets {
         }
         return names + others
     }
+    private func write(_ rows: [Row], to path: String) throws { try Row.write(rows, to: path) }
+}
 
-    private func write(_ rows: [Row], to path: String) throws {
+extension DataSets.Row {
+    /// Writes rows as JSON lines.
+    static func write(_ rows: [DataSets.Row], to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }

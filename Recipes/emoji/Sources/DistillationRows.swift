@@ -1,0 +1,39 @@
+import Files
+import Foundation
+import Imaging
+
+/// Rows that say which seed a teacher's picture came from.
+struct DistillationRows {
+    private let folder: String
+    private let steps: Int
+
+    init(folder: String, steps: Int) {
+        self.folder = folder
+        self.steps = steps
+    }
+
+    private struct Row: Encodable {
+        var image: String
+        var prompt: String
+        var seed: Int
+        var num_inference_steps: Int
+        var rand_device = "cpu"
+    }
+
+    func write() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".png") }.sorted()
+        let rows = try names.map { name in
+            let settings = try Image.readMetadata(of: "\(folder)/\(name)")
+            guard let prompt = settings["prompt"], let seed = settings["seed"].flatMap({ Int($0) })
+            else { throw RecipeError("\(folder)/\(name): does not say its prompt and seed") }
+            return Row(image: name, prompt: prompt, seed: seed, num_inference_steps: steps)
+        }
+        guard !rows.isEmpty else { throw RecipeError("\(folder): holds no pictures") }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
+        try AtomicFile.write(folder + "/distill.jsonl", bytes: Array(lines.joined().utf8))
+        print("\(folder)/distill.jsonl: \(rows.count) rows")
+    }
+}
