@@ -84,6 +84,8 @@ let package = Package(
             name: "ModelHub", dependencies: ["CHub", "Files", "JSONReading"],
             swiftSettings: strict),
 
+        .target(name: "FluxEvaluation", dependencies: ["Imaging"], swiftSettings: strict),
+
         // FLUX.2
         .target(
             name: "Residency",
@@ -113,8 +115,9 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "CYAML", "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "JSONReading",
-                "LoRA", "ModelHub", "Safetensors", "Torch",
+                "CYAML", "Files", "Flux2", "FluxEvaluation", "FluxModels", "FluxTraining",
+                "Imaging",
+                "JSONReading", "LoRA", "ModelHub", "Safetensors", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -150,6 +153,9 @@ let package = Package(
         .testTarget(
             name: "ImagingTests", dependencies: ["Files", "Imaging", "Safetensors", "TestSupport"],
             exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: tests),
+        .testTarget(
+            name: "FluxEvaluationTests", dependencies: ["FluxEvaluation", "Imaging"],
+            swiftSettings: tests),
         .testTarget(
             name: "ModelHubTests", dependencies: ["Files", "ModelHub", "TestSupport"],
             swiftSettings: tests),
