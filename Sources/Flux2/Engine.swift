@@ -56,7 +56,7 @@ public actor Engine {
             packedWillBeMapped: weightCache != nil)
     }
 
-    private func opened(_ onEvent: (GenerationEvent) -> Void = { _ in }) throws -> Pipeline {
+    func opened(_ onEvent: (GenerationEvent) -> Void = { _ in }) throws -> Pipeline {
         if let pipeline { return pipeline }
         try device.prepare()
         let pipeline = try Pipeline(

@@ -20,9 +20,9 @@ struct Flux2Command: AsyncParsableCommand {
         abstract: "Make pictures with FLUX.2 models, and train them.",
         version: Version.current,
         subcommands: [
-            Generate.self, Train.self, Plan.self, Rerun.self, Models.self, Download.self,
-            LoRACommand.self,
-            Assemble.self, Quantize.self, Inspect.self, Launch.self, Doctor.self, GroupCheck.self,
+            Generate.self, Train.self, Evaluate.self, Plan.self, Rerun.self, Models.self,
+            Download.self, LoRACommand.self, Assemble.self, Quantize.self, Inspect.self,
+            Launch.self, Doctor.self, GroupCheck.self,
         ])
 }
 

@@ -1,0 +1,66 @@
+import Flux2
+import Foundation
+import Synchronization
+
+/// A bar over pictures with their rate and an estimate, and what is said once for all of them.
+final class EvaluationProgress: Sendable {
+    private struct State {
+        var done = 0
+        let begun = ContinuousClock.now
+    }
+
+    private let name: String
+    private let total: Int
+    private let status: StatusLine
+    /// Says what holds for all pictures when it comes with the first.
+    private let first: TerminalProgress
+    private let state = Mutex(State())
+
+    init(_ name: String, of total: Int, _ report: Reporter) {
+        self.name = name
+        self.total = total
+        status = StatusLine(report, logsEvery: .seconds(10))
+        first = TerminalProgress(report)
+    }
+
+    /// Counts a picture that is done.
+    func advance() {
+        let (done, seconds) = state.withLock { state in
+            state.done += 1
+            return (state.done, (ContinuousClock.now - state.begun) / .seconds(1))
+        }
+        status.draw(isLast: done == total) { Self.text(name, done, of: total, seconds) }
+    }
+
+    /// Tells events of one picture's generation, without its own progress.
+    func show(_ event: GenerationEvent) {
+        switch event {
+        case .working, .denoised, .decoded: break
+        case .warned(let text): status.write("warning: \(text)")
+        case .readPrompt(let tokens, let limit, true, _):
+            status.write("a prompt of \(tokens) tokens was cut to \(limit)")
+        case .readPrompt: break
+        default: if state.withLock({ $0.done == 0 }) { first.show(event) }
+        }
+    }
+
+    /// Ends the line that is being drawn over.
+    func finish() {
+        first.finish()
+        status.finish()
+    }
+
+    /// `pictures ██████░░░░ 60 %  120 of 200, 3.2 a second, 25.0 s left`.
+    private static func text(
+        _ name: String, _ done: Int, of total: Int, _ seconds: Double
+    ) -> String {
+        let share = Double(done) / Double(max(1, total))
+        let rate = Double(done) / max(seconds, 1e-3)
+        let shown = rate >= 1 ? "\(rounded(rate)) a second" : "\(Terminal.seconds(1 / rate)) each"
+        return name.padding(toLength: 9, withPad: " ", startingAt: 0)
+            + "\(Terminal.bar(share)) \(Int(share * 100)) %  \(done) of \(total), \(shown), "
+            + "\(Terminal.seconds(Double(total - done) / rate)) left"
+    }
+
+    private static func rounded(_ value: Double) -> String { String(format: "%.1f", value) }
+}
