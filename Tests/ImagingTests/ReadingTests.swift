@@ -58,6 +58,16 @@ struct ReadingTests {
         #expect(turned.width == 19 && turned.height == 13)
         let opaque = try Image(contentsOf: Fixture.path("rgba.png"), options: .init(alpha: .drop))
         #expect(opaque == (try Image(contentsOf: Fixture.path("rgb.png"))))
+        let black = try Image(
+            contentsOf: Fixture.path("rgba.png"), options: .init(alpha: .compositeOnBlack))
+        let white = try Image(contentsOf: Fixture.path("rgba.png"))
+        // What is missing to the picture on white is as much white as the pixel is transparent.
+        let missing = zip(white.pixels, black.pixels).map { Int($0) - Int($1) }
+        #expect(missing.allSatisfy { $0 >= 0 } && missing.contains { $0 > 0 })
+        #expect(
+            stride(from: 0, to: missing.count, by: 3).allSatisfy { place in
+                (1..<3).allSatisfy { abs(missing[place] - missing[place + $0]) <= 1 }
+            })
     }
 
     @Test func orRefusedInOneLine() throws {

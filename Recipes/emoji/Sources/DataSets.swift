@@ -26,6 +26,7 @@ struct DataSets {
         var group: String?
         var color: String?
         var edit_image: String?
+        var edit_image_auto_resize: Bool?
     }
 
     func write(to folder: String) throws {

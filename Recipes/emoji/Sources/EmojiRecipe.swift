@@ -8,7 +8,10 @@ struct EmojiRecipe: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "emoji-recipe",
         abstract: "Make the data of the emoji model from a font of colour bitmaps.",
-        subcommands: [Drawing.self, Tokens.self, Distillation.self, Style.self])
+        subcommands: [
+            Drawing.self, Tokens.self, Prompts.self, Distillation.self, Style.self, Mask.self,
+            Compare.self,
+        ])
 }
 
 extension EmojiRecipe {
@@ -59,6 +62,26 @@ extension EmojiRecipe {
         }
     }
 
+    struct Prompts: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Print different captions of a file of rows, in an order that is always the same.")
+
+        @Argument(help: "A file of rows.")
+        var rows: String
+
+        @Option(help: "How many.")
+        var count: Int?
+
+        func run() throws {
+            var chance = Chance(seed: 8)
+            let captions = Set(try CaptionFile.captions(in: rows)).subtracting([""])
+            for caption in captions.sorted().shuffled(using: &chance).prefix(count ?? .max) {
+                print(caption)
+            }
+        }
+    }
+
     struct Distillation: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write rows for distillation from pictures that flux2 generate has made.")
@@ -88,6 +111,51 @@ extension EmojiRecipe {
             print(
                 "\(images.count) pictures: blockiness \(mean(StyleFigure.blockiness)), "
                     + "colour \(mean(StyleFigure.colour))")
+        }
+    }
+
+    struct Mask: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Draw a mask whose right half is to be painted.")
+
+        @Option(name: .shortAndLong, help: "The file to write.")
+        var output: String
+
+        func run() throws {
+            let side = Scene.side
+            let pixels = (0..<3 * side * side).map { UInt8($0 / 3 % side >= side / 2 ? 255 : 0) }
+            try Image(width: side, height: side, pixels: pixels).write(to: output, overwrite: true)
+        }
+    }
+
+    struct Compare: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say how much two pictures differ inside and outside of a mask.")
+
+        @Argument(help: "The first picture.")
+        var first: String
+
+        @Argument(help: "The second picture.")
+        var second: String
+
+        @Option(help: "The mask, white inside.")
+        var mask: String
+
+        func run() throws {
+            let (a, b) = try (Image(contentsOf: first), Image(contentsOf: second))
+            let mask = try Image(contentsOf: mask)
+            guard a.pixels.count == b.pixels.count, a.pixels.count == mask.pixels.count else {
+                throw RecipeError("\(first), \(second) and \(self.mask) differ in size")
+            }
+            func mean(inside: Bool) -> Double {
+                let places = mask.pixels.indices.filter { (mask.pixels[$0] > 127) == inside }
+                let sum = places.reduce(0) { $0 + abs(Int(a.pixels[$1]) - Int(b.pixels[$1])) }
+                return Double(sum) / Double(max(1, places.count))
+            }
+            print(
+                String(
+                    format: "mean difference of a value of 255: inside %.1f, outside %.1f",
+                    mean(inside: true), mean(inside: false)))
         }
     }
 }

@@ -58,7 +58,8 @@ struct StyleSets {
                 try scene.picture(emoji).write(to: "\(folder)/\(path)", overwrite: true)
                 let row = DataSets.Row(
                     image: path, prompt: "make it \(colour.rawValue)", group: "edit",
-                    color: colour.rawValue, edit_image: "pictures/plain-\(number).png")
+                    color: colour.rawValue, edit_image: "pictures/plain-\(number).png",
+                    edit_image_auto_resize: false)
                 if place % Self.heldOutEvery == 0 { heldOut.append(row) } else { rows.append(row) }
             }
         }

@@ -10,6 +10,10 @@ struct EvaluationRow: Sendable {
     /// The path of the expected picture.
     let image: String
     let prompt: String
+    /// Paths of pictures that the prompt is about.
+    let references: [String]
+    /// Whether they are brought to about a megapixel.
+    let fitsReferences: Bool
     let group: String
     let color: ColourName?
     /// Where the expected picture is in the pool, if it is.
@@ -45,8 +49,10 @@ struct EvaluationRow: Sendable {
 
     private init(_ file: Metadata, _ index: Int, _ places: [String: Int]) throws {
         number = index + 1
-        image = try file.picture(inRow: index)
+        image = try file.path(try file.text("image", inRow: index))
         prompt = try file.text("prompt", inRow: index)
+        references = (file.rows[index]["edit_image"]?.paths ?? []).map(file.path)
+        fitsReferences = file.rows[index]["edit_image_auto_resize"]?.flag ?? true
         group = try file.text("group", inRow: index)
         color = try file.rows[index]["color"].flatMap { value in
             try value == .missing ? nil : Self.color(file, index)
@@ -88,11 +94,8 @@ extension Metadata {
         return text
     }
 
-    /// The path of a row's picture, which is written as seen from the file's folder.
-    ///
-    /// - Throws: `DataError`.
-    func picture(inRow index: Int) throws -> String {
-        let name = try text("image", inRow: index)
+    /// The path of a picture that is named as seen from the file's folder.
+    func path(_ name: String) -> String {
         if name.hasPrefix("/") { return name }
         let folder = (path as NSString).deletingLastPathComponent
         return folder.isEmpty ? name : "\(folder)/\(name)"

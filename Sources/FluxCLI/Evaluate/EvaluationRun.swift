@@ -77,6 +77,8 @@ struct EvaluationRun: Sendable {
         case .model(var request):
             request.prompt = row.prompt
             request.seed &+= UInt64(row.number)
+            request.editImages = try row.references.map { try Image(contentsOf: $0) }
+            request.resizesEditImages = row.fitsReferences
             let image = try await engine.generate(request) { progress.show($0) }.image
             try task.folder?.keep(image, of: row)
             return image

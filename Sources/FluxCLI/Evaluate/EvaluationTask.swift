@@ -22,7 +22,7 @@ struct EvaluationTask {
         let among = try Metadata(path: options.among)
         // A picture with several names is one neighbour.
         var known: Set<String> = []
-        let pool = try among.rows.indices.map { try among.picture(inRow: $0) }
+        let pool = try among.rows.indices.map { try among.path(among.text("image", inRow: $0)) }
             .filter { known.insert($0).inserted }
         let rows = try options.rows.map { path in
             try EvaluationRow.all(

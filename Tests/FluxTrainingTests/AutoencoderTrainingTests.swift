@@ -1,0 +1,90 @@
+@testable import FluxTraining
+import Flux2
+import FluxModels
+import Foundation
+import Safetensors
+import TestSupport
+import Testing
+import Torch
+
+@Suite("An autoencoder") struct AutoencoderTrainingTests {
+    /// Losses of a run, from the first to the last.
+    private final class Losses: @unchecked Sendable {
+        var steps: [Double] = []
+        var heldOut: [Double] = []
+    }
+
+    private func run(
+        _ new: Configurations, _ change: (inout TrainingSettings) -> Void = { _ in }
+    ) async throws -> (Losses, String) {
+        let pictures = try PictureFolder(count: 2, width: 32, height: 32)
+        let settings = pictures.settings {
+            $0.task = .autoencoder
+            $0.method.loraBase = nil
+            $0.method.trained = [try! TrainedPlace("vae", option: "")]
+            $0.optimization.learningRate = 2e-3
+            $0.optimization.schedule = .constant
+            $0.optimization.epochs = 40
+            $0.data.batchSize = 2
+            $0.output.saveEvery = 40
+            $0.output.folder = new.folder.file("out")
+            change(&$0)
+        }
+        let losses = Losses()
+        let files = TrainingFiles(try ModelFiles(model: new.path))
+        let outcome = try await Trainer(settings, files, dtype: .float32, threads: 1).run {
+            if case .step(let report) = $0 { losses.steps.append(report.loss) }
+            if case .validated(_, let loss) = $0 { losses.heldOut.append(loss) }
+        }
+        return (losses, try #require(outcome.path))
+    }
+
+    @Test func learnsToGivePicturesBack() async throws {
+        let new = try Configurations()
+        try NewModel(folder: new.path).write(seed: 1)
+        let (losses, path) = try await run(new)
+        #expect(losses.steps.count == 40)
+        let (first, last) = (losses.steps[0], losses.steps[39])
+        #expect(last < 0.5 * first, "\(first) to \(last)")
+        // The statistics by which latents are normalised have come along.
+        let file = try SafetensorsFile(path: path)
+        let mean = try #require(file["pipe.vae.bn.running_mean"])
+        #expect(file.bytes(of: mean).contains { $0 != 0 })
+        #expect(file.tensors.allSatisfy { $0.name.hasPrefix("pipe.vae.") })
+    }
+
+    @Test func isLookedAtByWhatIsHeldOut() async throws {
+        let new = try Configurations()
+        try NewModel(folder: new.path).write(seed: 1)
+        let (losses, _) = try await run(new) {
+            $0.data.batchSize = 1
+            $0.inspection.heldOut = 1
+            $0.inspection.validateEvery = 20
+        }
+        #expect(losses.heldOut.count == 2)
+        #expect(losses.heldOut[1] < losses.heldOut[0])
+    }
+
+    /// A larger weight draws the latents towards normal noise.
+    @Test func weighsTheDivergenceOfItsLatents() async throws {
+        func firstLoss(_ weight: Double) async throws -> Double {
+            let new = try Configurations()
+            try NewModel(folder: new.path).write(seed: 1)
+            return try await run(new) {
+                $0.divergenceWeight = weight
+                $0.optimization.epochs = 1
+            }.0.steps[0]
+        }
+        let (without, little, much) = try await (firstLoss(0), firstLoss(0.01), firstLoss(0.02))
+        #expect(little > without)
+        #expect(abs((much - without) - 2 * (little - without)) < 1e-4 * much)
+    }
+
+    @Test func isTrainedAloneInItsTask() async throws {
+        var settings = TrainingSettings()
+        settings.task = .autoencoder
+        settings.method.trained = [try TrainedPlace("dit", option: "")]
+        let error = #expect(throws: TrainingError.self) { try settings.check() }
+        #expect(error.map { "\($0)".contains("--task vae trains the vae only") } == true)
+    }
+}
