@@ -1,4 +1,4 @@
-# make demo     set up, build, and make a first picture
+# make demo     set up, build, and draw a first sheet of pictures
 # make test     set up and run all tests
 # make install  put flux2, the libraries it needs and its model under PREFIX (/usr/local)
 # make install-libtorch   put libtorch there, for packages that depend on this one by version
@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 STAGE := $(DESTDIR)$(PREFIX)
 TORCH := $(STAGE)/lib/flux2/torch
 FLUX2 := .build/release/flux2
-SOURCES := Package.swift Sources Tests Examples
+SOURCES := Package.swift Sources Tests Examples Recipes
 
 .PHONY: setup build demo test check format docs install install-libtorch uninstall clean
 
@@ -22,9 +22,9 @@ build: setup
 
 demo: build
 	@mkdir -p demo
-	$(FLUX2) generate "a red fox in the snow" --model Tests/Reference/models/tiny-klein \
-	  --height 256 --width 256 --seed 1 --count 6 --grid --force --output demo/demo.png
-	@echo "demo/demo-grid.png shows textures: the tiny model has random weights."
+	$(FLUX2) generate --prompt-file Recipes/emoji/demo.txt --seed 1 --grid --force \
+	  --output demo/demo.png
+	@echo "demo/demo-grid.png: $$(paste -sd, Recipes/emoji/demo.txt | sed 's/,/, /g')"
 
 test: setup
 	swift test

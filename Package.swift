@@ -183,6 +183,10 @@ let package = Package(
             ],
             swiftSettings: tests),
         .testTarget(
+            name: "EmojiRecipeTests",
+            dependencies: ["Imaging", "TestSupport", "Tokenization", "emoji-recipe"],
+            swiftSettings: tests),
+        .testTarget(
             name: "CLITests",
             dependencies: [
                 "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, or prints the line that does.
+#
+#   setup_packages.sh [emoji-font]    with the font that the emoji model's recipe draws from
 set -euo pipefail
 
 missing=()
@@ -16,6 +18,8 @@ need openssl/evp.h libssl-dev
 command -v openssl > /dev/null || missing+=(openssl)
 [ ! -e /etc/debian_version ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 python3 -m pip --version > /dev/null 2>&1 || missing+=(python3-pip)
+[ "${1:-}" != emoji-font ] || [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] \
+  || missing+=(fonts-noto-color-emoji)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 install="apt-get install -y --no-install-recommends ${missing[*]}"

@@ -49,7 +49,7 @@ import Torch
         // The statistics by which latents are normalised have come along.
         let file = try SafetensorsFile(path: path)
         let mean = try #require(file["pipe.vae.bn.running_mean"])
-        #expect(file.bytes(of: mean).contains { $0 != 0 })
+        withExtendedLifetime(file) { #expect(file.bytes(of: mean).contains { $0 != 0 }) }
         #expect(file.tensors.allSatisfy { $0.name.hasPrefix("pipe.vae.") })
     }
 

@@ -14,7 +14,7 @@ struct Configurations {
 
     init() throws {
         folder = try TemporaryFolder()
-        try folder.model()
+        _ = try folder.model()
         for part in ["transformer", "text_encoder", "vae"] {
             let place = "\(path)/\(part)"
             for name in try FileManager.default.contentsOfDirectory(atPath: place)
@@ -44,17 +44,18 @@ struct Configurations {
         try NewModel(folder: new.path).write(seed: 1)
         // Whatever the prompt, the velocity is 0, so the picture is its noise.
         let pipeline = try await Flux2ImagePipeline.fromPretrained(
-            modelConfigs: [ModelConfig(path: new.path)], torchDtype: .float32)
+            dtype: .float32, modelConfigs: [ModelConfig(path: new.path)])
         func picture(_ prompt: String) async throws -> [UInt8] {
             try await pipeline(
-                prompt: prompt, seed: 3, height: 32, width: 32, numInferenceSteps: 1
+                prompt: prompt, height: 32, width: 32, seed: 3, numInferenceSteps: 1
             ).pixels
         }
         let first = try await picture("a fox")
         let second = try await picture("a house")
         #expect(first == second)
-        let output = try #require(try new.file("transformer")["proj_out.weight"])
-        #expect(try new.file("transformer").bytes(of: output).allSatisfy { $0 == 0 })
+        let file = try new.file("transformer")
+        let output = try #require(file["proj_out.weight"])
+        withExtendedLifetime(file) { #expect(file.bytes(of: output).allSatisfy { $0 == 0 }) }
     }
 
     @Test func followsFromItsSeed() throws {
@@ -63,7 +64,7 @@ struct Configurations {
             try NewModel(folder: new.path).write(seed: seed)
             let file = try new.file("vae")
             let info = try #require(file["encoder.conv_in.weight"])
-            return Array(file.bytes(of: info))
+            return withExtendedLifetime(file) { Array(file.bytes(of: info)) }
         }
         let one = try bytes(1)
         #expect(try bytes(1) == one)

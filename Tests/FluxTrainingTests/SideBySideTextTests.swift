@@ -15,10 +15,8 @@ import Torch
         let texts: [(ids: [Int], real: [Bool])] = [3, 12, 20].map { words in
             let padding = Array(repeating: false, count: 20 - words)
             let real = Array(repeating: true, count: words)
-            return (
-                (0..<20).map { ($0 * 7 + words) % 200 },
-                model == "tiny-klein" ? real + padding : padding + real
-            )
+            let isReal = model == "tiny-klein" ? real + padding : padding + real
+            return ((0..<20).map { isReal[$0] ? ($0 * 7 + words) % 200 : 3 }, isReal)
         }
         let together = try encoder(sideBySide: texts, dtype: .float32)
         for (number, text) in texts.enumerated() {

@@ -158,4 +158,25 @@ extension EmojiRecipe {
                     mean(inside: true), mean(inside: false)))
         }
     }
+
+    struct Sheet: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put pictures side by side, row by row.")
+
+        @Argument(help: "Pictures.")
+        var pictures: [String]
+
+        @Option(help: "Pictures in a row.")
+        var columns: Int?
+
+        @Option(name: .shortAndLong, help: "The file to write.")
+        var output: String
+
+        func run() throws {
+            let sheet = try Image.contactSheet(
+                pictures.map { try Image(contentsOf: $0) }, columns: columns, gap: 4)
+            try sheet.write(
+                to: output, quality: output.hasSuffix(".png") ? nil : 92, overwrite: true)
+        }
+    }
 }

@@ -36,6 +36,9 @@ public struct TrainingPlan: Sendable {
         onEvent: (TrainingEvent) -> Void = { _ in }
     ) throws {
         try settings.check()
+        guard settings.task != .autoencoder else {
+            throw TrainingError(reason: .unfit("--dry-run is not for --task vae"))
+        }
         let parts = try TrainingParts(files, device: device, dtype: dtype)
         let samples = try MeasuredSamples(settings, onEvent)
         let shapes = try settings.task.encodesOnly ? nil : TrainedShapes(settings.method, parts)

@@ -45,9 +45,11 @@ extension TrainingSettings {
         try require(
             inspection.validateEvery == nil || inspection.heldOut > 0,
             "--validation_steps needs --validation_split")
+        let shows = task == .autoencoder ? inspection.heldOut > 0 : !inspection.prompts.isEmpty
         try require(
-            inspection.sampleEvery == nil || !inspection.prompts.isEmpty,
-            "--sample_steps needs --sample_prompt")
+            inspection.sampleEvery == nil || shows,
+            "--sample_steps needs "
+                + (task == .autoencoder ? "--validation_split" : "--sample_prompt"))
     }
 
     /// What has worked before samples are stored gets no gradients from them, and the autoencoder's

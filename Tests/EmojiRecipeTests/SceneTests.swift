@@ -1,0 +1,81 @@
+import Imaging
+import TestSupport
+import Testing
+
+@testable import emoji_recipe
+
+@Suite("Scenes") struct SceneTests {
+    /// Discs of colours; the last is grey.
+    private func emoji(_ count: Int = 12) throws -> [Emoji] {
+        try (0..<count).map { number in
+            var pixel: [UInt8] = [90, 90, 90]
+            if number < count - 1 {
+                HSV(hue: Double(30 * number), saturation: 0.8, value: 0.9).write(to: &pixel, at: 0)
+            }
+            let image = Image(
+                width: 136, height: 128, red: pixel[0], green: pixel[1], blue: pixel[2])
+            return Emoji(
+                name: EmojiName(character: "a", names: ["thing \(number)", "object \(number)"]),
+                glyph: try Glyph(png: image.encoded(as: .png)))
+        }
+    }
+
+    @Test func thatAreHeldOutHaveNoCaptionInCommonWithOthers() throws {
+        let all = try emoji(40)
+        let scenes = Scenes(all)
+        let trained = Set((scenes.plain + scenes.varied).map { $0.caption(all) })
+        #expect(scenes.heldOut.count > 20)
+        #expect(scenes.heldOut.allSatisfy { !trained.contains($0.caption(all)) })
+        #expect(scenes.varied.allSatisfy { $0.colour == nil || all[$0.emoji[0]].takesColour })
+        #expect(!all[39].takesColour && all[0].takesColour)
+    }
+
+    @Test func areTheSameEveryTime() throws {
+        let all = try emoji()
+        #expect(Scenes(all).varied == Scenes(all).varied)
+    }
+
+    @Test func sayWhatTheyShow() throws {
+        let all = try emoji()
+        var scene = Scene(emoji: [1])
+        #expect(scene.caption(all) == "thing 1")
+        #expect(scene.caption(all, synonym: 1) == "object 1")
+        scene.colour = .blue
+        scene.background = .yellow
+        #expect(scene.caption(all) == "blue thing 1 on yellow")
+        #expect(Scene(emoji: [1, 2], layout: .beside).caption(all) == "thing 1 and thing 2")
+    }
+
+    @Test func showWhatTheySay() throws {
+        let all = try emoji()
+        func colour(_ image: Image, _ x: Int, _ y: Int) -> HSV {
+            HSV(image.pixels, at: 3 * (y * image.width + x))
+        }
+        let plain = Scene(emoji: [4]).picture(all)
+        #expect(abs(colour(plain, 64, 64).hue - 120) < 3)
+        #expect(colour(plain, 1, 1).saturation == 0)
+        let painted = Scene(emoji: [4], colour: .purple, background: .blue).picture(all)
+        #expect(abs(colour(painted, 64, 64).hue - 275) < 3)
+        #expect(abs(colour(painted, 1, 1).hue - 215) < 3)
+        let left = Scene(emoji: [4], layout: .left).picture(all)
+        #expect(colour(left, 36, 64).saturation > 0.5 && colour(left, 92, 64).saturation == 0)
+    }
+
+    @Test(arguments: [
+        ("cat", "cats"), ("cherry", "cherries"), ("fox", "foxes"), ("jeans", "jeans"),
+        ("mouse", "mice"), ("meat on a bone", "meats on a bone"), ("monkey", "monkeys"),
+    ])
+    func haveManyOf(_ one: String, _ many: String) { #expect(Plural.of(one) == many) }
+
+    @Test func haveStylesThatFiguresTell() throws {
+        let pixels = (0..<3 * 32 * 32).map { place in
+            UInt8(truncatingIfNeeded: (place / 3 % 32) * 7 + place / 96 * 3)
+        }
+        let smooth = Image(width: 32, height: 32, pixels: pixels)
+        #expect(StyleFigure.blockiness(smooth) < 0.35)
+        #expect(StyleFigure.blockiness(Treatment.pixelArt(smooth)) == 1)
+        let red = Image(width: 8, height: 8, red: 255, green: 0, blue: 0)
+        #expect(StyleFigure.colour(red) == 1)
+        #expect(StyleFigure.colour(Treatment.grey(red)) == 0)
+    }
+}
