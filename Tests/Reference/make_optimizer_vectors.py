@@ -83,6 +83,8 @@ for tag, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16)):
         momentum=0.9, dampening=0.1, weight_decay=0.1)
     run(f"sgd_nesterov_{tag}", torch.optim.SGD, small, dtype, 4, {"momentum_buffer": "momentum_buffer"},
         momentum=0.8, nesterov=True)
+    run(f"muon_{tag}", torch.optim.Muon, {"blocks.0.wide": (24, 40), "blocks.0.tall": (40, 24)}, dtype, 4,
+        {"momentum_buffer": "momentum_buffer"}, weight_decay=0.3, adjust_lr_fn="match_rms_adamw")
     run(f"adafactor_{tag}", transformers.Adafactor, small | {"kernel": (5, 4, 3, 3)}, dtype, 5,
         {part: part for part in ("exp_avg_sq", "exp_avg_sq_row", "exp_avg_sq_col")},
         relative_step=False, scale_parameter=False, weight_decay=0.1)

@@ -16,7 +16,7 @@ struct TrainOptimizationOptions: ParsableArguments {
     @Option(help: "Micro-batches whose gradients make one update.")
     var gradientAccumulationSteps = 1
 
-    @Option(help: "adamw, adam, sgd, adam8bit or adafactor.")
+    @Option(help: "adamw, adam, sgd, adam8bit, adafactor or muon.")
     var optimizer: String?
 
     @Option(help: "The same under a Python import path, such as torch.optim.AdamW.")

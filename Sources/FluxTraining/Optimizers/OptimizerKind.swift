@@ -12,6 +12,8 @@ public enum OptimizerKind: String, Hashable, Sendable, CaseIterable {
     case adam8bit
     /// ``Adafactor``.
     case adafactor
+    /// ``Muon``.
+    case muon
 
     /// Where Python finds what is the same, as DiffSynth-Studio's options name optimizers.
     public var importPaths: [String] {
@@ -21,6 +23,8 @@ public enum OptimizerKind: String, Hashable, Sendable, CaseIterable {
         case .sgd: ["torch.optim.SGD"]
         case .adam8bit: ["bitsandbytes.optim.AdamW8bit", "bitsandbytes.optim.Adam8bit"]
         case .adafactor: ["transformers.Adafactor", "transformers.optimization.Adafactor"]
+        // PyTorch's takes nothing but matrices, and scales changes otherwise.
+        case .muon: []
         }
     }
 
@@ -46,6 +50,7 @@ public enum OptimizerKind: String, Hashable, Sendable, CaseIterable {
         case .sgd: SGD(weightDecay: weightDecay)
         case .adam8bit: Adam8bit(weightDecay: weightDecay)
         case .adafactor: Adafactor(weightDecay: weightDecay)
+        case .muon: Muon(weightDecay: weightDecay)
         }
     }
 

@@ -19,7 +19,7 @@ public final class ParameterOptimizer: Optimizer {
     /// Takes memory for all that is kept.
     ///
     /// - Parameters:
-    ///   - rule: `AdamW`, `Adam`, `SGD`, `Adam8bit`, `Adafactor`, or another.
+    ///   - rule: `AdamW`, `Adam`, `SGD`, `Adam8bit`, `Adafactor`, `Muon`, or another.
     ///   - parameters: with their values: a `float32` copy is one of these.
     ///   - masters: how small changes of `bfloat16` parameters are kept; others need nothing.
     ///   - seed: where the random numbers of `stochastic` begin, and those by which `stochastic`
@@ -55,7 +55,7 @@ public final class ParameterOptimizer: Optimizer {
     }
 
     public func step(rate: Double) throws {
-        for index in slots.indices { try slots[index].step(rule, rate: rate) }
+        for index in slots.indices { try slots[index].step(rate: rate) }
     }
 
     public func state() throws -> [String: Tensor] {

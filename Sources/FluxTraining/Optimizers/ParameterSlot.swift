@@ -3,6 +3,7 @@ internal import Torch
 /// A parameter with what an optimizer keeps for it.
 struct ParameterSlot {
     private let parameter: TrainableParameter
+    private let rule: any UpdateRule
     private let masters: MasterWeights
     private let parts: StateParts
     private let companion: Tensor?
@@ -13,7 +14,9 @@ struct ParameterSlot {
         _ parameter: TrainableParameter, rule: any UpdateRule, masters: MasterWeights, seed: UInt64
     ) throws {
         let weight = parameter.tensor
+        let rule = rule.suited(to: parameter.name)
         self.parameter = parameter
+        self.rule = rule
         self.seed = seed
         self.masters = weight.dtype == .bfloat16 ? masters : .none
         parts = try StateParts(
@@ -60,7 +63,7 @@ struct ParameterSlot {
             ?? seed
     }
 
-    mutating func step(_ rule: any UpdateRule, rate: Double) throws {
+    mutating func step(rate: Double) throws {
         guard let gradient = try parameter.tensor.gradient() else { return }
         var update = WeightUpdate(
             parameter.tensor, gradient: gradient, rate: rate, step: Int(step) + 1)

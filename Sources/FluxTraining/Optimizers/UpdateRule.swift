@@ -9,10 +9,17 @@ public protocol UpdateRule: Sendable {
     /// - Parameter dtype: the type of what is kept in the weight's precision.
     func parts(forShape shape: [Int], dtype: DType) -> [StatePart]
 
+    /// The rule for the parameter of a name; unless said otherwise, one rule is for all.
+    func suited(to name: String) -> any UpdateRule
+
     /// Changes the weight and the tensors kept for it.
     ///
     /// - Parameter parts: those that ``parts(forShape:dtype:)`` asked for, by name.
     func apply(_ update: WeightUpdate, to parts: StateParts) throws
+}
+
+extension UpdateRule {
+    public func suited(to name: String) -> any UpdateRule { self }
 }
 
 /// A tensor that is kept for a weight.

@@ -66,6 +66,38 @@ extension OptimizerTests {
             try compare("sgd_nesterov_\(type)", SGD(momentum: 0.8, nesterov: true))
         }
 
+        /// The iteration is done in 16 bits, in another order of additions than PyTorch's.
+        @Test(arguments: ["f32", "bf16"])
+        func ofPyTorchForMatricesInBlocks(type: String) throws {
+            try compare("muon_\(type)", Muon(weightDecay: 0.3)) { found, expected, what in
+                let difference = try (found - expected).square().mean().sqrt().item()
+                let size = try expected.square().mean().sqrt().item()
+                #expect(difference < 0.01 * size, "\(what): \(difference) of \(size)")
+            }
+        }
+
+        @Test func muonLeavesWhatIsNoMatrixInABlockToAdamW() throws {
+            let names = ["blocks.0.w", "blocks.0.norm", "proj_out.w", "embed_tokens.weight"]
+            func changed(_ rule: any UpdateRule) throws -> [Tensor] {
+                let parameters = try names.map { name in
+                    try TrainableParameter.leaf(
+                        name, .ones(name.hasSuffix("norm") ? [24] : [24, 16]))
+                }
+                let optimizer = try ParameterOptimizer(rule, of: parameters)
+                for parameter in parameters {
+                    try parameter.setGradient(
+                        .randn(parameter.tensor.shape, generator: Generator(seed: 4)))
+                }
+                try optimizer.step(rate: 0.01)
+                return parameters.map(\.tensor)
+            }
+            let (muon, adamw) = try (
+                changed(Muon(weightDecay: 0.1)), changed(AdamW(weightDecay: 0.1))
+            )
+            #expect(try !muon[0].isEqual(to: adamw[0]))
+            for place in 1..<4 { #expect(try muon[place].isEqual(to: adamw[place])) }
+        }
+
         @Test(arguments: ["f32", "bf16"])
         func ofTransformers(type: String) throws {
             try compare("adafactor_\(type)", Adafactor(weightDecay: 0.1))
