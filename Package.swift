@@ -126,7 +126,7 @@ let package = Package(
         .executableTarget(
             name: "emoji-recipe",
             dependencies: [
-                "Files", "Imaging",
+                "Files", "FluxEvaluation", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Recipes/emoji/Sources", swiftSettings: strict),
@@ -184,7 +184,9 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "EmojiRecipeTests",
-            dependencies: ["Imaging", "TestSupport", "Tokenization", "emoji-recipe"],
+            dependencies: [
+                "FluxEvaluation", "Imaging", "TestSupport", "Tokenization", "emoji-recipe",
+            ],
             swiftSettings: tests),
         .testTarget(
             name: "CLITests",

@@ -14,10 +14,11 @@ for cycle in $(seq 1 "${CYCLES:-$(by_size 2 1)}"); do
     --learning_rate 1e-3 --lr_scheduler cosine --lr_warmup_steps "$(by_size 300 10)" \
     --max_grad_norm 1 --master_weights fp32 --ema_decay 0.999 \
     --num_epochs "$(by_size 45 8)" --save_steps "$(by_size 1000 100)"
-  [ -e "$WORK/base-$cycle-model" ] || "$flux2" assemble "$start" \
-    --checkpoint "$(checkpoint "base-$cycle")" --output "$WORK/base-$cycle-model"
+  assemble "$start" "base-$cycle" "$WORK/base-$cycle-model"
   start=$WORK/base-$cycle-model
 done
 rm -f "$WORK/base"
 ln -s "$(basename "$start")" "$WORK/base"
-bash "$recipe/evaluate.sh" "$WORK/base" base
+bash "$recipe/evaluate.sh" "$start" "base-$cycle"
+rm -f "$WORK/evaluate-base"
+ln -s "evaluate-base-$cycle" "$WORK/evaluate-base"

@@ -1,17 +1,23 @@
 # What the stages share. Sourced by them; every stage may be run by itself, in any folder.
 #
-#   WORK=FOLDER    where data, checkpoints and pictures go (emoji-work)
+#   WORK=FOLDER    where data, checkpoints and pictures go (emoji-work, or emoji-work-short)
 #   SHORT=1        a few steps on a few emoji, to see that every stage runs
-#   STOP=110m      ends a training after that time; the same command goes on with it
+#   STOP=110m      ends a training after that time, with status 75; the same command goes on with it
 set -euo pipefail
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$recipe/../.." && pwd)
 flux2=${FLUX2:-$root/.build/release/flux2}
 tool=${EMOJI_RECIPE:-$root/.build/release/emoji-recipe}
-WORK=${WORK:-emoji-work}
 SHORT=${SHORT:-}
+WORK=${WORK:-emoji-work${SHORT:+-short}}
 data=$WORK/data
 mkdir -p "$WORK"
+size=$([ -z "$SHORT" ] && echo whole || echo short)
+if [ "$(cat "$WORK/size" 2> /dev/null || echo "$size")" != "$size" ]; then
+  echo "$WORK holds the other size of the recipe; name another WORK" >&2
+  exit 1
+fi
+echo "$size" > "$WORK/size"
 
 # The first of two values, or the second where SHORT is set.
 by_size() { if [ -z "$SHORT" ]; then echo "$1"; else echo "$2"; fi; }
@@ -32,16 +38,36 @@ train() {
     | tee "$WORK/$name.txt"
   if grep -q "^stopped" "$WORK/$name.txt"; then
     echo "$name: not done yet; the same command goes on"
-    exit 0
+    exit 75
   fi
   touch "$output/done"
 }
 
-# The newest checkpoint of a training.
+# assemble BASE NAME MODEL ARGUMENTS: a model's folder with the last checkpoint of a training, once.
+assemble() {
+  local base=$1 name=$2 model=$3
+  shift 3
+  [ -e "$model" ] || "$flux2" assemble "$base" --checkpoint "$(checkpoint "$name")" \
+    --output "$model" "$@"
+}
+
+# evaluate NAME ARGUMENTS: figures in $WORK/evaluate-NAME, once.
+evaluate() {
+  local name=$1
+  shift
+  [ -e "$WORK/evaluate-$name/report.json" ] \
+    || "$flux2" evaluate --seed 1 --output "$WORK/evaluate-$name" --force "$@" \
+      > "$WORK/evaluate-$name.txt"
+  echo "$name:"
+  cat "$WORK/evaluate-$name.txt"
+}
+
+# The last checkpoint of a training.
 checkpoint() {
-  local newest
-  newest=$(ls -t "$WORK/$1"/*-*.safetensors | head -1)
-  echo "$newest"
+  local last
+  last=$(ls -v "$WORK/$1"/*-*.safetensors | tail -1)
+  [ -n "$last" ] || { echo "$WORK/$1 holds no checkpoint" >&2; return 1; }
+  echo "$last"
 }
 
 # pictures FOLDER PROMPTS ARGUMENTS: one picture of each line of a file, and a sheet of them.

@@ -18,7 +18,7 @@ train distill --task direct_distill --model "$WORK/base" \
   --learning_rate 3e-4 --lr_scheduler cosine --lr_warmup_steps "$(by_size 50 2)" \
   --max_grad_norm 1 --master_weights fp32 --ema_decay 0.995 \
   --num_epochs "$(by_size 12 2)" --save_steps 1000
-[ -e "$WORK/distilled" ] || "$flux2" assemble "$WORK/base" --checkpoint "$(checkpoint distill)" \
-  --distilled --index flux2.steps=4 --index flux2.cfg_scale=1 --output "$WORK/distilled"
+assemble "$WORK/base" distill "$WORK/distilled" \
+  --distilled --index flux2.steps=4 --index flux2.cfg_scale=1
 bash "$recipe/evaluate.sh" "$WORK/base" teacher-4 --steps 4
 bash "$recipe/evaluate.sh" "$WORK/distilled" distilled

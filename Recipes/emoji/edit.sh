@@ -10,10 +10,8 @@ train edit --model "$WORK/base" --dataset_base_path "$data" \
   --learning_rate 5e-4 --lr_scheduler cosine --lr_warmup_steps "$(by_size 50 2)" \
   --max_grad_norm 1 --master_weights fp32 --ema_decay 0.99 \
   --num_epochs "$(by_size 15 1)" --save_steps 1000
-[ -e "$WORK/edit-model" ] || "$flux2" assemble "$WORK/base" --checkpoint "$(checkpoint edit)" \
-  --output "$WORK/edit-model"
+assemble "$WORK/base" edit "$WORK/edit-model"
 for side in base edit-model; do
-  "$flux2" evaluate --model "$WORK/$side" --rows "$data/edits-held.jsonl" \
-    --among "$data/names.jsonl" --seed 1 --output "$WORK/evaluate-edit-$side" \
-    --limit "$(by_size 200 8)" | tee "$WORK/evaluate-edit-$side.txt"
+  evaluate "edit-$side" --model "$WORK/$side" --rows "$data/edits-held.jsonl" \
+    --among "$data/names.jsonl" --limit "$(by_size 200 8)"
 done

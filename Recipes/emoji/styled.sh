@@ -14,7 +14,7 @@ lora() {
 
 # Names that no style was trained on.
 plain_prompts() {
-  printf '%s%s\n' "$1" cat "$1" dog "$1" pizza "$1" rocket "$1" heart "$1" house "$1" rose \
+  printf '%s%s\n' "$1" cat "$1" dog "$1" pizza "$1" rocket "$1" heart "$1" castle "$1" rose \
     "$1" guitar
 }
 

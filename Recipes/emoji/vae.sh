@@ -9,6 +9,5 @@ train vae --task vae --model "$WORK/untrained" \
   --max_grad_norm 1 --master_weights fp32 \
   --num_epochs "$(by_size 6 2)" --save_steps 500 \
   --validation_split 32 --validation_steps 250
-[ -e "$WORK/encoded" ] || "$flux2" assemble "$WORK/untrained" \
-  --checkpoint "$(checkpoint vae)" --output "$WORK/encoded"
+assemble "$WORK/untrained" vae "$WORK/encoded"
 "$flux2" evaluate --model "$WORK/encoded" --among "$data/names.jsonl" --vae-only

@@ -33,7 +33,7 @@ public enum AtomicFolder {
         }
         guard overwrite else { throw FileError(path: path, reason: .exists) }
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw FileError(path: path, reason: .failed(action: "replace", code: ENOTDIR))
         }
         guard access(AtomicFile.folder(of: path), W_OK) == 0 else {
@@ -72,6 +72,8 @@ public enum AtomicFolder {
         guard overwrite else { throw FileError(path: path, reason: .exists) }
         let old = try makeDraft(for: path)
         defer { discard(old) }
+        // Until the new one has its name, nothing may discard the old one.
+        drafts.withLock { _ = $0.remove(old) }
         try move(path, to: old, path)
         do {
             try move(draft, to: path, path)

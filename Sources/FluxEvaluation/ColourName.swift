@@ -4,7 +4,7 @@ public enum ColourName: String, CaseIterable, Codable, Hashable, Sendable {
     case red, orange, yellow, green, blue, purple, pink
 
     /// Degrees on the circle of hues.
-    private var hue: Double {
+    package var hue: Double {
         switch self {
         case .red: 0
         case .orange: 28
@@ -17,7 +17,7 @@ public enum ColourName: String, CaseIterable, Codable, Hashable, Sendable {
     }
 
     /// How saturated it is beside the others.
-    private var strength: Double { self == .pink ? Self.paleness : 1 }
+    package var strength: Double { self == .pink ? Self.paleness : 1 }
 
     private static let paleness = 0.65
     /// Degrees that a whole step of saturation counts as, between pink and its neighbours.

@@ -1,10 +1,14 @@
 /// A pixel's hue in degrees, its saturation and its value from 0 to 1.
-struct HSV: Hashable {
-    var hue: Double
-    var saturation: Double
-    var value: Double
+package struct HSV: Hashable {
+    package var hue: Double
+    package var saturation: Double
+    package var value: Double
 
-    init(red: UInt8, green: UInt8, blue: UInt8) {
+    package init(hue: Double, saturation: Double, value: Double) {
+        (self.hue, self.saturation, self.value) = (hue, saturation, value)
+    }
+
+    package init(red: UInt8, green: UInt8, blue: UInt8) {
         let (r, g, b) = (Double(red), Double(green), Double(blue))
         let (high, low) = (max(r, g, b), min(r, g, b))
         let range = high - low

@@ -15,6 +15,9 @@ public func withGradients<R>(_ enabled: Bool = true, _ body: () throws -> R) ret
     return try body()
 }
 
+/// Whether gradient recording is switched on for this thread.
+public func recordsGradients() -> Bool { ct_grad_enabled() }
+
 extension Tensor {
     /// Whether operations on this tensor are recorded for gradients.
     public var requiresGradient: Bool {

@@ -1,3 +1,4 @@
+import FluxEvaluation
 import Imaging
 import TestSupport
 import Testing
@@ -32,7 +33,11 @@ import Testing
 
     @Test func areTheSameEveryTime() throws {
         let all = try emoji()
-        #expect(Scenes(all).varied == Scenes(all).varied)
+        let scenes = Scenes(all)
+        let heldOut = scenes.heldOut.prefix(3).map { $0.caption(all) }
+        #expect(heldOut == ["green thing 8", "red thing 0", "thing 4 on purple"])
+        let varied = scenes.varied.prefix(3).map { $0.caption(all) }
+        #expect(varied == ["purple thing 6", "orange thing 2", "pink thing 1"])
     }
 
     @Test func sayWhatTheyShow() throws {

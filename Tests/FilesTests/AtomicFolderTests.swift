@@ -30,7 +30,9 @@ struct AtomicFolderTests {
         try make("a")
         #expect(files == ["a.txt"] && folder.contents == ["model"])
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
-        #expect(try #require(attributes[.posixPermissions] as? Int) & 0o700 == 0o700)
+        let mask = umask(0)
+        umask(mask)
+        #expect(attributes[.posixPermissions] as? Int == 0o777 & ~Int(mask))
     }
 
     @Test func areReplacedAsAWhole() throws {

@@ -2,6 +2,8 @@
 import Flux2
 import FluxModels
 import Foundation
+import Imaging
+import Residency
 import Safetensors
 import TestSupport
 import Testing
@@ -21,6 +23,7 @@ import Torch
         let settings = pictures.settings {
             $0.task = .autoencoder
             $0.method.loraBase = nil
+            $0.recomputation = nil
             $0.method.trained = [try! TrainedPlace("vae", option: "")]
             $0.optimization.learningRate = 2e-3
             $0.optimization.schedule = .constant
@@ -51,6 +54,44 @@ import Torch
         let mean = try #require(file["pipe.vae.bn.running_mean"])
         withExtendedLifetime(file) { #expect(file.bytes(of: mean).contains { $0 != 0 }) }
         #expect(file.tensors.allSatisfy { $0.name.hasPrefix("pipe.vae.") })
+    }
+
+    /// As `torch.nn.BatchNorm2d` counts them; weights that do not change give the same every time.
+    @Test func followsTheStatisticsOfItsLatents() async throws {
+        let new = try Configurations()
+        try NewModel(folder: new.path).write(seed: 1)
+        let (_, path) = try await run(new) {
+            $0.optimization.learningRate = 0
+            $0.optimization.weightDecay = 0
+            $0.optimization.epochs = 3
+            $0.optimization.accumulation = 1
+        }
+        let model = try TinyModel(path: new.path).autoencoder()
+        let pictures = try PictureFolder(count: 2, width: 32, height: 32)
+        let latents = try Tensor.concatenating(
+            (0..<2).map { number in
+                let image = try Image(contentsOf: "\(pictures.path)/\(number).png")
+                let pixels = try Tensor.pixels(of: image, dtype: .float32)
+                let moments = try model.moments(of: pixels)
+                return try Autoencoder.patched(
+                    moments.slice(0..<model.configuration.latentChannels, along: 1))
+            }, along: 0)
+        let mean = try latents.mean(along: [0, 2, 3], keepingAxes: true)
+        let squares = try (latents - mean).square().sum(along: [0, 2, 3])
+        let count = Double(2 * latents.size(2) * latents.size(3))
+        let old = 0.9 * 0.9 * 0.9
+        let file = try SafetensorsFile(path: path)
+        func found(_ name: String) throws -> Tensor {
+            try Tensor.mapped(#require(file["pipe.vae.bn.\(name)"]), of: file)
+        }
+        let expectedMean = try mean.reshaped([-1]) * (1 - old)
+        let expectedVariance = try squares / (count - 1) * (1 - old) + old
+        for (name, expected) in [
+            ("running_mean", expectedMean), ("running_var", expectedVariance),
+        ] {
+            let difference = try (found(name) - expected).abs().maximum().item()
+            #expect(try difference < 1e-4 * expected.abs().maximum().item(), "\(name)")
+        }
     }
 
     @Test func isLookedAtByWhatIsHeldOut() async throws {

@@ -64,6 +64,8 @@ struct ReadingTests {
         // What is missing to the picture on white is as much white as the pixel is transparent.
         let missing = zip(white.pixels, black.pixels).map { Int($0) - Int($1) }
         #expect(missing.allSatisfy { $0 >= 0 } && missing.contains { $0 > 0 })
+        // Where nothing of the picture is left there is nothing but black.
+        #expect(zip(missing, black.pixels).allSatisfy { $0 < 255 || $1 == 0 })
         #expect(
             stride(from: 0, to: missing.count, by: 3).allSatisfy { place in
                 (1..<3).allSatisfy { abs(missing[place] - missing[place + $0]) <= 1 }

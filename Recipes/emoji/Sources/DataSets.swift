@@ -1,4 +1,5 @@
 import Files
+import FluxEvaluation
 import Foundation
 import Imaging
 
@@ -42,9 +43,11 @@ struct DataSets {
             try scene.picture(emoji).write(to: "\(folder)/\(path("held", number))", overwrite: true)
         }
         try StyleSets(emoji, new: new, folder: folder).write()
-        try write(trainingRows(), to: folder + "/train.jsonl")
-        try write(plainRows(), to: folder + "/names.jsonl")
-        try write(evaluationRows(), to: folder + "/evaluate.jsonl")
+        try JSONLines.write(trainingRows(), to: folder + "/train.jsonl")
+        try JSONLines.write(plainRows(), to: folder + "/names.jsonl")
+        try JSONLines.write(evaluationRows(), to: folder + "/evaluate.jsonl")
+        let captions = scenes.heldOut.map { $0.caption(emoji) + "\n" }.joined()
+        try AtomicFile.write(folder + "/heldout.txt", bytes: Array(captions.utf8))
         print(
             "\(folder): \(emoji.count) emoji, \(emoji.count(where: \.takesColour)) of which take a "
                 + "colour; \(scenes.varied.count) variations, \(scenes.heldOut.count) held out")
@@ -104,12 +107,11 @@ struct DataSets {
         }
         return names + others
     }
-    private func write(_ rows: [Row], to path: String) throws { try Row.write(rows, to: path) }
 }
 
-extension DataSets.Row {
-    /// Writes rows as JSON lines.
-    static func write(_ rows: [DataSets.Row], to path: String) throws {
+/// Files of rows.
+enum JSONLines {
+    static func write(_ rows: [some Encodable], to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }

@@ -1,4 +1,3 @@
-import Files
 import Foundation
 import Imaging
 
@@ -30,10 +29,7 @@ struct DistillationRows {
             return Row(image: name, prompt: prompt, seed: seed, num_inference_steps: steps)
         }
         guard !rows.isEmpty else { throw RecipeError("\(folder): holds no pictures") }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
-        try AtomicFile.write(folder + "/distill.jsonl", bytes: Array(lines.joined().utf8))
+        try JSONLines.write(rows, to: folder + "/distill.jsonl")
         print("\(folder)/distill.jsonl: \(rows.count) rows")
     }
 }

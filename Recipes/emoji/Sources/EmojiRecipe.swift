@@ -10,7 +10,7 @@ struct EmojiRecipe: ParsableCommand {
         abstract: "Make the data of the emoji model from a font of colour bitmaps.",
         subcommands: [
             Drawing.self, Tokens.self, Prompts.self, Distillation.self, Style.self, Mask.self,
-            Compare.self,
+            Compare.self, Sheet.self,
         ])
 }
 

@@ -1,3 +1,4 @@
+import FluxEvaluation
 import Imaging
 
 /// A picture with soft edges: its colours as they are on black, and how much of each pixel it covers.

@@ -1,3 +1,4 @@
+import FluxEvaluation
 import Imaging
 
 /// A character with its picture.

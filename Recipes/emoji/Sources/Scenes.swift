@@ -1,3 +1,5 @@
+import FluxEvaluation
+
 /// Which scenes are trained on, and which are kept from training to see what was understood.
 struct Scenes {
     /// Every emoji by itself on white.

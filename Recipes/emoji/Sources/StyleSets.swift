@@ -1,4 +1,5 @@
 import Files
+import FluxEvaluation
 import Imaging
 
 /// Small data sets for what one does to a model that is there: styles, edits, new characters.
@@ -43,7 +44,7 @@ struct StyleSets {
                 rows[kind, default: []].append(.init(image: path(kind, number), prompt: caption))
             }
         }
-        for (kind, rows) in rows { try DataSets.Row.write(rows, to: "\(folder)/\(kind).jsonl") }
+        for (kind, rows) in rows { try JSONLines.write(rows, to: "\(folder)/\(kind).jsonl") }
     }
 
     /// Pictures before and after painting, with what was asked for.
@@ -63,8 +64,8 @@ struct StyleSets {
                 if place % Self.heldOutEvery == 0 { heldOut.append(row) } else { rows.append(row) }
             }
         }
-        try DataSets.Row.write(rows, to: folder + "/edits.jsonl")
-        try DataSets.Row.write(heldOut, to: folder + "/edits-held.jsonl")
+        try JSONLines.write(rows, to: folder + "/edits.jsonl")
+        try JSONLines.write(heldOut, to: folder + "/edits-held.jsonl")
     }
 
     private func writeNew() throws {
@@ -75,6 +76,6 @@ struct StyleSets {
             rows.append(
                 .init(image: path("new", number), prompt: scene.caption(new), group: "name"))
         }
-        try DataSets.Row.write(rows, to: folder + "/new.jsonl")
+        try JSONLines.write(rows, to: folder + "/new.jsonl")
     }
 }

@@ -32,7 +32,9 @@ public struct ModelAssembly {
     ///   for a model that cannot be changed; `LoRAError`; what opening files throws.
     public init(model: String, _ settings: AssemblySettings) throws {
         let hub = try HubSettings()
-        base = try ModelFolder.named(model, hub)[0]
+        let folders = try ModelFolder.named(model, hub)
+        // What only shares the name is no base: the transformer's own folder is.
+        base = folders.first { $0.has(.transformer) } ?? folders[0]
         try Self.check(settings.index, base)
         let files = try ModelFiles(model: model, settings: hub)
         let parts = try ModelParts(files)

@@ -13,6 +13,15 @@ package enum ComponentFit {
                 path: path,
                 reason: .mismatch("has \(encoder.layerCount) layers, \(needed) are needed"))
         }
+        // Which layers a file may have for nothing is known for the families only.
+        let isKnown = needed == encoder.family.taps.max() || needed == encoder.layerCount
+        guard isKnown else {
+            throw ModelError(
+                path: path,
+                reason: .mismatch(
+                    "has \(encoder.layerCount) layers; the last of text_encoder_out_layers must be "
+                        + "that, not \(needed)"))
+        }
     }
 
     /// - Throws: `ModelError` naming both for text features that the transformer does not take.

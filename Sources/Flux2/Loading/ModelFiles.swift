@@ -78,16 +78,16 @@ public struct ModelFiles: Hashable, Sendable {
         tokenizer =
             try overrides.tokenizer.map(existing) ?? search.tokenizer(beside: textEncoder[0])
         name = folders.first?.name
-        let index = try folders.lazy.compactMap { try $0.index() }.first
+        try take(folders.lazy.compactMap { try $0.index() }.first)
+    }
+
+    /// Takes what a model says of itself, over what is known of a published one.
+    mutating func take(_ index: ModelFolder.Index?) {
         isDistilled = index?.isDistilled ?? false
         preset =
             variant?.preset
             ?? (isDistilled ? Preset(name: "distilled", steps: 4, cfgScale: 1) : nil)
-        if let own = index?.flux2 { take(own) }
-    }
-
-    /// Takes what a model says of itself.
-    mutating func take(_ own: ModelFolder.Index.Extension) {
+        guard let own = index?.flux2 else { return }
         notice = own.notice
         textLength = own.textLength ?? textLength
         preset = own.preset(name ?? "model", over: preset)

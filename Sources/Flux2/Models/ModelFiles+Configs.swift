@@ -34,7 +34,7 @@ extension ModelFiles {
         storage = found.storage
         guard let folder = found.folder else { return }
         name = folder.name
-        if let own = try folder.index()?.flux2 { take(own) }
+        try take(folder.index())
     }
 }
 

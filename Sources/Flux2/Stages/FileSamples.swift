@@ -18,6 +18,20 @@ package enum FileSamples {
         }
     }
 
+    /// What is known of a component's architecture beside its weights.
+    package static func architecture(of paths: [String], _ component: Component) throws -> String {
+        let file = try ComponentFile(paths, expected: component)
+        switch file.content {
+        case .textEncoder(_, let derived):
+            let shape: TextEncoderConfiguration = try file.configuration(derived)
+            return "\(shape)"
+        case .autoencoder(let derived):
+            let shape: AutoencoderConfiguration = try file.configuration(derived)
+            return "\(shape)"
+        case .transformer, .lora: return ""
+        }
+    }
+
     /// The same over all files of a component.
     package static func digest(of paths: [String], _ component: Component) throws -> String {
         let files = try ComponentFile(paths, expected: component).checkpoint.files

@@ -35,7 +35,8 @@ struct Evaluate: AsyncParsableCommand {
         var outcome = try await cancellingOnInterrupt { try await run.outcome() }
         if case .model(let request) = source, !task.rows.isEmpty {
             outcome.settings = Settings(
-                request, model: model.model ?? files.transformer[0], dtype: dtype, device: device,
+                request, model: model.model ?? files.name ?? files.transformer[0], dtype: dtype,
+                device: device,
                 weights: memory.storage)
         }
         try deliver(outcome, task, report)

@@ -93,7 +93,8 @@ extension TextEncoderConfiguration: Decodable {
         let outer = try decoder.container(keyedBy: CodingKeys.self)
         family = try Self.family(outer)
         taps = try outer.decodeIfPresent([Int].self, forKey: .taps) ?? family.taps
-        guard !taps.isEmpty, taps.allSatisfy({ $0 >= 0 }), Set(taps).count == taps.count else {
+        guard (taps.max() ?? 0) > 0, taps.allSatisfy({ $0 >= 0 }), Set(taps).count == taps.count
+        else {
             throw DecodingError.dataCorruptedError(
                 forKey: .taps, in: outer, debugDescription: "\(taps) must be different layers")
         }

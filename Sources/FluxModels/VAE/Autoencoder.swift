@@ -95,18 +95,29 @@ public struct Autoencoder {
         try Self.unpatched(denormalised(latents))
     }
 
-    /// Moves the running statistics of latents towards those of a batch, as training does.
+    /// The means of latents, and their variances as estimated from a sample.
     ///
     /// - Parameter latents: neither folded nor normalised, [B, C, h, w].
-    public func follow(_ latents: Tensor) throws {
-        let z = try Self.patched(latents).to(dtype: .float32)
+    /// - Shapes: → [2, 4C] of `float32`.
+    /// - Source: `torch.nn.BatchNorm2d`.
+    public static func statistics(of latents: Tensor) throws -> Tensor {
+        let z = try patched(latents).to(dtype: .float32)
         let axes = [0, 2, 3]
         let mean = try z.mean(along: axes)
         let centred = try z - mean.reshaped([1, -1, 1, 1])
-        let variance = try centred.square().mean(along: axes)
-        for (parameter, value) in [(self.mean, mean), (self.variance, variance)] {
-            let running = try parameter.value(like: .empty([0], dtype: .float32, device: z.device))
-            let share = configuration.statisticsMomentum
+        let count = Double(z.size(0) * z.size(2) * z.size(3))
+        let variance = try centred.square().mean(along: axes) * (count / max(1, count - 1))
+        return try .stacking([mean, variance], along: 0)
+    }
+
+    /// Moves the running statistics of latents towards those of a batch, as training does.
+    ///
+    /// - Shapes: `statistics` [2, 4C].
+    public func follow(_ statistics: Tensor) throws {
+        let share = configuration.statisticsMomentum
+        for (row, parameter) in [mean, variance].enumerated() {
+            let value = try statistics.selecting(row, along: 0)
+            let running = try parameter.value(like: value)
             try parameter.follow(running * (1 - share) + value * share)
         }
     }

@@ -14,6 +14,13 @@ protocol Inspector {
     func pictures() throws -> [(prompt: String, image: Image)]
 }
 
+/// Samples that are never trained on.
+struct HeldOutSamples {
+    let count: Int
+    /// All of them, as they are encoded now.
+    let read: () throws -> [EncodedSample]
+}
+
 /// Looks at a flow transformer: the loss of held-out samples, and pictures from prompts.
 final class FlowInspector: Inspector {
     private let settings: InspectionSettings
@@ -21,9 +28,9 @@ final class FlowInspector: Inspector {
     private let encoder: SampleEncoder
     private let transformer: FluxTransformer
     private let objective: Objective
-    private let heldOut: [EncodedSample]
+    private let heldOut: HeldOutSamples
 
-    var canValidate: Bool { !heldOut.isEmpty }
+    var canValidate: Bool { heldOut.count > 0 }
     var canSample: Bool { !settings.prompts.isEmpty }
 
     /// Places on the scale of noise at which held-out samples are looked at.
@@ -31,7 +38,7 @@ final class FlowInspector: Inspector {
 
     init(
         _ settings: InspectionSettings, _ parts: TrainingParts, _ encoder: SampleEncoder,
-        _ transformer: FluxTransformer, _ objective: Objective, heldOut: [EncodedSample]
+        _ transformer: FluxTransformer, _ objective: Objective, heldOut: HeldOutSamples
     ) throws {
         self.settings = settings
         self.parts = parts
@@ -54,10 +61,10 @@ final class FlowInspector: Inspector {
 
     /// The mean squared error at fixed levels with fixed noise; nil without held-out samples.
     func heldOutLoss() throws -> Double? {
-        guard !heldOut.isEmpty else { return nil }
+        guard heldOut.count > 0 else { return nil }
         return try withoutGradients {
             var sum = 0.0
-            for (number, sample) in heldOut.enumerated() {
+            for (number, sample) in try heldOut.read().enumerated() {
                 for level in Self.levels {
                     try Task.checkCancellation()
                     let draws = try Draws(

@@ -5,6 +5,12 @@ internal import Torch
 protocol StepObjective {
     /// The mean over the samples.
     func loss(_ batch: [DrawnSample], epoch: Int, observe: Observer) throws -> Tensor
+    /// Takes over what else follows from the samples, once an update has been made with them.
+    func settle(_ group: ProcessGroup) throws
+}
+
+extension StepObjective {
+    func settle(_ group: ProcessGroup) throws {}
 }
 
 /// A sample as it was read, with its place in the epoch.

@@ -88,6 +88,7 @@ extension TrainingSession {
 
     private func update() throws -> (Double, Double) {
         let (rate, norm) = try updater.update()
+        try objective.settle(group)
         progress.updates = updater.updates
         boundary = (progress, try draws.state())
         return (rate, norm)

@@ -158,6 +158,9 @@ extension TrainedWeights {
             Self.warn(path, unmatched, onEvent)
         }
         for place in method.trained { try train(place) }
+        if settings.task == .autoencoder {
+            try train(TrainedPlace("vae.bn", option: "--trainable_models"))
+        }
         guard let base = method.loraBase else { return }
         try addAdapters(
             to: base, targets: method.loraTargets, rank: method.loraRank, alpha: method.loraAlpha,

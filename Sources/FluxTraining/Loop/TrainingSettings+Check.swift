@@ -52,15 +52,28 @@ extension TrainingSettings {
                 + (task == .autoencoder ? "--validation_split" : "--sample_prompt"))
     }
 
+    private func checkAutoencoder() throws {
+        let others = method.trained.contains { $0.component != .autoencoder }
+        let useless: [(Bool, String)] = [
+            (others || method.loraBase != nil, "trains the vae only"),
+            (method.presetLoRA != nil, "has no use for --preset_lora_path"),
+            (recomputation != nil, "has no use for --use_gradient_checkpointing"),
+            (isExact, "has no use for --exact_loss"),
+            (!data.extraInputs.isEmpty, "has no use for --extra_inputs"),
+            (!inspection.prompts.isEmpty, "has no use for --sample_prompt"),
+            (
+                divergenceWeight < 0 || !divergenceWeight.isFinite,
+                "needs a --kl_weight of 0 or more, not \(divergenceWeight)"
+            ),
+        ]
+        guard let first = useless.first(where: \.0) else { return }
+        throw TrainingError(reason: .unfit("--task vae " + first.1))
+    }
+
     /// What has worked before samples are stored gets no gradients from them, and the autoencoder's
     /// own task reaches nothing else.
     private func checkComponents() throws {
-        if task == .autoencoder {
-            let others = method.trained.contains { $0.component != .autoencoder }
-            guard !others, method.loraBase == nil else {
-                throw TrainingError(reason: .unfit("--task vae trains the vae only"))
-            }
-        }
+        if task == .autoencoder { try checkAutoencoder() }
         guard task.encodesOnly || task.readsEncoded else { return }
         let trained = method.trained + [method.loraBase].compactMap(\.self)
         guard let other = trained.map(\.component).first(where: { $0 != .transformer }) else {

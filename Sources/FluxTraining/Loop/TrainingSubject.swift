@@ -27,27 +27,39 @@ struct TrainingSubject {
     }
 
     private func flow(_ heldOut: [LoadedSample]) throws -> (any StepObjective, any Inspector) {
-        guard let part = parts.transformer else { throw missing(.transformer) }
+        guard let part = parts.transformer else { throw ModelError(missing: .transformer) }
         let transformer = try part.load(passes: .max)
         let objective = try Objective(settings, transformer)
         let encoder = SampleEncoder(
             parts, trained: weights.components, limit: settings.data.keptBytes)
         encoder.warn(through: onEvent)
-        let encoded = try withoutGradients {
-            try heldOut.map { try $0.encoded(encoder, parts) }
-        }
         let inspector = try FlowInspector(
-            settings.inspection, parts, encoder, transformer, objective, heldOut: encoded)
+            settings.inspection, parts, encoder, transformer, objective,
+            heldOut: try self.heldOut(heldOut, encoder))
         return (
             FlowObjective(objective: objective, encoder: encoder, draws: draws, parts: parts),
             inspector
         )
     }
 
+    /// Held-out samples, encoded once unless what encodes them is trained.
+    private func heldOut(
+        _ samples: [LoadedSample], _ encoder: SampleEncoder
+    ) throws -> HeldOutSamples {
+        func encoded() throws -> [EncodedSample] {
+            try withoutGradients { try samples.map { try $0.encoded(encoder, parts) } }
+        }
+        guard weights.components.isDisjoint(with: [.textEncoder, .autoencoder]) else {
+            return HeldOutSamples(count: samples.count, read: encoded)
+        }
+        let known = try encoded()
+        return HeldOutSamples(count: known.count) { known }
+    }
+
     private func reconstruction(
         _ heldOut: [LoadedSample]
     ) throws -> (any StepObjective, any Inspector) {
-        guard let part = parts.autoencoder else { throw missing(.autoencoder) }
+        guard let part = parts.autoencoder else { throw ModelError(missing: .autoencoder) }
         let objective = Reconstruction(
             autoencoder: try part.load(passes: .max), draws: draws, dtype: parts.dtype,
             device: parts.device, divergenceWeight: settings.divergenceWeight)
@@ -55,9 +67,12 @@ struct TrainingSubject {
             objective, ReconstructionInspector(objective, heldOut: heldOut.compactMap(\.item))
         )
     }
+}
 
-    private func missing(_ component: Component) -> ModelError {
-        ModelError(
+extension ModelError {
+    /// A component that a task needs and was not given.
+    init(missing component: Component) {
+        self.init(
             path: "--model_paths, --model_id_with_origin_paths",
             reason: .missingComponent(component.rawValue, expected: "among the models"))
     }

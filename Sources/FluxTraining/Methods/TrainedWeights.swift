@@ -29,14 +29,17 @@ public final class TrainedWeights {
 
     // MARK: Whole weights
 
-    /// Trains weights themselves, in the type that is computed in and in memory of their own.
+    /// Trains weights themselves, in the type that is computed in and in memory of their own. Running
+    /// statistics, which move by small steps, are kept in 32 bits.
     ///
     /// - Throws: `RequestError` for a place that is not there; what loading throws.
     public func train(_ place: TrainedPlace) throws {
         let chosen = try parts.trained(at: place)
         try parts.load(place.component)
-        let sample = try Tensor.empty([0], dtype: parts.dtype, device: parts.device)
         for parameter in chosen {
+            let isStatistic = place.component == .autoencoder && parameter.key.hasPrefix("bn.")
+            let sample = try Tensor.empty(
+                [0], dtype: isStatistic ? .float32 : parts.dtype, device: parts.device)
             if case .held(.dense(let values)) = parameter.storage, values.requiresGradient {
                 continue
             }

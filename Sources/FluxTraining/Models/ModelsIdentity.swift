@@ -3,7 +3,7 @@ internal import FluxModels
 
 extension TrainingFiles {
     /// A digest of the components that samples are encoded by: names and shapes of all tensors, and
-    /// some of their bytes.
+    /// some of their bytes; and what their configurations say.
     ///
     /// - Throws: `ModelError`, `FileError`.
     func identity(dtype: String) throws -> String {
@@ -12,6 +12,7 @@ extension TrainingFiles {
             guard let paths = weights[component] else { continue }
             parts.append(try FileSamples.digest(of: paths, component))
             parts.append(storage[component]?.name ?? "")
+            parts.append(try FileSamples.architecture(of: paths, component))
         }
         return Digest.of(parts)
     }

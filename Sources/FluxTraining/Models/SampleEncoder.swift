@@ -59,11 +59,15 @@ package final class SampleEncoder {
 
     private func kept(_ item: TrainingItem) throws -> KeptSample {
         if let known = kept[item.row] { return known }
-        let latents = try withGradients(recordsLatents) { try encode(item.image) }
+        let latents = try withGradients(recordsLatents && recordsGradients()) {
+            try encode(item.image)
+        }
         let text = try recordsText ? nil : text(item.prompt, row: item.row)
         let sample = KeptSample(
             latents: latents,
-            references: try withGradients(recordsLatents) { try references(item) }, text: text)
+            references: try withGradients(recordsLatents && recordsGradients()) {
+                try references(item)
+            }, text: text)
         keep(sample, item.row)
         return sample
     }
@@ -102,7 +106,7 @@ package final class SampleEncoder {
     // MARK: Pictures
 
     private func autoencoder() throws -> EncodeStage {
-        guard let part = parts.autoencoder else { throw missing(.autoencoder) }
+        guard let part = parts.autoencoder else { throw ModelError(missing: .autoencoder) }
         return EncodeStage(
             autoencoder: try part.load(passes: .max), dtype: parts.dtype, device: parts.device,
             tiling: recordsLatents ? .off : .automatic)
@@ -130,7 +134,7 @@ package final class SampleEncoder {
         let part = try textEncoder()
         let text = try tokenized(prompt, row: row)
         let encoder = try part.load(passes: .max)
-        let features = try withGradients(recordsText) {
+        let features = try withGradients(recordsText && recordsGradients()) {
             try encoder(ids: text.ids, real: text.mask, dtype: parts.dtype, device: parts.device) {
                 _, _ in try Task.checkCancellation()
             }
@@ -142,36 +146,27 @@ package final class SampleEncoder {
         return features
     }
 
-    /// The features of all captions, with gradients.
+    /// The features of all captions.
     private func texts(_ items: [TrainingItem]) throws -> [Tensor] {
         let texts = try items.map { try tokenized($0.prompt, row: $0.row) }
         let encoder = try textEncoder().load(passes: .max)
-        let features = try withGradients(true) {
-            try encoder(
-                sideBySide: texts.map { ($0.ids, $0.mask) }, dtype: parts.dtype,
-                device: parts.device
-            ) { _, _ in try Task.checkCancellation() }
-        }
+        let features = try encoder(
+            sideBySide: texts.map { ($0.ids, $0.mask) }, dtype: parts.dtype, device: parts.device
+        ) { _, _ in try Task.checkCancellation() }
         return try features.chunks(items.count, along: 0)
     }
 
     private func textEncoder() throws -> ModelPart<TextEncoder> {
-        guard let part = parts.textEncoder else { throw missing(.textEncoder) }
+        guard let part = parts.textEncoder else { throw ModelError(missing: .textEncoder) }
         return part
     }
 
     private func tokenized(_ prompt: String, row: Int) throws -> TokenizedPrompt {
-        guard let tokenizer = parts.tokenizer else { throw missing(.textEncoder) }
+        guard let tokenizer = parts.tokenizer else { throw ModelError(missing: .textEncoder) }
         let text = tokenizer(prompt, length: parts.textLength)
         if text.wasTruncated, truncated.insert(prompt.hashValue).inserted {
             onTruncated(row, text.tokenCount)
         }
         return text
-    }
-
-    private func missing(_ component: Component) -> ModelError {
-        ModelError(
-            path: "--model_paths, --model_id_with_origin_paths",
-            reason: .missingComponent(component.rawValue, expected: "among the models"))
     }
 }

@@ -37,11 +37,6 @@ public struct EncodedSample {
             guidance: extras.embeddedGuidance ?? 1, steps: extras.inferenceSteps)
     }
 
-    /// Bytes of all tensors.
-    var byteCount: Int {
-        [latents, text, references?.tokens, references?.positions, noise].compactMap(\.self)
-            .reduce(0) { $0 + $1.byteCount }
-    }
 }
 
 /// Samples of one shape, side by side.

@@ -6,14 +6,28 @@ internal import Torch
 /// The autoencoder learns to give pictures back from latents that are a little uncertain.
 ///
 /// The loss is the mean absolute plus the mean squared error of pixels, and the divergence of latents
-/// from normal noise, per pixel value as well. The running statistics of latents follow along.
-struct Reconstruction: StepObjective {
-    let autoencoder: Autoencoder
-    let draws: Draws
-    let dtype: DType
-    let device: Device
+/// from normal noise, per pixel value as well. With each update the running statistics of latents come
+/// along.
+final class Reconstruction: StepObjective {
+    private let autoencoder: Autoencoder
+    private let draws: Draws
+    private let dtype: DType
+    private let device: Device
     /// What the divergence is multiplied with.
-    let divergenceWeight: Double
+    private let divergenceWeight: Double
+    /// Statistics of the batches since the last update.
+    private var seen: [Tensor] = []
+
+    init(
+        autoencoder: Autoencoder, draws: Draws, dtype: DType, device: Device,
+        divergenceWeight: Double
+    ) {
+        self.autoencoder = autoencoder
+        self.draws = draws
+        self.dtype = dtype
+        self.device = device
+        self.divergenceWeight = divergenceWeight
+    }
 
     func loss(_ batch: [DrawnSample], epoch: Int, observe: Observer) throws -> Tensor {
         let pictures = try pixels(of: batch.map(\.loaded))
@@ -25,9 +39,19 @@ struct Reconstruction: StepObjective {
         }
         let z = try latents.sampled(.concatenating(noise, along: 0)).to(dtype: dtype).contiguous()
         let error = try self.error(z, pictures, observe)
-        try withoutGradients { try autoencoder.follow(latents.mean) }
+        seen.append(
+            try withoutGradients { try Autoencoder.statistics(of: latents.mean.detached()) })
         let share = divergenceWeight / Double(pictures.count)
         return try error + latents.divergence() * share
+    }
+
+    /// The statistics follow what all processes have seen.
+    func settle(_ group: ProcessGroup) throws {
+        try withoutGradients {
+            try group.mean(seen)
+            for statistics in seen { try autoencoder.follow(statistics) }
+        }
+        seen = []
     }
 
     private func pixels(of samples: [LoadedSample]) throws -> Tensor {
