@@ -12,7 +12,7 @@ train full --model "$WORK/base" --dataset_base_path "$data" \
   --batch_size 24 --keep_encoded 1 --trainable_models dit,text_encoder --exact_loss \
   --learning_rate 3e-4 --lr_scheduler cosine --lr_warmup_steps "$(by_size 50 2)" \
   --max_grad_norm 1 --master_weights fp32 --ema_decay 0.99 \
-  --num_epochs "$(by_size 30 2)" --save_steps 1000
+  --num_epochs "$(by_size 30 20)" --save_steps 1000
 assemble "$WORK/base" full "$WORK/full-model"
 cat "$data/names.jsonl" "$data/new.jsonl" > "$data/full-names.jsonl"
 for side in base full-model; do

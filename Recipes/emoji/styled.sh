@@ -9,7 +9,7 @@ lora() {
   train "$name" --model "$WORK/base" --height 128 --width 128 --batch_size 10 --keep_encoded 1 \
     --lora_base_model dit --lora_target_modules "$targets" --lora_rank 16 --exact_loss \
     --learning_rate 1e-3 --lr_scheduler cosine --lr_warmup_steps "$(by_size 20 2)" \
-    --master_weights fp32 --num_epochs "$(by_size 200 4)" --save_steps 1000 "$@"
+    --master_weights fp32 --num_epochs "$(by_size 200 60)" --save_steps 1000 "$@"
 }
 
 # Names that no style was trained on.

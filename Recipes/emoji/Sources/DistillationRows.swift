@@ -11,6 +11,12 @@ struct DistillationRows {
         self.steps = steps
     }
 
+    /// What flux2 writes into its pictures.
+    private struct Settings: Decodable {
+        var prompt: String
+        var seed: Int
+    }
+
     private struct Row: Encodable {
         var image: String
         var prompt: String
@@ -23,10 +29,12 @@ struct DistillationRows {
         let names = try FileManager.default.contentsOfDirectory(atPath: folder)
             .filter { $0.hasSuffix(".png") }.sorted()
         let rows = try names.map { name in
-            let settings = try Image.readMetadata(of: "\(folder)/\(name)")
-            guard let prompt = settings["prompt"], let seed = settings["seed"].flatMap({ Int($0) })
-            else { throw RecipeError("\(folder)/\(name): does not say its prompt and seed") }
-            return Row(image: name, prompt: prompt, seed: seed, num_inference_steps: steps)
+            let text = try Image.readMetadata(of: "\(folder)/\(name)")["flux2"] ?? ""
+            guard let made = try? JSONDecoder().decode(Settings.self, from: Data(text.utf8)) else {
+                throw RecipeError("\(folder)/\(name): does not say its prompt and seed")
+            }
+            return Row(
+                image: name, prompt: made.prompt, seed: made.seed, num_inference_steps: steps)
         }
         guard !rows.isEmpty else { throw RecipeError("\(folder): holds no pictures") }
         try JSONLines.write(rows, to: folder + "/distill.jsonl")
