@@ -20,11 +20,12 @@ import Torch
         _ new: Configurations, _ change: (inout TrainingSettings) -> Void = { _ in }
     ) async throws -> (Losses, String) {
         let pictures = try PictureFolder(count: 2, width: 32, height: 32)
+        let whole = try TrainedPlace("vae", option: "")
         let settings = pictures.settings {
             $0.task = .autoencoder
             $0.method.loraBase = nil
             $0.recomputation = nil
-            $0.method.trained = [try! TrainedPlace("vae", option: "")]
+            $0.method.trained = [whole]
             $0.optimization.learningRate = 2e-3
             $0.optimization.schedule = .constant
             $0.optimization.epochs = 40
