@@ -5,6 +5,13 @@ to=$root/docs/gallery
 mkdir -p "$to"
 sheet() { "$tool" sheet --output "$to/$1.jpg" --columns "$2" "${@:3}"; }
 
+# The loss of a training, as its report draws it.
+curve() {
+  awk '/<svg/ { shown = 1; sub(/^.*<svg/, "<svg") } shown { print } /<\/svg>/ { exit }' \
+    "$WORK/$1/report.html" | sed 's:</svg>.*:</svg>:' > "$to/$1-loss.svg"
+}
+for report in "$WORK"/base-*/report.html; do curve "$(basename "$(dirname "$report")")"; done
+
 # Names and held-out combinations, each beside what was expected: some at even distances.
 evaluated() {
   local rows=$1 from=$2 count=$3 step=$4 files=()
