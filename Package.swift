@@ -126,7 +126,7 @@ let package = Package(
         .executableTarget(
             name: "emoji-recipe",
             dependencies: [
-                "Files", "FluxEvaluation", "Imaging",
+                "Files", "FluxEvaluation", "Imaging", "Tokenization",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Recipes/emoji/Sources", swiftSettings: strict),

@@ -2,7 +2,7 @@
 ///
 /// Printable Latin-1 bytes stand for themselves; the other 68, in increasing order, are written as
 /// U+0100, U+0101 and so on, so a space becomes `Ġ` and a line feed `Ċ`.
-enum ByteAlphabet {
+package enum ByteAlphabet {
     /// One more than the largest code point of the alphabet.
     private static let end = 0x144
 
@@ -56,7 +56,7 @@ enum ByteAlphabet {
     }
 
     /// The spelling of some bytes.
-    static func spelling(of bytes: some Sequence<UInt8>) -> String {
+    package static func spelling(of bytes: some Sequence<UInt8>) -> String {
         var text = String.UnicodeScalarView()
         for byte in bytes { text.append(characters[Int(byte)]) }
         return String(text)

@@ -54,7 +54,7 @@ public enum PromptFormat: Hashable, Sendable {
     }
 
     /// The tokens without which a vocabulary is that of another model.
-    var controlTokens: [String] {
+    package var controlTokens: [String] {
         switch self {
         case .qwen3: [paddingToken, "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
         case .mistral3:

@@ -2,7 +2,7 @@
 ///
 /// The published patterns are made of the same alternatives with four differences. Each pattern
 /// is recognised by its exact text, because a similar one may split differently.
-struct SplitPattern: Hashable, Sendable {
+package struct SplitPattern: Hashable, Sendable {
     /// How letters are gathered into words.
     enum Words: CaseIterable, Sendable {
         /// Any run of letters.
@@ -39,7 +39,7 @@ struct SplitPattern: Hashable, Sendable {
     var punctuationTakesSlashes: Bool
 
     /// Qwen 2 and Qwen 3.
-    static let qwen = SplitPattern(
+    package static let qwen = SplitPattern(
         splitsContractions: true, words: .letters, numbers: .single,
         punctuationTakesSlashes: false)
     /// Mistral's vocabulary of 131,072 tokens with its own pattern.
@@ -52,7 +52,7 @@ struct SplitPattern: Hashable, Sendable {
         punctuationTakesSlashes: false)
 
     /// The regular expression, as tokenizer files write it.
-    var expression: String {
+    package var expression: String {
         let contractions = splitsContractions ? "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" : ""
         let breaks = punctuationTakesSlashes ? #"[\r\n/]*"# : #"[\r\n]*"#
         return contractions + words.expression + "|" + numbers.rawValue

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Tokenization
 
 /// Writes a vocabulary in the form of `tokenizer.json`, as Qwen 3 has it.
 struct TokenizerWriter {
@@ -7,25 +8,15 @@ struct TokenizerWriter {
 
     init(_ training: BytePairTraining) { merges = training.merges }
 
-    /// Qwen's control tokens that prompts are put between.
-    private static let added = [
-        "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>",
-    ]
-
-    /// Qwen's own pattern.
-    private static let pattern =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"#
-        + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
-
     func write(to folder: String) throws {
         let words = (0...255).map { [UInt8($0)] } + merges.map { $0.left + $0.right }
         var vocabulary: [String: Int] = [:]
         for word in words {
-            let spelling = Self.spelling(word)
+            let spelling = ByteAlphabet.spelling(of: word)
             if vocabulary[spelling] == nil { vocabulary[spelling] = vocabulary.count }
         }
         let count = vocabulary.count
-        let special = Self.added.enumerated().map { number, content in
+        let special = PromptFormat.qwen3.controlTokens.enumerated().map { number, content in
             [
                 "id": count + number, "content": content, "special": content.hasPrefix("<|"),
                 "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
@@ -38,7 +29,8 @@ struct TokenizerWriter {
                 "type": "Sequence",
                 "pretokenizers": [
                     [
-                        "type": "Split", "pattern": ["Regex": Self.pattern], "behavior": "Isolated",
+                        "type": "Split", "pattern": ["Regex": SplitPattern.qwen.expression],
+                        "behavior": "Isolated",
                         "invert": false,
                     ] as [String: Any],
                     Self.byteLevel,
@@ -49,7 +41,9 @@ struct TokenizerWriter {
                 "type": "BPE", "dropout": NSNull(), "unk_token": NSNull(),
                 "continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false,
                 "byte_fallback": false, "ignore_merges": false, "vocab": vocabulary,
-                "merges": merges.map { [Self.spelling($0.left), Self.spelling($0.right)] },
+                "merges": merges.map {
+                    [ByteAlphabet.spelling(of: $0.left), ByteAlphabet.spelling(of: $0.right)]
+                },
             ] as [String: Any],
         ]
         let settings: [String: Any] = [
@@ -68,19 +62,4 @@ struct TokenizerWriter {
     private static let byteLevel: [String: any Sendable] = [
         "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false,
     ]
-
-    /// Bytes in the printable alphabet of byte-level vocabularies.
-    private static func spelling(_ bytes: [UInt8]) -> String {
-        String(String.UnicodeScalarView(bytes.map { alphabet[Int($0)] }))
-    }
-
-    private static let alphabet: [Unicode.Scalar] = {
-        var next: UInt32 = 0x100
-        return (UInt8.min...UInt8.max).map { byte in
-            let isPrintable = 0x21...0x7E ~= byte || 0xA1...0xAC ~= byte || byte >= 0xAE
-            if isPrintable { return Unicode.Scalar(byte) }
-            defer { next += 1 }
-            return Unicode.Scalar(next) ?? "\u{FFFD}"
-        }
-    }()
 }

@@ -57,12 +57,7 @@ public struct QuantizationSource {
                         expected: "a text encoder of .safetensors files", found: "a GGUF file"))
             }
             let shape = try file.configuration(derived)
-            let needed = shape.depth
-            guard shape.layerCount >= needed else {
-                throw ModelError(
-                    path: model,
-                    reason: .mismatch("has \(shape.layerCount) layers, \(needed) are needed"))
-            }
+            try ComponentFit.requireDepth(of: shape, model)
             _ = TextEncoder(scope, shape)
             configuration = .textEncoder(shape, file: file.configurationPath)
         case .autoencoder, .lora:
