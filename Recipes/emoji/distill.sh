@@ -5,7 +5,7 @@
 mkdir -p "$WORK/teacher"
 # Prompts of the training data, each once; seeds differ.
 if [ ! -e "$WORK/teacher/distill.jsonl" ]; then
-  "$tool" prompts "$data/train.jsonl" --count "$(by_size 3000 40)" > "$WORK/teacher.txt"
+  "$tool" prompts "$data/train.jsonl" --count "$(by_size 2000 40)" > "$WORK/teacher.txt"
   "$flux2" generate --model "$WORK/base" --prompt-file "$WORK/teacher.txt" --seed 100 --no-prompt-cache \
     --output "$WORK/teacher/picture.png" --force --quiet $(by_size "" "--steps 6")
   "$tool" distillation "$WORK/teacher" --steps 4
@@ -15,9 +15,9 @@ train distill --task direct_distill --model "$WORK/base" \
   --height 128 --width 128 --batch_size "$(by_size 24 8)" --keep_encoded 1 \
   --extra_inputs seed,num_inference_steps,rand_device --exact_loss \
   --trainable_models dit \
-  --learning_rate 3e-4 --lr_scheduler cosine --lr_warmup_steps "$(by_size 50 2)" \
-  --max_grad_norm 1 --master_weights fp32 --ema_decay 0.995 \
-  --num_epochs "$(by_size 12 2)" --save_steps 1000
+  --optimizer muon --learning_rate 1e-3 --lr_scheduler cosine \
+  --lr_warmup_steps "$(by_size 50 2)" --max_grad_norm 1 --master_weights fp32 --ema_decay 0.99 \
+  --num_epochs "$(by_size 8 2)" --save_steps 1000
 assemble "$WORK/base" distill "$WORK/distilled" \
   --distilled --index flux2.steps=4 --index flux2.cfg_scale=1
 bash "$recipe/evaluate.sh" "$WORK/base" teacher-4 --steps 4

@@ -55,8 +55,8 @@ struct Map {
 
   explicit Map(bool is_signed) {
     at::Tensor map = dynamic_map(is_signed), middles = bounds_of(map);
-    std::copy_n(map.const_data_ptr<float>(), 256, values);
-    std::copy_n(middles.const_data_ptr<float>(), 255, bounds);
+    std::copy_n(static_cast<const float *>(map.const_data_ptr()), 256, values);
+    std::copy_n(static_cast<const float *>(middles.const_data_ptr()), 255, bounds);
     bounds[255] = std::numeric_limits<float>::infinity();
     for (uint32_t top = 0; top <= 0x3F80; top++) {
       places[0][top] = place(std::bit_cast<float>(top << 16));

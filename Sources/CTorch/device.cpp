@@ -21,7 +21,7 @@
 
 #include <dlfcn.h>
 
-#include <mutex>
+#include <atomic>
 #include <string>
 
 using namespace ct;
@@ -32,6 +32,10 @@ c10::GeneratorImpl *impl_of(ct_generator g) { return reinterpret_cast<c10::Gener
 c10::DeviceIndex index_or_current(c10::Device d) {
   return d.has_index() ? d.index() : c10::impl::VirtualGuardImpl(d.type()).getDevice().index();
 }
+
+/// libtorch looks for CUDA once, at the first question about it, and keeps the answer: it must not be
+/// asked before the library is there.
+std::atomic<bool> cuda_is_loaded = false;
 }  // namespace
 
 extern "C" {
@@ -94,25 +98,23 @@ ct_status ct_randperm(int64_t count, ct_generator g, ct_tensor *out) {
 }
 
 ct_status ct_load_cuda(const char *library) {
-  static std::mutex once;
-  std::lock_guard<std::mutex> lock(once);
-  if (at::globalContext().hasCUDA()) return CT_OK;
-  if (dlopen(library, RTLD_NOW | RTLD_GLOBAL)) return CT_OK;
+  if (dlopen(library, RTLD_NOW | RTLD_GLOBAL)) {
+    cuda_is_loaded = true;
+    // The backward pass of cuDNN's attention gave NaN on an H100 (libtorch 2.11, bfloat16).
+    at::globalContext().setSDPUseCuDNN(false);
+    return CT_OK;
+  }
   const char *why = dlerror();
   set_error(why ? why : "the dynamic loader gave no reason");
   return CT_ERROR;
 }
 
-bool ct_has_cuda(void) {
-  bool result = false;
-  guarded([&] { result = at::globalContext().hasCUDA() && ct_cuda_device_count() > 0; });
-  return result;
-}
+bool ct_has_cuda(void) { return ct_cuda_device_count() > 0; }
 
 int32_t ct_cuda_device_count(void) {
   int32_t count = 0;
   guarded([&] {
-    if (at::globalContext().hasCUDA())
+    if (cuda_is_loaded && at::globalContext().hasCUDA())
       count = c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).deviceCount();
   });
   return count;

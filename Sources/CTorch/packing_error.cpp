@@ -72,7 +72,7 @@ PackingError ct::packing_error(const at::Tensor &weight, const Packed &packed) {
     return error_by_aten(weight, packed);
   }
   at::Tensor scales = has_scales ? scale.to(at::kFloat).contiguous() : at::Tensor();
-  const float *factors = has_scales ? scales.const_data_ptr<float>() : nullptr;
+  const float *factors = has_scales ? static_cast<const float *>(scales.const_data_ptr()) : nullptr;
   int64_t length = weight.numel() / (has_scales ? scale.numel() : 1);
   auto from = static_cast<const char *>(weight.const_data_ptr());
   auto packed_values = static_cast<const uint8_t *>(values.const_data_ptr());

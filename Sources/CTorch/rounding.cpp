@@ -89,7 +89,7 @@ void ct::round_stochastically(const at::Tensor &from, const at::Tensor &to, uint
   if (by_operations || !from.is_cpu() || !to.is_cpu()) {
     return round_by_operations(from.view({-1}), to.view({-1}), keys, begin);
   }
-  auto *source = from.const_data_ptr<float>();
+  auto *source = static_cast<const float *>(from.const_data_ptr());
   auto *target = static_cast<uint16_t *>(to.mutable_data_ptr());
   parallel_for(from.numel(), 1 << 14, [&](int64_t start, int64_t end) {
     round_values(source + start, target + start, end - start, static_cast<uint32_t>(begin + start), keys);

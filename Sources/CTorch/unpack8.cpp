@@ -96,7 +96,7 @@ bool unpacked_here(const at::Tensor &values, const at::Tensor &scale, at::Tensor
   }
   at::Tensor scales = scale.to(at::kFloat).contiguous();
   int64_t length = values.numel() / scales.numel();
-  unpack_runs(convert, values, scales.const_data_ptr<float>(), length, target);
+  unpack_runs(convert, values, static_cast<const float *>(scales.const_data_ptr()), length, target);
   return true;
 }
 

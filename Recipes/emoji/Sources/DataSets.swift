@@ -39,18 +39,25 @@ struct DataSets {
             try scene.picture(emoji).write(
                 to: "\(folder)/\(path("varied", number))", overwrite: true)
         }
+        for (number, scene) in scenes.further.enumerated() {
+            try scene.picture(emoji).write(
+                to: "\(folder)/\(path("further", number))", overwrite: true)
+        }
         for (number, scene) in scenes.heldOut.enumerated() {
             try scene.picture(emoji).write(to: "\(folder)/\(path("held", number))", overwrite: true)
         }
         try StyleSets(emoji, new: new, folder: folder).write()
-        try JSONLines.write(trainingRows(), to: folder + "/train.jsonl")
+        let rows = trainingRows()
+        try JSONLines.write(rows, to: folder + "/train.jsonl")
+        try JSONLines.write(rows + furtherRows(), to: folder + "/further.jsonl")
         try JSONLines.write(plainRows(), to: folder + "/names.jsonl")
         try JSONLines.write(evaluationRows(), to: folder + "/evaluate.jsonl")
         let captions = scenes.heldOut.map { $0.caption(emoji) + "\n" }.joined()
         try AtomicFile.write(folder + "/heldout.txt", bytes: Array(captions.utf8))
         print(
             "\(folder): \(emoji.count) emoji, \(emoji.count(where: \.takesColour)) of which take a "
-                + "colour; \(scenes.varied.count) variations, \(scenes.heldOut.count) held out")
+                + "colour; \(scenes.varied.count) variations and \(scenes.further.count) further ones, \(scenes.heldOut.count) held out"
+        )
     }
 
     private func plainPath(_ number: Int) -> String { path("plain", number) }
@@ -80,6 +87,15 @@ struct DataSets {
             add(path("varied", number), scene.caption(emoji, synonym: number % 3))
         }
         return rows
+    }
+
+    private func furtherRows() -> [Row] {
+        var chance = Chance(seed: 9)
+        return scenes.further.enumerated().map { number, scene in
+            let caption = scene.caption(emoji, synonym: number % 3)
+            return Row(
+                image: path("further", number), prompt: Self.varied(caption, &chance))
+        }
     }
 
     /// As people write: some with an article, some with a capital.

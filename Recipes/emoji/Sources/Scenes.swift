@@ -6,6 +6,8 @@ struct Scenes {
     let plain: [Scene]
     /// Those that change something about them.
     let varied: [Scene]
+    /// Further ones, with more of them changed at once: for trainings that go on from known names.
+    let further: [Scene]
     /// Combinations that no caption of the training data has.
     let heldOut: [Scene]
 
@@ -14,11 +16,16 @@ struct Scenes {
         (.coloured, 2.0), (.onBackground, 2.0), (.colouredOnBackground, 0.8), (.small, 0.5),
         (.aside, 0.5), (.two, 1.0), (.three, 0.5), (.beside, 1.2),
     ]
+    private static let furtherShares: [(kind: Kind, share: Double)] = [
+        (.coloured, 1.5), (.onBackground, 0.5), (.colouredOnBackground, 3.0), (.colouredTwo, 1.0),
+        (.colouredThree, 0.7), (.twoOnBackground, 1.0), (.threeOnBackground, 0.5),
+    ]
     /// Of each kind, so many are held out.
     private static let heldOutShare = 0.1
 
     private enum Kind {
         case coloured, onBackground, colouredOnBackground, small, aside, two, three, beside
+        case colouredTwo, colouredThree, twoOnBackground, threeOnBackground
     }
 
     init(_ all: [Emoji]) {
@@ -26,22 +33,38 @@ struct Scenes {
         plain = all.indices.map { Scene(emoji: [$0]) }
         var (varied, heldOut): ([Scene], [Scene]) = ([], [])
         for (kind, share) in Self.shares {
-            var scenes: [Scene] = []
-            var known: Set<Scene> = []
-            let wanted = Int(share * Double(all.count))
-            for _ in 0..<20 * wanted where scenes.count < wanted {
-                guard let scene = Self.drawn(kind, all, &chance), known.insert(scene).inserted
-                else {
-                    continue
-                }
-                scenes.append(scene)
-            }
+            let scenes = Self.distinct(kind, share, all, besides: [], &chance)
             let kept = Int(Double(scenes.count) * Self.heldOutShare)
             heldOut += scenes.prefix(kept)
             varied += scenes.dropFirst(kept)
         }
+        var further: [Scene] = []
+        // Numbers of their own, so that they change nothing about the others.
+        chance = Chance(seed: 8)
+        for (kind, share) in Self.furtherShares {
+            let known = Set(varied + heldOut)
+            further += Self.distinct(kind, share, all, besides: known, &chance)
+        }
         self.varied = varied
+        self.further = further
         self.heldOut = heldOut
+    }
+
+    /// Scenes of one kind, as far as it has so many.
+    private static func distinct(
+        _ kind: Kind, _ share: Double, _ all: [Emoji], besides others: Set<Scene>,
+        _ chance: inout Chance
+    ) -> [Scene] {
+        var scenes: [Scene] = []
+        var known = others
+        let wanted = Int(share * Double(all.count))
+        for _ in 0..<20 * wanted where scenes.count < wanted {
+            guard let scene = drawn(kind, all, &chance), known.insert(scene).inserted else {
+                continue
+            }
+            scenes.append(scene)
+        }
+        return scenes
     }
 
     private static func drawn(_ kind: Kind, _ all: [Emoji], _ chance: inout Chance) -> Scene? {
@@ -59,6 +82,13 @@ struct Scenes {
             scene.colour = colour
             scene.background = Palette.allCases.filter { $0 != colour }
                 .randomElement(using: &chance)
+        case .colouredTwo, .colouredThree:
+            guard takesColour else { return nil }
+            scene.colour = colour
+            scene.layout = kind == .colouredTwo ? .two : .three
+        case .twoOnBackground, .threeOnBackground:
+            scene.background = colour
+            scene.layout = kind == .twoOnBackground ? .two : .three
         case .small: scene.layout = .small
         case .aside: scene.layout = Bool.random(using: &chance) ? .left : .right
         case .two: scene.layout = .two

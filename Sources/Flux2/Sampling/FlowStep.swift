@@ -20,10 +20,18 @@ public enum FlowStep {
     /// Both factors are rounded to the type of the latents first: where a scalar tensor stands on
     /// the left of a product, PyTorch does that.
     public static func noised(_ clean: Tensor, noise: Tensor, sigma: Float) throws -> Tensor {
-        func factor(_ value: Float) throws -> Tensor {
-            try .from([value]).to(dtype: clean.dtype, device: clean.device)
+        try noised(clean, noise: noise, sigmas: [sigma])
+    }
+
+    /// The same with one noise level for all samples, or one for each.
+    ///
+    /// - Shapes: `clean`, `noise` [B, …] → the same.
+    public static func noised(_ clean: Tensor, noise: Tensor, sigmas: [Float]) throws -> Tensor {
+        let shape = [sigmas.count] + Array(repeating: 1, count: clean.shape.count - 1)
+        func factors(_ values: [Float]) throws -> Tensor {
+            try .from(values, shape: shape).to(dtype: clean.dtype, device: clean.device)
         }
-        return try clean * factor(1 - sigma) + noise * factor(sigma)
+        return try clean * factors(sigmas.map { 1 - $0 }) + noise * factors(sigmas)
     }
 
     /// The velocity that leads from the latents straight to `clean`.

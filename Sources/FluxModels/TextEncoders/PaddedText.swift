@@ -50,9 +50,11 @@ struct PaddedText {
             (real.firstIndex(of: true) ?? 0)..<(real.lastIndex(of: true).map { $0 + 1 } ?? 0)
         }
         let all = computed
-        allowed = try Tensor.concatenating(
-            words.map { try Self.mask(all, keys: all.count, words: $0) }, along: 0
-        ).to(device: device)
+        // Many texts are equally long.
+        var masks: [Range<Int>: Tensor] = [:]
+        for words in Set(words) { masks[words] = try Self.mask(all, keys: all.count, words: words) }
+        allowed = try Tensor.concatenating(words.compactMap { masks[$0] }, along: 0)
+            .to(device: device)
         seeing =
             words.allSatisfy { $0.lowerBound == 0 }
             ? nil

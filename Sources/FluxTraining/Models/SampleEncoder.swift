@@ -12,6 +12,8 @@ package final class SampleEncoder {
     private let recordsLatents: Bool
     private var texts: [String: Tensor] = [:]
     private var truncated: Set<Int> = []
+    /// Ids of captions, where their features change with every update.
+    private var tokens: [String: TokenizedPrompt] = [:]
     private var kept: [Int: KeptSample] = [:]
     private var keptBytes = 0
     private let limit: Int
@@ -162,10 +164,16 @@ package final class SampleEncoder {
     }
 
     private func tokenized(_ prompt: String, row: Int) throws -> TokenizedPrompt {
+        if let known = tokens[prompt] { return known }
         guard let tokenizer = parts.tokenizer else { throw ModelError(missing: .textEncoder) }
         let text = tokenizer(prompt, length: parts.textLength)
         if text.wasTruncated, truncated.insert(prompt.hashValue).inserted {
             onTruncated(row, text.tokenCount)
+        }
+        let byteCount = text.ids.count * (MemoryLayout<Int>.size + MemoryLayout<Bool>.size)
+        if recordsText, keptBytes + byteCount <= limit {
+            keptBytes += byteCount
+            tokens[prompt] = text
         }
         return text
     }

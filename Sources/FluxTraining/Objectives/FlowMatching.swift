@@ -42,34 +42,25 @@ struct FlowMatching {
     func loss(
         _ batch: SampleBatch, _ noised: [Noised], observe: Observer = ignoreOutputs
     ) throws -> Tensor {
-        var (inputs, targets): ([Tensor], [Tensor]) = ([], [])
-        for (sample, drawn) in zip(batch.samples, noised) {
-            let clean = try LatentTokens.pack(sample.latents)
-            inputs.append(try mixed(clean, drawn.noise, drawn.level.sigma))
-            targets.append(
-                isExact
-                    ? try drawn.noise.to(dtype: .float32) - clean.to(dtype: .float32)
-                    : try FlowStep.target(clean: clean, noise: drawn.noise))
-        }
+        let clean = try LatentTokens.pack(batch.latents)
+        let noise = try Tensor.concatenating(noised.map(\.noise), along: 0)
+        // What is exact is computed in 32 bits.
+        let (wideClean, wideNoise) =
+            isExact ? (try clean.to(dtype: .float32), try noise.to(dtype: .float32)) : (clean, noise)
+        let latents = try FlowStep.noised(
+            wideClean, noise: wideNoise, sigmas: noised.map(\.level.sigma)
+        ).to(dtype: clean.dtype)
+        let target = try FlowStep.target(clean: wideClean, noise: wideNoise).to(dtype: .float32)
         let dtype = batch.latents.dtype
         let timesteps = try Tensor.from(noised.map(\.level.timestep))
             .to(dtype: dtype, device: batch.latents.device)
         var input = TransformerInput(
-            latents: try .concatenating(inputs, along: 0), references: batch.references,
+            latents: latents, references: batch.references,
             text: batch.text, sigma: try timesteps / 1000, guidance: batch.guidance,
             rotary: try batch.rotary(transformer.configuration))
         input.recomputation = recomputation
         let velocity = try transformer(input, observe: observe).to(dtype: .float32)
-        let target = try Tensor.concatenating(targets, along: 0).to(dtype: .float32)
         return try weighted(velocity, target, noised.map(\.level.weight))
-    }
-
-    private func mixed(_ clean: Tensor, _ noise: Tensor, _ sigma: Float) throws -> Tensor {
-        guard isExact else { return try FlowStep.noised(clean, noise: noise, sigma: sigma) }
-        let exact =
-            try clean.to(dtype: .float32) * Double(1 - sigma)
-            + noise.to(dtype: .float32) * Double(sigma)
-        return try exact.to(dtype: clean.dtype)
     }
 
     private func weighted(
