@@ -5,12 +5,13 @@
 #
 #   BATCH=48 EPOCHS=45       of the first cycle; with a GPU, larger ones
 . "$(dirname "$0")/common.sh"
-[ -e "$WORK/encoded" ] || bash "$recipe/vae.sh"
+[ -e "$WORK/encoded" ] || env -u BATCH -u EPOCHS bash "$recipe/vae.sh"
 
 # cycle NAME MODEL ROWS ARGUMENTS
 cycle() {
   train "$1" --model "$2" --dataset_base_path "$data" --dataset_metadata_path "$data/$3.jsonl" \
-    --height 128 --width 128 --keep_encoded 1 --trainable_models dit,text_encoder --exact_loss \
+    --height 128 --width 128 --keep_encoded 1 --dataset_num_workers "$workers" \
+    --trainable_models dit,text_encoder --exact_loss \
     --optimizer muon --lr_scheduler cosine --max_grad_norm 1 --master_weights fp32 \
     --ema_decay 0.999 --save_steps "$(by_size 1000 100)" "${@:4}"
   assemble "$2" "$1" "$WORK/$1-model"

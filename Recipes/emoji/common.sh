@@ -2,6 +2,7 @@
 #
 #   WORK=FOLDER    where data, checkpoints and pictures go (emoji-work, or emoji-work-short)
 #   SHORT=1        a few steps on a few emoji, to see that every stage runs
+#   WORKERS=1      pictures that are read at once; a GPU needs more
 #   STOP=110m      ends a training after that time, with status 75; the same command goes on with it
 set -euo pipefail
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,6 +12,7 @@ tool=${EMOJI_RECIPE:-$root/.build/release/emoji-recipe}
 SHORT=${SHORT:-}
 WORK=${WORK:-emoji-work${SHORT:+-short}}
 data=$WORK/data
+workers=${WORKERS:-1}
 mkdir -p "$WORK"
 size=$([ -z "$SHORT" ] && echo whole || echo short)
 if [ "$(cat "$WORK/size" 2> /dev/null || echo "$size")" != "$size" ]; then

@@ -6,13 +6,17 @@ extension Image {
     ///
     /// The background is the most frequent colour of the border. Of the other pixels those count
     /// that are saturated (above 0.35; pink, a paler colour, above 0.23) and light enough (a value
-    /// above 0.3); each has the name of the nearest hue.
+    /// above 0.3); each has the name of the nearest hue. A shade of the background, which surrounds
+    /// what a model draws, has to differ from it by more.
     public var mainColour: ColourName? {
         let ground = backgroundColour
+        let shade = ColourName(HSV(red: ground[0], green: ground[1], blue: ground[2]))
         var counts: [ColourName: Int] = [:]
-        for at in stride(from: 0, to: pixels.count, by: 3) where differs(at, from: ground) {
+        for at in stride(from: 0, to: pixels.count, by: 3) {
             let pixel = HSV(red: pixels[at], green: pixels[at + 1], blue: pixels[at + 2])
-            if let name = ColourName(pixel) { counts[name, default: 0] += 1 }
+            guard let name = ColourName(pixel) else { continue }
+            let least = name == shade ? Self.shadeDifference : Self.visibleDifference
+            if difference(at, from: ground) > least { counts[name, default: 0] += 1 }
         }
         // Among equals the first, so that the answer is always the same.
         let most = counts.values.max()
@@ -20,7 +24,7 @@ extension Image {
     }
 
     /// The mean of the border's pixels that fall into its most frequent sixteenths of each channel.
-    var backgroundColour: [Int] {
+    var backgroundColour: [UInt8] {
         var cells: [Int: (count: Int, sums: [Int])] = [:]
         for at in borderOffsets {
             let values = pixels[at..<(at + 3)].map(Int.init)
@@ -29,7 +33,7 @@ extension Image {
             cells[key] = (cell.count + 1, zip(cell.sums, values).map { $0 + $1 })
         }
         let largest = cells.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }
-        return largest.map { cell in cell.value.sums.map { $0 / cell.value.count } } ?? [0, 0, 0]
+        return largest.map { cell in cell.value.sums.map { UInt8($0 / cell.value.count) } } ?? [0, 0, 0]
     }
 
     /// Where the outermost pixels begin.
@@ -41,8 +45,11 @@ extension Image {
 
     /// Noise of a model is below this difference, in 256ths of a channel.
     private static let visibleDifference = 32
+    /// What a shade of the background has to differ by.
+    private static let shadeDifference = 96
 
-    private func differs(_ at: Int, from ground: [Int]) -> Bool {
-        (0..<3).contains { abs(Int(pixels[at + $0]) - ground[$0]) > Self.visibleDifference }
+    /// The largest difference of a channel.
+    private func difference(_ at: Int, from ground: [UInt8]) -> Int {
+        (0..<3).reduce(0) { max($0, abs(Int(pixels[at + $1]) - Int(ground[$1]))) }
     }
 }

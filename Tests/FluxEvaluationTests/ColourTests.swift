@@ -31,6 +31,16 @@ struct ColourTests {
         #expect(image.mainColour == .red)
     }
 
+    @Test func shadesOfTheBackgroundAroundAThingDoNotCount() {
+        var image = Image.disc(.red, on: Paint(160, 60, 230), radius: 8)
+        image.paint(Paint(110, 20, 190), x: 0, y: 2, width: 60, height: 10)
+        #expect(image.mainColour == .red)
+    }
+
+    @Test func thingsOfTheBackgroundsColourCountWhereTheyAreLighterOrDarkerByFar() {
+        #expect(Image.disc(Paint(60, 70, 200), on: Paint(150, 190, 255)).mainColour == .blue)
+    }
+
     @Test func greyAndDarkThingsHaveNone() {
         #expect(Image.disc(Paint(120, 110, 100), on: .white).mainColour == nil)
         #expect(Image.disc(Paint(60, 0, 0), on: .white).mainColour == nil)
