@@ -33,7 +33,9 @@ extension Image {
             cells[key] = (cell.count + 1, zip(cell.sums, values).map { $0 + $1 })
         }
         let largest = cells.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }
-        return largest.map { cell in cell.value.sums.map { UInt8($0 / cell.value.count) } } ?? [0, 0, 0]
+        return largest.map { cell in cell.value.sums.map { UInt8($0 / cell.value.count) } } ?? [
+            0, 0, 0,
+        ]
     }
 
     /// Where the outermost pixels begin.

@@ -46,7 +46,8 @@ struct FlowMatching {
         let noise = try Tensor.concatenating(noised.map(\.noise), along: 0)
         // What is exact is computed in 32 bits.
         let (wideClean, wideNoise) =
-            isExact ? (try clean.to(dtype: .float32), try noise.to(dtype: .float32)) : (clean, noise)
+            isExact
+            ? (try clean.to(dtype: .float32), try noise.to(dtype: .float32)) : (clean, noise)
         let latents = try FlowStep.noised(
             wideClean, noise: wideNoise, sigmas: noised.map(\.level.sigma)
         ).to(dtype: clean.dtype)
