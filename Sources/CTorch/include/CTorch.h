@@ -203,6 +203,36 @@ ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out);
 ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask,
                                           bool causal, bool grouped, ct_tensor *out);
 
+// --- kernels.cpp: which of the package's own kernels compute what --------------------------------
+
+// The instructions that kernels may use; each set includes those before it. With the first,
+// everything is computed by libtorch.
+typedef enum {
+  CT_KERNELS_REFERENCE = 0,
+  CT_KERNELS_PORTABLE = 1,  // compiled for several instruction sets, with equal results
+  CT_KERNELS_AVX512_BF16 = 2,
+} ct_kernel_set;
+
+// What there are kernels for; the numbers mean nothing.
+typedef enum {
+  CT_KERNEL_ATTENTION = 0,
+  CT_KERNEL_NORM = 1,
+  CT_KERNEL_MODULATION = 2,
+  CT_KERNEL_ROTATION = 3,
+  CT_KERNEL_GATE = 4,
+  CT_KERNEL_RESIDUAL = 5,
+} ct_kernel;
+
+ct_kernel_set ct_best_kernels(void);  // what this processor can run
+ct_kernel_set ct_kernels(void);       // what this thread runs
+// Sets the highest set that may be used, by all threads or by the calling one; the lower of both
+// counts. The second returns what was set before.
+void ct_allow_kernels(ct_kernel_set highest);
+ct_kernel_set ct_allow_kernels_here(ct_kernel_set highest);
+ct_kernel_set ct_kernel_needs(ct_kernel kernel);  // what a kernel is written in
+// Whether a kernel computes on these operands now, else libtorch does; absent ones are NULL.
+bool ct_has_kernel(ct_kernel kernel, const ct_tensor *operands, size_t count);
+
 // --- autograd.cpp --------------------------------------------------------------------------------
 
 bool ct_grad_enabled(void);

@@ -1,0 +1,118 @@
+#include "kernels.hpp"
+
+#ifdef CT_HAS_LIBTORCH
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+using namespace ct;
+
+namespace {
+
+bool processor_has_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+ct_kernel_set best() {
+  static const ct_kernel_set found =
+      processor_has_bf16() ? CT_KERNELS_AVX512_BF16 : CT_KERNELS_PORTABLE;
+  return found;
+}
+
+// What the environment allows; tests run with it as a whole.
+ct_kernel_set allowed_at_start() {
+  const char *set = std::getenv("FLUX2_KERNELS");
+  if (set && !std::strcmp(set, "reference")) return CT_KERNELS_REFERENCE;
+  if (set && !std::strcmp(set, "portable")) return CT_KERNELS_PORTABLE;
+  return CT_KERNELS_AVX512_BF16;
+}
+
+// The highest set that may be used: by all threads, and by this one.
+std::atomic<ct_kernel_set> allowed{allowed_at_start()};
+thread_local ct_kernel_set allowed_here = CT_KERNELS_AVX512_BF16;
+
+// What a kernel is written in.
+ct_kernel_set needs(ct_kernel kernel) {
+  switch (kernel) {
+    case CT_KERNEL_ATTENTION:
+      return CT_KERNELS_AVX512_BF16;
+    case CT_KERNEL_NORM:
+    case CT_KERNEL_MODULATION:
+    case CT_KERNEL_ROTATION:
+    case CT_KERNEL_GATE:
+    case CT_KERNEL_RESIDUAL:
+      return CT_KERNELS_PORTABLE;
+  }
+  return CT_KERNELS_AVX512_BF16;
+}
+
+bool is_recorded(at::TensorList operands) {
+  return at::GradMode::is_enabled() &&
+         std::any_of(operands.begin(), operands.end(),
+                     [](const at::Tensor &t) { return t.defined() && t.requires_grad(); });
+}
+
+// A bfloat16 tensor whose rows lie in one piece.
+bool is_plain(const at::Tensor &t) {
+  return t.is_cpu() && t.scalar_type() == at::kBFloat16 && t.dim() > 0 &&
+         (t.stride(-1) == 1 || t.size(-1) == 1);
+}
+
+bool are_plain(at::TensorList operands) {
+  return std::all_of(operands.begin(), operands.end(),
+                     [](const at::Tensor &t) { return !t.defined() || is_plain(t); });
+}
+
+// Whether the shapes are those that a kernel is written for.
+bool fits(ct_kernel kernel, at::TensorList operands) {
+  switch (kernel) {
+    case CT_KERNEL_ATTENTION:
+    case CT_KERNEL_NORM:
+    case CT_KERNEL_MODULATION:
+    case CT_KERNEL_ROTATION:
+    case CT_KERNEL_GATE:
+    case CT_KERNEL_RESIDUAL:
+      return false;  // not written yet
+  }
+  return false;
+}
+
+}  // namespace
+
+bool ct::has_kernel(ct_kernel kernel, at::TensorList operands) {
+  return needs(kernel) <= ct_kernels() && !is_recorded(operands) && are_plain(operands) &&
+         fits(kernel, operands);
+}
+
+extern "C" {
+
+ct_kernel_set ct_best_kernels(void) { return best(); }
+ct_kernel_set ct_kernels(void) { return std::min({best(), allowed.load(), allowed_here}); }
+void ct_allow_kernels(ct_kernel_set highest) { allowed = highest; }
+
+ct_kernel_set ct_allow_kernels_here(ct_kernel_set highest) {
+  return std::exchange(allowed_here, highest);
+}
+
+ct_kernel_set ct_kernel_needs(ct_kernel kernel) { return needs(kernel); }
+
+bool ct_has_kernel(ct_kernel kernel, const ct_tensor *operands, size_t count) {
+  bool result = false;
+  guarded([&] { result = has_kernel(kernel, list(operands, count)); });
+  return result;
+}
+
+}  // extern "C"
+
+#endif
