@@ -2,6 +2,7 @@
 
 #ifdef CT_HAS_LIBTORCH
 
+#include <ATen/ExpandUtils.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -9,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include "rows.hpp"
 
 using namespace ct;
 
@@ -74,16 +77,37 @@ bool are_plain(at::TensorList operands) {
                      [](const at::Tensor &t) { return !t.defined() || is_plain(t); });
 }
 
+// Row kernels take sixteen numbers at a time.
+bool has_whole_vectors(const at::Tensor &t) {
+  return t.size(-1) % 16 == 0 && t.dim() <= Rows::most_axes + 1;
+}
+
+bool spreads_to(const at::Tensor &t, const at::Tensor &x) {
+  return t.size(-1) == x.size(-1) && at::is_expandable_to(t.sizes(), x.sizes());
+}
+
+bool attention_fits(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v) {
+  return q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && k.size(0) == q.size(0) &&
+         k.size(1) > 0 && q.size(1) % k.size(1) == 0 && k.size(2) > 0 && k.size(3) == q.size(3) &&
+         q.size(3) % 2 == 0 && q.size(3) > 0 && q.size(3) <= 512;
+}
+
 // Whether the shapes are those that a kernel is written for.
-bool fits(ct_kernel kernel, at::TensorList operands) {
+bool fits(ct_kernel kernel, at::TensorList o) {
   switch (kernel) {
     case CT_KERNEL_ATTENTION:
+      return attention_fits(o[0], o[1], o[2]);
     case CT_KERNEL_NORM:
+      return has_whole_vectors(o[0]) && o[1].dim() == 1 && spreads_to(o[1], o[0]);
     case CT_KERNEL_MODULATION:
+      return has_whole_vectors(o[0]) && spreads_to(o[1], o[0]) && spreads_to(o[2], o[0]);
     case CT_KERNEL_ROTATION:
+      return o[0].dim() == 4 && o[0].size(3) % 32 == 0 &&
+             (!o[1].defined() || (o[1].dim() == 1 && spreads_to(o[1], o[0])));
     case CT_KERNEL_GATE:
+      return has_whole_vectors(o[0]) && o[0].sizes() == o[1].sizes();
     case CT_KERNEL_RESIDUAL:
-      return false;  // not written yet
+      return has_whole_vectors(o[0]) && spreads_to(o[1], o[0]) && o[2].sizes() == o[0].sizes();
   }
   return false;
 }

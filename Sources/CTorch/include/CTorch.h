@@ -233,6 +233,28 @@ ct_kernel_set ct_kernel_needs(ct_kernel kernel);  // what a kernel is written in
 // Whether a kernel computes on these operands now, else libtorch does; absent ones are NULL.
 bool ct_has_kernel(ct_kernel kernel, const ct_tensor *operands, size_t count);
 
+// --- row_kernels.cpp, attention_kernel.cpp: what `ct_has_kernel` says yes to ------------------------
+
+// All write to `out`, whose rows lie in one piece; its other axes may lie anyhow.
+// The last axis over its root mean square, times `weight`.
+ct_status ct_kernel_norm(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor out);
+// (1 + scale) · norm(x) + shift; axes of length 1 of shift and scale are repeated.
+ct_status ct_kernel_modulation(ct_tensor x, ct_tensor shift, ct_tensor scale, double epsilon, ct_tensor out);
+// silu(gate) · up.
+ct_status ct_kernel_gate(ct_tensor gate, ct_tensor up, ct_tensor out);
+// x + gate · y; axes of length 1 of `gate` are repeated.
+ct_status ct_kernel_residual(ct_tensor x, ct_tensor gate, ct_tensor y, ct_tensor out);
+// Heads [B, T, H, d], normalised if there is a weight [d], then turned: neighbours by complex numbers
+// [T, 1, d/2], or halves by cosines and sines [T, d] in bfloat16.
+ct_status ct_kernel_rotate_pairs(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor rotation, ct_tensor out);
+ct_status ct_kernel_rotate_halves(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor cosines,
+                                  ct_tensor sines, ct_tensor out);
+// Attention with scale 1/√d of q [B, H, Tq, d] to k and v [B, Hk, Tk, d], of which each serves H/Hk
+// heads in a row. Query i looks at keys up to i if `causal`, and of the b-th of the batch only at
+// keys words[2b] ..< words[2b + 1] unless that is NULL; one that may look at nothing gives zeros.
+ct_status ct_kernel_attention(ct_tensor q, ct_tensor k, ct_tensor v, bool causal, const int64_t *words,
+                              ct_tensor out);
+
 // --- autograd.cpp --------------------------------------------------------------------------------
 
 bool ct_grad_enabled(void);
