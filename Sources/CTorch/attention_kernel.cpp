@@ -183,17 +183,14 @@ void forbid(float *scores, int64_t first, int64_t count, Span allowed) {
   float here = scale * largest_of(scores, count);
   // What is no number has to stay in sight.
   float most = here > *largest || here != here ? here : *largest;
-  if (most == nothing) {
-    std::memset(weights, 0, static_cast<size_t>(count) * sizeof(*weights));
-    return;
-  }
   if (most > *largest && *largest > nothing) {
     float factor = std::exp2(*largest - most);
     *sum *= factor;
     scale_row(outputs, width, factor);
   }
   *largest = most;
-  *sum += weigh(scores, count, scale, most, weights);
+  // Where nothing may be looked at, weights are 0 all the same.
+  *sum += weigh(scores, count, scale, most == nothing ? 0 : most, weights);
 }
 
 // --- A tile of queries -----------------------------------------------------------------------------

@@ -61,11 +61,12 @@ struct SpatialAttention {
 }
 
 extension SpatialAttention {
-    /// Attention some queries at a time: a head this wide has no kernel that does without the whole
-    /// table of weights.
+    /// Attention some queries at a time: for a head this wide, libtorch has no kernel that does
+    /// without the whole table of weights.
     ///
     /// - Shapes: [B, 1, T, C] each → the same.
     private func looking(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
+        if hasAttentionKernel(for: q, k, v) { return try attention(q, k, v) }
         let count = q.size(2)
         let rows = max(1024, (64 << 20) / count)
         let parts = try stride(from: 0, to: count, by: rows).map { first in

@@ -26,6 +26,11 @@ public func attention(
     }
 }
 
+/// Whether a kernel computes attention of these without a table of weights, be heads ever so wide.
+public func hasAttentionKernel(for q: Tensor, _ k: Tensor, _ v: Tensor) -> Bool {
+    Kernel.attention.serves(q, k, v)
+}
+
 /// Attention of texts with padding: each token looks at words up to its own place.
 ///
 /// - Parameters:
