@@ -38,6 +38,7 @@ ct_kernel_set allowed_at_start() {
   const char *set = std::getenv("FLUX2_KERNELS");
   if (set && !std::strcmp(set, "reference")) return CT_KERNELS_REFERENCE;
   if (set && !std::strcmp(set, "portable")) return CT_KERNELS_PORTABLE;
+  if (set && !std::strcmp(set, "direct")) return CT_KERNELS_DIRECT;
   return CT_KERNELS_AVX512_BF16;
 }
 
@@ -49,6 +50,10 @@ thread_local ct_kernel_set allowed_here = CT_KERNELS_AVX512_BF16;
 ct_kernel_set needs(ct_kernel kernel) {
   switch (kernel) {
     case CT_KERNEL_ATTENTION:
+    case CT_KERNEL_GROUP_NORM:
+    case CT_KERNEL_CONVOLUTION:
+      return CT_KERNELS_DIRECT;
+    case CT_KERNEL_WINOGRAD:
       return CT_KERNELS_AVX512_BF16;
     case CT_KERNEL_NORM:
     case CT_KERNEL_MODULATION:
@@ -66,15 +71,31 @@ bool is_recorded(at::TensorList operands) {
                      [](const at::Tensor &t) { return t.defined() && t.requires_grad(); });
 }
 
+bool is_bfloat16(const at::Tensor &t) { return t.is_cpu() && t.scalar_type() == at::kBFloat16; }
+
 // A bfloat16 tensor whose rows lie in one piece.
 bool is_plain(const at::Tensor &t) {
-  return t.is_cpu() && t.scalar_type() == at::kBFloat16 && t.dim() > 0 &&
-         (t.stride(-1) == 1 || t.size(-1) == 1);
+  return is_bfloat16(t) && t.dim() > 0 && (t.stride(-1) == 1 || t.size(-1) == 1);
 }
 
-bool are_plain(at::TensorList operands) {
-  return std::all_of(operands.begin(), operands.end(),
-                     [](const at::Tensor &t) { return !t.defined() || is_plain(t); });
+// Maps may lie in any order; they are brought into that of the kernels, which then stays.
+bool is_of_maps(ct_kernel kernel) {
+  return kernel == CT_KERNEL_GROUP_NORM || kernel == CT_KERNEL_CONVOLUTION ||
+         kernel == CT_KERNEL_WINOGRAD;
+}
+
+bool are_plain(ct_kernel kernel, at::TensorList operands) {
+  return std::all_of(operands.begin(), operands.end(), [&](const at::Tensor &t) {
+    return !t.defined() || (is_of_maps(kernel) ? is_bfloat16(t) : is_plain(t));
+  });
+}
+
+bool is_map(const at::Tensor &t) { return t.dim() == 4 && t.numel() > 0; }
+
+// A weight [out, in, side, side]. With few channels, what Winograd's way adds takes longer than the
+// products that it saves.
+bool suits_winograd(const at::Tensor &weight) {
+  return weight.dim() == 4 && std::min(weight.size(0), weight.size(1)) >= 64;
 }
 
 // Row kernels take sixteen numbers at a time.
@@ -108,6 +129,11 @@ bool fits(ct_kernel kernel, at::TensorList o) {
       return has_whole_vectors(o[0]) && o[0].sizes() == o[1].sizes();
     case CT_KERNEL_RESIDUAL:
       return has_whole_vectors(o[0]) && spreads_to(o[1], o[0]) && o[2].sizes() == o[0].sizes();
+    case CT_KERNEL_GROUP_NORM:
+    case CT_KERNEL_CONVOLUTION:
+      return is_map(o[0]);
+    case CT_KERNEL_WINOGRAD:
+      return is_map(o[0]) && suits_winograd(o[1]);
   }
   return false;
 }
@@ -115,7 +141,7 @@ bool fits(ct_kernel kernel, at::TensorList o) {
 }  // namespace
 
 bool ct::has_kernel(ct_kernel kernel, at::TensorList operands) {
-  return needs(kernel) <= ct_kernels() && !is_recorded(operands) && are_plain(operands) &&
+  return needs(kernel) <= ct_kernels() && !is_recorded(operands) && are_plain(kernel, operands) &&
          fits(kernel, operands);
 }
 

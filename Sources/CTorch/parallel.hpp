@@ -75,6 +75,16 @@ void parallel_tasks(int64_t count, F body) {
   });
 }
 
+// The same with what `make_room()` gave the thread: `body(task, room)`.
+template <class Make, class F>
+void parallel_tasks(int64_t count, Make make_room, F body) {
+  std::atomic<int64_t> next{0};
+  parallel_pieces(std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t, int64_t) {
+    auto room = make_room();
+    for (int64_t task; (task = next.fetch_add(1)) < count;) body(task, room);
+  });
+}
+
 }  // namespace ct
 
 #endif

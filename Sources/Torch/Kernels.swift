@@ -11,7 +11,10 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
     case reference
     /// Those that every processor runs.
     case portable
-    /// Those of processors that multiply `bfloat16` with AVX-512 as well.
+    /// Those of processors that multiply `bfloat16` with AVX-512 as well, as far as they round
+    /// nothing before it is multiplied.
+    case direct
+    /// Those of the same processors, convolutions by fewer products of rounded sums among them.
     case avx512BFloat16 = "avx512-bf16"
 
     /// The widest set that this processor runs.
@@ -40,6 +43,7 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
         switch self {
         case .reference: CT_KERNELS_REFERENCE
         case .portable: CT_KERNELS_PORTABLE
+        case .direct: CT_KERNELS_DIRECT
         case .avx512BFloat16: CT_KERNELS_AVX512_BF16
         }
     }
@@ -48,6 +52,7 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
         self =
             switch raw {
             case CT_KERNELS_PORTABLE: .portable
+            case CT_KERNELS_DIRECT: .direct
             case CT_KERNELS_AVX512_BF16: .avx512BFloat16
             default: .reference
             }
@@ -68,6 +73,12 @@ public enum Kernel: String, Hashable, Sendable, CaseIterable {
     case gate
     /// The sum of a stream and what is gated.
     case residual
+    /// Group norm of a map, with SiLU behind it.
+    case groupNorm = "group norm"
+    /// Convolutions of maps, with the enlargement before them and the sum behind them.
+    case convolution
+    /// 3x3 convolutions by fewer products.
+    case winograd
 
     /// The set that the kernel belongs to.
     public var set: KernelSet { KernelSet(ct_kernel_needs(raw)) }
@@ -91,6 +102,9 @@ public enum Kernel: String, Hashable, Sendable, CaseIterable {
         case .rotation: CT_KERNEL_ROTATION
         case .gate: CT_KERNEL_GATE
         case .residual: CT_KERNEL_RESIDUAL
+        case .groupNorm: CT_KERNEL_GROUP_NORM
+        case .convolution: CT_KERNEL_CONVOLUTION
+        case .winograd: CT_KERNEL_WINOGRAD
         }
     }
 }

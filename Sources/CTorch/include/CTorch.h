@@ -210,7 +210,8 @@ ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v,
 typedef enum {
   CT_KERNELS_REFERENCE = 0,
   CT_KERNELS_PORTABLE = 1,  // compiled for several instruction sets, with equal results
-  CT_KERNELS_AVX512_BF16 = 2,
+  CT_KERNELS_DIRECT = 2,    // AVX-512 with products of bfloat16, all of which are of what is given
+  CT_KERNELS_AVX512_BF16 = 3,  // the same, and products of sums where that makes fewer of them
 } ct_kernel_set;
 
 // What there are kernels for; the numbers mean nothing.
@@ -221,6 +222,9 @@ typedef enum {
   CT_KERNEL_ROTATION = 3,
   CT_KERNEL_GATE = 4,
   CT_KERNEL_RESIDUAL = 5,
+  CT_KERNEL_GROUP_NORM = 6,
+  CT_KERNEL_CONVOLUTION = 7,
+  CT_KERNEL_WINOGRAD = 8,
 } ct_kernel;
 
 ct_kernel_set ct_best_kernels(void);  // what this processor can run
@@ -254,6 +258,24 @@ ct_status ct_kernel_rotate_halves(ct_tensor x, ct_tensor weight, double epsilon,
 // keys words[2b] ..< words[2b + 1] unless that is NULL; one that may look at nothing gives zeros.
 ct_status ct_kernel_attention(ct_tensor q, ct_tensor k, ct_tensor v, bool causal, const int64_t *words,
                               ct_tensor out);
+
+// --- picture_layers.cpp: layers of maps of bfloat16 with channels innermost, on CPUs with AVX-512 --
+
+// Results have their channels innermost in memory; borders are zeros, so many pixels at the top, the
+// bottom, the left and the right. A map with a border has an even number of channels.
+
+// The sum and the sum of squares of each row's part of each group: [B, h, groups, 2] of float64.
+ct_status ct_group_sums(ct_tensor x, int64_t groups, ct_tensor *out);
+// The norm by the sums of all rows of a map of some of its rows, then SiLU if told so, with a border.
+ct_status ct_normed_bordered(ct_tensor x, ct_tensor sums, ct_tensor weight, ct_tensor bias, double epsilon,
+                             bool activates, const int64_t *border, ct_tensor *out);
+ct_status ct_bordered(ct_tensor x, const int64_t *border, ct_tensor *out);
+// A convolution that adds no border, plus `added` (or NULL); 3x3 with stride 1 may be done by fewer
+// products of rounded sums.
+ct_status ct_conv2d_bordered(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor added, int64_t stride,
+                             bool by_winograd, ct_tensor *out);
+// A 3x3 convolution of the map with each pixel repeated twice along both axes; the border is 1.
+ct_status ct_conv2d_enlarging(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor *out);
 
 // --- autograd.cpp --------------------------------------------------------------------------------
 

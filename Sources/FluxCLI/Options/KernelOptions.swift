@@ -6,9 +6,10 @@ import Torch
 struct KernelOptions: ParsableArguments {
     @Option(
         help: """
-            auto, reference, portable or avx512-bf16. With reference libtorch computes everything; \
-            else kernels of this program's own compute bfloat16 on the processor, auto takes the \
-            best. FLUX2_KERNELS says what auto may take.
+            auto, reference, portable, direct or avx512-bf16. With reference libtorch computes \
+            everything; else kernels of this program's own compute bfloat16 on the processor, auto \
+            takes the best. direct is avx512-bf16 without products of rounded sums (Winograd). \
+            FLUX2_KERNELS says what auto may take.
             """)
     var kernels = KernelChoice.auto
 

@@ -21,8 +21,47 @@ struct ResidualUnit {
     }
 
     func callAsFunction(_ x: Tensor) throws -> Tensor {
+        if hasKernels(for: x) {
+            return try conv2(
+                bordered: norm2(
+                    conv1(bordered: norm1(x, border: Border(1), activates: true)),
+                    border: Border(1), activates: true),
+                adding: shortcut?(x) ?? x)
+        }
         let hidden = try conv2(silu(norm2(conv1(silu(norm1(x))))))
         return try (shortcut?(x) ?? x) + hidden
+    }
+}
+
+extension ResidualUnit {
+    /// Whether the package's own kernels compute it; the shortcut sees to itself.
+    func hasKernels(for x: Tensor) -> Bool {
+        norm1.hasKernel(for: x) && conv1.hasKernel(for: x) && norm2.hasKernel(for: x)
+            && conv2.hasKernel(for: x)
+    }
+}
+
+extension Convolution {
+    /// The convolution of what a norm and SiLU make of a map.
+    func callAsFunction(_ x: Tensor, activatedBy norm: GroupNorm) throws -> Tensor {
+        guard norm.hasKernel(for: x), hasKernel(for: x) else { return try self(silu(norm(x))) }
+        return try self(bordered: norm(x, border: Border(padding), activates: true))
+    }
+
+    /// The convolution of a map with each pixel repeated twice along both axes.
+    ///
+    /// - Shapes: `x` [B, C, h, w] → [B, C', 2h, 2w].
+    func enlarging(_ x: Tensor) throws -> Tensor {
+        guard hasKernel(for: x) else { return try self(upsampledByRepetition(x, factor: 2)) }
+        return try enlarging(bordered: x.bordered(Border(1)))
+    }
+
+    /// A convolution with stride 2; the border is added at the right and the bottom only.
+    ///
+    /// - Shapes: `x` [B, C, h, w] → [B, C', h/2, w/2].
+    func reducing(_ x: Tensor) throws -> Tensor {
+        guard hasKernel(for: x) else { return try self(x.padded([0, 1, 0, 1])) }
+        return try self(bordered: x.bordered(Border(bottom: 1, right: 1)))
     }
 }
 
