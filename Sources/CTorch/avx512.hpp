@@ -23,16 +23,17 @@ CT_AVX512_BEGIN
 
 namespace ct::avx512 {
 
-// 16 numbers, or those that the mask names.
 [[gnu::always_inline]] inline __m512 widened(__m256i x) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
 }
+// 16 numbers, or those that the mask names. Whole vectors go without a mask: with one, memory is not
+// fetched ahead, and some processors take long to store.
 [[gnu::always_inline]] inline __m512 load(const uint16_t *from, __mmask16 which) {
+  if (which == 0xFFFF) return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
   return widened(_mm256_maskz_loadu_epi16(which, from));
 }
 [[gnu::always_inline]] inline void store(uint16_t *to, __m512 x, __mmask16 which) {
   auto rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x));
-  // Some processors take long to store a part of a vector, even if it is all of it.
   if (which == 0xFFFF)
     _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), rounded);
   else

@@ -23,27 +23,30 @@ constexpr int64_t task_numbers = 128 << 10;
 // is read nearly in order.
 constexpr int64_t pixels_at_once = 16;
 
-// Adds 64 channels, or those that are left, of some pixels to their sums.
+// Vectors of channels whose sums are held in registers.
+constexpr int vectors = 8;
+
+// Adds 16 * `vectors` channels, or those that are left, of some pixels to their sums.
 void sum_channels(const uint16_t *from, int64_t pixels, int64_t channels, int64_t channel,
                   float *sums, float *squares) {
-  __m512 sum[4], square[4];
-  __mmask16 there[4];
+  __m512 sum[vectors], square[vectors];
+  __mmask16 there[vectors];
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < vectors; ++i) {
     there[i] = first(channels - channel - 16 * i);
     sum[i] = _mm512_maskz_loadu_ps(there[i], sums + channel + 16 * i);
     square[i] = _mm512_maskz_loadu_ps(there[i], squares + channel + 16 * i);
   }
   for (int64_t pixel = 0; pixel < pixels; ++pixel) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < vectors; ++i) {
       __m512 x = load(from + pixel * channels + channel + 16 * i, there[i]);
       sum[i] = _mm512_add_ps(sum[i], x);
       square[i] = _mm512_fmadd_ps(x, x, square[i]);
     }
   }
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < vectors; ++i) {
     _mm512_mask_storeu_ps(sums + channel + 16 * i, there[i], sum[i]);
     _mm512_mask_storeu_ps(squares + channel + 16 * i, there[i], square[i]);
   }
@@ -55,7 +58,7 @@ void sum_row(const uint16_t *row, const Map &map, int64_t groups, std::vector<fl
   float *sum = room.data(), *square = sum + map.channels;
   for (int64_t pixel = 0; pixel < map.columns; pixel += pixels_at_once) {
     int64_t pixels = std::min(pixels_at_once, map.columns - pixel);
-    for (int64_t channel = 0; channel < map.channels; channel += 64)
+    for (int64_t channel = 0; channel < map.channels; channel += 16 * vectors)
       sum_channels(row + pixel * map.channels, pixels, map.channels, channel, sum, square);
   }
   int64_t each = map.channels / groups;
