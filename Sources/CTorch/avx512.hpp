@@ -1,23 +1,9 @@
-// Products of bfloat16 with sums of 32 bits, in registers, and what goes with them.
-//
-// For clang on x86-64; everything between CT_AVX512_BEGIN and CT_AVX512_END may use AVX-512 with
-// bfloat16, and is to be called where the processor has it.
+// Tiles of products, loads, stores and activations for maps of bfloat16, beside `products.hpp`.
 #pragma once
 
-#if defined(__x86_64__) && defined(__clang__)
-#define CT_HAS_AVX512
+#include "products.hpp"
 
-#include <immintrin.h>
-
-#include <cstdint>
-#include <cstring>
-
-#define CT_PRAGMA(...) _Pragma(#__VA_ARGS__)
-#define CT_AVX512_BEGIN                                                              \
-  CT_PRAGMA(clang attribute push(                                                    \
-      __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"))),      \
-      apply_to = function))
-#define CT_AVX512_END _Pragma("clang attribute pop")
+#ifdef CT_HAS_PRODUCTS
 
 CT_AVX512_BEGIN
 
@@ -73,50 +59,8 @@ template <int ROWS, int COLUMNS>
 
 // x / (1 + e^-x), to about 14 bits.
 [[gnu::always_inline]] inline __m512 silu(__m512 x) {
-  __m512 t = _mm512_mul_ps(x, _mm512_set1_ps(-1.44269504f));
-  __m512 whole = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  __m512 part = _mm512_sub_ps(t, whole);
-  // 2^part by its series; within half of 1, the term of the fifth power is below 5e-5.
-  __m512 power = _mm512_set1_ps(1.33335581e-3f);
-  power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(9.61812911e-3f));
-  power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(5.55041087e-2f));
-  power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(2.40226507e-1f));
-  power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(6.93147181e-1f));
-  power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(1.0f));
-  __m512 exponential = _mm512_scalef_ps(power, whole);
+  __m512 exponential = exp2(_mm512_mul_ps(x, _mm512_set1_ps(-1.44269504f)));
   return _mm512_mul_ps(x, _mm512_rcp14_ps(_mm512_add_ps(exponential, _mm512_set1_ps(1.0f))));
-}
-
-// Exchanges rows and columns of 16x16 words.
-[[gnu::always_inline]] inline void transpose(__m512i (&rows)[16]) {
-  __m512i x[16];
-  // Pairs of words, then of pairs, within quarters of a register; then the quarters themselves.
-#pragma unroll
-  for (int i = 0; i < 16; i += 2) {
-    x[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    x[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-#pragma unroll
-  for (int i = 0; i < 16; i += 4) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      rows[i + 2 * half] = _mm512_unpacklo_epi64(x[i + half], x[i + half + 2]);
-      rows[i + 2 * half + 1] = _mm512_unpackhi_epi64(x[i + half], x[i + half + 2]);
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-#pragma unroll
-    for (int part = 0; part < 16; part += 8) {
-      x[part + i] = _mm512_shuffle_i32x4(rows[part + i], rows[part + i + 4], 0x88);
-      x[part + i + 4] = _mm512_shuffle_i32x4(rows[part + i], rows[part + i + 4], 0xDD);
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    rows[i] = _mm512_shuffle_i32x4(x[i], x[i + 8], 0x88);
-    rows[i + 8] = _mm512_shuffle_i32x4(x[i], x[i + 8], 0xDD);
-  }
 }
 
 }  // namespace ct::avx512

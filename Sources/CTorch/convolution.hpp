@@ -8,7 +8,7 @@
 
 #include "avx512.hpp"
 
-#ifdef CT_HAS_AVX512
+#ifdef CT_HAS_PRODUCTS
 
 #include <algorithm>
 #include <cstdint>

@@ -4,7 +4,7 @@
 
 #include "convolution.hpp"
 
-#ifdef CT_HAS_AVX512
+#ifdef CT_HAS_PRODUCTS
 
 #include "parallel.hpp"
 
@@ -100,11 +100,8 @@ void place(const uint16_t *plane, int64_t width, int64_t pairs, int64_t step, ui
 #pragma unroll
     for (int output = 0; output < 16; ++output)
       words[output] = _mm512_loadu_si512(plane + output * width + 2 * pair);
-    transpose(words);
-    // A loop of known length, for the words to stay in registers.
-#pragma unroll
-    for (int i = 0; i < 16; ++i)
-      if (pair + i < pairs) _mm512_storeu_si512(to + (pair + i) * step, words[i]);
+    transpose_words(words, reinterpret_cast<uint32_t *>(to + pair * step), step / 2,
+                    static_cast<int>(std::min<int64_t>(16, pairs - pair)));
   }
 }
 

@@ -4,7 +4,7 @@
 
 #include "convolution.hpp"
 
-#ifdef CT_HAS_AVX512
+#ifdef CT_HAS_PRODUCTS
 
 #include <memory>
 

@@ -4,7 +4,7 @@
 
 #include "group_norm.hpp"
 
-#ifdef CT_HAS_AVX512
+#ifdef CT_HAS_PRODUCTS
 
 #include <algorithm>
 #include <vector>

@@ -14,7 +14,7 @@
 
 using namespace ct;
 
-#ifdef CT_HAS_AVX512
+#ifdef CT_HAS_PRODUCTS
 
 using namespace ct::avx512;
 
