@@ -28,6 +28,9 @@ struct Recipe {
   // The output of pictures enlarged by repetition falls in four phases that look at 2x2 pixels of
   // the small one: planes [row][column] of a phase, for phases [row][column].
   static Recipe enlarging();
+  // The same by differences of neighbours: along each side all of a kernel, its first and its last
+  // place, [3][3].
+  static Recipe differences();
   // F(2x2, 3x3), [4][4].
   static Recipe winograd();
 };
@@ -81,6 +84,12 @@ void convolve(const Convolution &what, const std::vector<int64_t> &shifts, int64
 //
 // - Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks.
 void convolve_by_winograd(const Convolution &what, int64_t input_rows, int64_t input_columns);
+
+// 3x3 of a map with each pixel repeated twice along both axes; what goes in is the small map with a
+// border of 1. The four outputs where pixel x was, after x' and before x", are along each side
+// s·x + a·(x' - x) and s·x - b·(x - x"), where s is the sum of a kernel's three places, a the first
+// and b the last: 9 products for what takes 36, or 16 with sums of kernels alone.
+void convolve_by_differences(const Convolution &what, int64_t input_rows, int64_t input_columns);
 
 // Calls `body` with constants for `rows` from 1 to 6 and `columns` from 1 to 4.
 template <class F>

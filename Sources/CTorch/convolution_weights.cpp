@@ -41,6 +41,8 @@ Recipe Recipe::enlarging() {
   return ordered;
 }
 
+Recipe Recipe::differences() { return squared({{1, 1, 1}, {1, 0, 0}, {0, 0, 1}}); }
+
 Recipe Recipe::winograd() {
   return squared({{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}});
 }

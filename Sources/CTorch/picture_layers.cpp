@@ -160,20 +160,31 @@ at::Tensor convolved(const at::Tensor &x, const at::Tensor &weight, const at::Te
   return out;
 }
 
-at::Tensor enlarged(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
-  require(x.size(2) > 2 && x.size(3) > 2, "a map has a border");
-  Prepared prepared(weight, bias, x, Recipe::enlarging());
-  int64_t rows = x.size(2) - 2, columns = x.size(3) - 2;
-  at::Tensor out = empty_map(x, weight.size(0), 2 * rows, 2 * columns);
-  Steps in = steps_of(x), all = steps_of(out), to = {all.picture, 2 * all.row, 2 * all.pixel};
+// The four phases of what is enlarged, each a convolution of 2x2.
+void enlarge_by_phases(const Convolution &whole, int64_t rows, int64_t columns) {
   for (int64_t phase = 0; phase < 4; ++phase) {
     int64_t down = phase / 2, across = phase % 2;
-    Convolution what{x.size(0), rows, columns,
-                     read(x) + down * in.row + across * in.pixel, in,
-                     prepared.kernels, prepared.bias.data(), nullptr,
-                     written(out) + down * all.row + across * all.pixel, to};
-    convolve(what, shifts(in, 2), 4 * phase);
+    Convolution what = whole;
+    what.rows = rows, what.columns = columns;
+    what.input += down * what.in.row + across * what.in.pixel;
+    what.output += down * what.out.row + across * what.out.pixel;
+    what.out.row *= 2, what.out.pixel *= 2;
+    convolve(what, shifts(what.in, 2), 4 * phase);
   }
+}
+
+at::Tensor enlarged(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias,
+                    bool by_differences) {
+  require(x.size(2) > 2 && x.size(3) > 2, "a map has a border");
+  Prepared prepared(weight, bias, x, by_differences ? Recipe::differences() : Recipe::enlarging());
+  int64_t rows = x.size(2) - 2, columns = x.size(3) - 2;
+  at::Tensor out = empty_map(x, weight.size(0), 2 * rows, 2 * columns);
+  Convolution what{x.size(0), 2 * rows, 2 * columns, read(x), steps_of(x), prepared.kernels,
+                   prepared.bias.data(), nullptr, written(out), steps_of(out)};
+  if (by_differences)
+    convolve_by_differences(what, x.size(2), x.size(3));
+  else
+    enlarge_by_phases(what, rows, columns);
   return out;
 }
 
@@ -226,9 +237,12 @@ ct_status ct_conv2d_bordered(ct_tensor t, ct_tensor weight, ct_tensor bias, ct_t
   });
 }
 
-ct_status ct_conv2d_enlarging(ct_tensor t, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
-  CT_WITH_AVX512(
-      { *out = adopt(enlarged(channels_last(borrow(t)), borrow(weight), borrow(bias))); });
+ct_status ct_conv2d_enlarging(ct_tensor t, ct_tensor weight, ct_tensor bias, bool by_differences,
+                              ct_tensor *out) {
+  CT_WITH_AVX512({
+    at::Tensor x = channels_last(borrow(t));
+    *out = adopt(enlarged(x, borrow(weight), borrow(bias), by_differences));
+  });
 }
 
 }  // extern "C"

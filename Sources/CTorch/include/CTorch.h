@@ -274,8 +274,10 @@ ct_status ct_bordered(ct_tensor x, const int64_t *border, ct_tensor *out);
 // products of rounded sums.
 ct_status ct_conv2d_bordered(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor added, int64_t stride,
                              bool by_winograd, ct_tensor *out);
-// A 3x3 convolution of the map with each pixel repeated twice along both axes; the border is 1.
-ct_status ct_conv2d_enlarging(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor *out);
+// A 3x3 convolution of the map with each pixel repeated twice along both axes; the border is 1. It may be
+// done by fewer products, of differences that are rounded.
+ct_status ct_conv2d_enlarging(ct_tensor x, ct_tensor weight, ct_tensor bias, bool by_differences,
+                              ct_tensor *out);
 
 // --- autograd.cpp --------------------------------------------------------------------------------
 

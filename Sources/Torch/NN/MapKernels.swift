@@ -122,8 +122,9 @@ extension Convolution {
     public func enlarging(bordered x: Tensor) throws -> Tensor {
         precondition(weight.shape[2] == 3 && stride == 1, "enlarging is for 3x3 with stride 1")
         let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
+        let saves = Kernel.winograd.serves(x, weight)
         return try withExtendedLifetime((x, weight, bias)) {
-            try Tensor.make { ct_conv2d_enlarging(x.raw, weight.raw, bias.raw, $0) }
+            try Tensor.make { ct_conv2d_enlarging(x.raw, weight.raw, bias.raw, saves, $0) }
         }
     }
 }
