@@ -66,6 +66,19 @@ struct AutoencoderKernelTests {
         #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
     }
 
+    private static let realModel = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]
+
+    @Test(.enabled(if: realModel != nil))
+    func decodingWithAModelOfRealSize() throws {
+        let model = try TinyModel(path: #require(Self.realModel)).autoencoder()
+        let latents = try Tensor.randn([1, 128, 16, 16], generator: Generator(seed: 2))
+            .to(dtype: .bfloat16)
+        let errors = try compare(latents) { try model.decode($0) }
+        print("decoding, against 32 bits: \(errors)")
+        #expect(errors.direct <= errors.libtorch, "\(errors)")
+        #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
+    }
+
     @Test func encoding() throws {
         let picture = try Tensor.randn([2, 3, 64, 48], generator: Generator(seed: 3))
             .to(dtype: .bfloat16)
