@@ -21,4 +21,6 @@ train distill --task direct_distill --model "$WORK/base" \
 assemble "$WORK/base" distill "$WORK/distilled" \
   --distilled --index flux2.steps=4 --index flux2.cfg_scale=1
 bash "$recipe/evaluate.sh" "$WORK/base" teacher-4 --steps 4
+# As many evaluations of the transformer as the student's.
+bash "$recipe/evaluate.sh" "$WORK/base" teacher-4-plain --steps 4 --cfg-scale 1
 bash "$recipe/evaluate.sh" "$WORK/distilled" distilled

@@ -26,7 +26,7 @@ sheet names 12 "${files[@]}"
 mapfile -t files < <(evaluated base 336 24 11)
 sheet heldout 12 "${files[@]}"
 files=()
-for model in base teacher-4 distilled; do
+for model in base teacher-4-plain teacher-4 distilled; do
   for number in 5 40 75 110 145 180 215 250 285 320; do
     files+=("$WORK/evaluate-$model/pictures/$number.png")
   done

@@ -3,7 +3,7 @@ import Imaging
 /// What is done to a whole picture to make a style of it.
 enum Treatment {
     /// Blocks of this many pixels on a side.
-    static let block = 4
+    static let block = 8
 
     /// Squares of one colour each.
     static func pixelArt(_ image: Image) -> Image {
