@@ -51,7 +51,9 @@ private struct KernelBench {
     private let generator: Generator
     private let x: Tensor
     private let weight: Tensor
-    private let (heads, size, width) = (24, 128, 3072)
+    private let heads = 24
+    private let size = 128
+    private let width = 3072
 
     init(rounds: Int) throws {
         self.rounds = rounds
