@@ -51,7 +51,9 @@ private struct KernelBench {
     private let generator: Generator
     private let x: Tensor
     private let weight: Tensor
-    private let (heads, size, width) = (24, 128, 3072)
+    private let heads = 24
+    private let size = 128
+    private let width = 3072
 
     init(rounds: Int) throws {
         self.rounds = rounds
@@ -164,9 +166,10 @@ private struct KernelBench {
     }
 
     func residual(_ tokens: Int) throws -> KernelRate {
-        let (x, part) = try (numbers([1, tokens, width]), numbers([1, 1, width]))
+        let (x, y) = try (numbers([1, tokens, width]), numbers([1, tokens, width]))
+        let part = try numbers([1, 1, width])
         return try rate(.residual, tokens, width: width, tensors: 3) {
-            try adding(x, gatedBy: part, to: x)
+            try adding(y, gatedBy: part, to: x)
         }
     }
 }

@@ -15,7 +15,7 @@ struct KernelOptions: ParsableArguments {
 
     func validate() throws {
         if let set = ProcessInfo.processInfo.environment["FLUX2_KERNELS"],
-            KernelChoice(argument: set) == nil
+            !set.isEmpty, KernelChoice(argument: set) == nil
         {
             throw ValidationError("FLUX2_KERNELS has to be a value of --kernels, not \(set)")
         }
