@@ -166,9 +166,10 @@ private struct KernelBench {
     }
 
     func residual(_ tokens: Int) throws -> KernelRate {
-        let (x, part) = try (numbers([1, tokens, width]), numbers([1, 1, width]))
+        let (x, y) = try (numbers([1, tokens, width]), numbers([1, tokens, width]))
+        let part = try numbers([1, 1, width])
         return try rate(.residual, tokens, width: width, tensors: 3) {
-            try adding(x, gatedBy: part, to: x)
+            try adding(y, gatedBy: part, to: x)
         }
     }
 }
