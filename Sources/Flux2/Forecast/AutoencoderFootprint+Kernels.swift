@@ -8,7 +8,7 @@ extension AutoencoderFootprint {
 
     /// Whether products are saved, as `suits_winograd` decides it.
     private func saves(_ inputs: Int, _ outputs: Int) -> Bool {
-        layers.kernels >= Kernel.winograd.set && min(inputs, outputs) >= 64
+        layers.kernels >= Kernel.winograd.set && min(inputs, outputs) >= 128
     }
 
     /// What a weight becomes for the convolution of an enlarged map, in places of a kernel.
