@@ -27,16 +27,13 @@ inline parallel_region workers() {
   return found;
 }
 
-// Calls `body(begin, end)` for ranges that together are 0..<count, each of at least `grain` but for
-// the last, on as many threads as ATen uses. The ranges are handed out as threads become free: a
-// core that others use does not hold up the rest. What `body` throws reaches the caller, the first
-// of several.
+// Calls `body(begin, end)` for ranges of `piece`, but for the last, that together are 0..<count, on as
+// many threads as ATen uses. The ranges are handed out as threads become free: a core that others
+// use does not hold up the rest. What `body` throws reaches the caller, the first of several.
 template <class F>
-void parallel_for(int64_t count, int64_t grain, F body) {
+void parallel_pieces(int64_t count, int64_t piece, F body) {
   if (count <= 0) return;
-  int64_t threads = at::get_num_threads();
-  int64_t piece = std::max({grain, (count + 4 * threads - 1) / (4 * threads), int64_t{1}});
-  int64_t useful = std::min(threads, (count + piece - 1) / piece);
+  int64_t useful = std::min<int64_t>(at::get_num_threads(), (count + piece - 1) / piece);
   if (useful < 2 || !workers()) return body(int64_t{0}, count);
 
   struct Work {
@@ -44,7 +41,7 @@ void parallel_for(int64_t count, int64_t grain, F body) {
     int64_t count, piece;
     std::atomic<int64_t> next{0};
     std::atomic_flag failed = ATOMIC_FLAG_INIT;
-    std::exception_ptr failure;
+    std::exception_ptr failure = nullptr;
 
     void run() noexcept {
       try {
@@ -60,6 +57,32 @@ void parallel_for(int64_t count, int64_t grain, F body) {
   workers()([](void *work) { static_cast<Work *>(work)->run(); }, &work,
             static_cast<unsigned>(useful), 0);
   if (work.failure) std::rethrow_exception(work.failure);
+}
+
+// The same in a few ranges for each thread, each of at least `grain` but for the last.
+template <class F>
+void parallel_for(int64_t count, int64_t grain, F body) {
+  int64_t threads = at::get_num_threads();
+  parallel_pieces(count, std::max({grain, (count + 4 * threads - 1) / (4 * threads), int64_t{1}}),
+                  body);
+}
+
+// Calls `body(task)` for tasks that are worth being handed out one by one.
+template <class F>
+void parallel_tasks(int64_t count, F body) {
+  parallel_pieces(count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; task++) body(task);
+  });
+}
+
+// The same with what `make_room()` gave the thread: `body(task, room)`.
+template <class Make, class F>
+void parallel_tasks(int64_t count, Make make_room, F body) {
+  std::atomic<int64_t> next{0};
+  parallel_pieces(std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t, int64_t) {
+    auto room = make_room();
+    for (int64_t task; (task = next.fetch_add(1)) < count;) body(task, room);
+  });
 }
 
 }  // namespace ct

@@ -11,7 +11,8 @@ struct Doctor: ParsableCommand {
     func run() throws {
         print("flux2       \(Version.current)")
         print("engine      libtorch \(Runtime.version) in \(Runtime.libraryFolder ?? "?")")
-        print("kernels     \(Runtime.cpuCapability), \(Runtime.threads) threads")
+        print("            \(Runtime.cpuCapability), \(Runtime.threads) threads")
+        Self.kernels().forEach { print($0) }
         print("processor   \(Self.features().joined(separator: " "))")
         print("dtype auto  \(Precision.auto.resolved(on: .cpu).0.name) on cpu")
         print("memory      \(Self.memory(.cpu))")
@@ -34,6 +35,16 @@ struct Doctor: ParsableCommand {
         let flags = Set(line.split(separator: " ").map(String.init))
         let found = wanted.filter(flags.contains)
         return found.isEmpty ? ["no known vector extensions"] : found
+    }
+
+    /// What computes each operation that there is a kernel for.
+    private static func kernels() -> [String] {
+        let heading = "kernels     \(KernelSet.current.rawValue), for bfloat16 without gradients"
+        return [heading]
+            + Kernel.allCases.map { kernel in
+                let name = kernel.rawValue.padding(toLength: 12, withPad: " ", startingAt: 0)
+                return "            \(name)\(kernel.isUsed ? kernel.set.rawValue : "libtorch")"
+            }
     }
 
     private static func memory(_ device: Device) -> String {

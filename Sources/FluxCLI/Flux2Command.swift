@@ -22,7 +22,7 @@ struct Flux2Command: AsyncParsableCommand {
         subcommands: [
             Generate.self, Train.self, Evaluate.self, Plan.self, Rerun.self, Models.self,
             Download.self, LoRACommand.self, Assemble.self, Quantize.self, Inspect.self,
-            Launch.self, Doctor.self, GroupCheck.self,
+            Launch.self, Doctor.self, Bench.self, GroupCheck.self,
         ])
 }
 

@@ -30,6 +30,8 @@ struct Rerun: AsyncParsableCommand {
     @Option(help: "Processor threads; libtorch's own choice when absent.")
     var threads: Int?
 
+    @OptionGroup var kernels: KernelOptions
+
     @Flag(name: .shortAndLong, help: "No progress, no notices.")
     var quiet = false
 
@@ -51,6 +53,7 @@ struct Rerun: AsyncParsableCommand {
         var model = model
         if model.model == nil, model.transformer == nil { model.model = try known(settings.model) }
         let files = try await model.files(report)
+        kernels.apply()
         let engine = Engine(
             files, device: device, dtype: dtype, threads: threads,
             memory: try settings.memory(), weightCache: .standard())

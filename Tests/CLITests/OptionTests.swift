@@ -135,7 +135,7 @@ extension CommandLineTests {
                 "weights": .changes(["--weights", "transformer=int8"]),
                 "no-weight-cache": .keeps(["--no-weight-cache"], besides: ["--weights", "int8"]),
                 "device": .keeps(["--device", "cpu"]), "dtype": .changes(["--dtype", "float32"]),
-                "threads": .keeps(["--threads", "1"]),
+                "threads": .keeps(["--threads", "1"]), "kernels": .shown(by: "KernelOptionTests"),
                 "output": .shown(by: "writesEveryFormat"),
                 "quality": .shown(by: "writesEveryFormat"),
                 "force": .shown(by: "replacingAPictureUnlessForced"),

@@ -22,38 +22,47 @@ struct TilingTests {
         return try (a.to(dtype: .float32) - b.to(dtype: .float32)).abs().maximum().item() * 127.5
     }
 
-    @Test(arguments: [DType.float32, .bfloat16])
-    func stripsDecodeToThePictureOfTheWhole(dtype: DType) throws {
-        try withoutGradients {
-            let model = try autoencoder()
-            // Odd numbers of rows per strip come from odd widths.
-            for (height, width) in [(24, 40), (50, 14)] {
-                let latents = try random([1, 32, height, width], dtype)
-                let whole = try model.decode(unpatched: latents)
-                for held in [0, 1 << 14, 1 << 30] {
-                    let strips = Strips(heldBytes: held, wholeBytes: 0, stripBytes: 1 << 14)
-                    let found = try strips.decode(unpatched: latents, model)
-                    #expect(found.dtype == whole.dtype)
-                    // Convolutions in 32 bits choose their order by the size of what they get.
-                    let distance = try levels(found, whole)
-                    #expect(distance <= (dtype == .bfloat16 ? 0 : 0.01), "\(distance)")
-                }
+    /// Types, and the kernels that compute them.
+    private static let ways: [(DType, KernelSet)] = [
+        (.float32, .reference), (.bfloat16, .reference), (.bfloat16, .direct), (.bfloat16, .best),
+    ]
+
+    @Test(arguments: ways)
+    func stripsDecodeToThePictureOfTheWhole(dtype: DType, kernels: KernelSet) throws {
+        try KernelSet.limited(to: kernels) { try withoutGradients { try decodeInStrips(dtype) } }
+    }
+
+    private func decodeInStrips(_ dtype: DType) throws {
+        let model = try autoencoder()
+        // Odd numbers of rows per strip come from odd widths.
+        for (height, width) in [(24, 40), (50, 14)] {
+            let latents = try random([1, 32, height, width], dtype)
+            let whole = try model.decode(unpatched: latents)
+            for held in [0, 1 << 14, 1 << 30] {
+                let strips = Strips(heldBytes: held, wholeBytes: 0, stripBytes: 1 << 14)
+                let found = try strips.decode(unpatched: latents, model)
+                #expect(found.dtype == whole.dtype)
+                // Convolutions in 32 bits choose their order by the size of what they get.
+                let distance = try levels(found, whole)
+                #expect(distance <= (dtype == .bfloat16 ? 0 : 0.01), "\(distance)")
             }
         }
     }
 
-    @Test(arguments: [DType.float32, .bfloat16])
-    func stripsEncodeToTheLatentsOfTheWhole(dtype: DType) throws {
-        try withoutGradients {
-            let model = try autoencoder()
-            let picture = try random([1, 3, 208, 112], dtype).clamped(to: -1...1)
-            let whole = try model.moments(of: picture)
-            let found = try Strips(heldBytes: 0, wholeBytes: 0, stripBytes: 1 << 13).moments(
-                of: picture, model)
-            let distance = try (found - whole).abs().maximum().item()
-            let scale = try whole.abs().maximum().item()
-            #expect(distance <= (dtype == .bfloat16 ? 0 : 1e-5 * scale))
-        }
+    @Test(arguments: ways)
+    func stripsEncodeToTheLatentsOfTheWhole(dtype: DType, kernels: KernelSet) throws {
+        try KernelSet.limited(to: kernels) { try withoutGradients { try encodeInStrips(dtype) } }
+    }
+
+    private func encodeInStrips(_ dtype: DType) throws {
+        let model = try autoencoder()
+        let picture = try random([1, 3, 208, 112], dtype).clamped(to: -1...1)
+        let whole = try model.moments(of: picture)
+        let found = try Strips(heldBytes: 0, wholeBytes: 0, stripBytes: 1 << 13).moments(
+            of: picture, model)
+        let distance = try (found - whole).abs().maximum().item()
+        let scale = try whole.abs().maximum().item()
+        #expect(distance <= (dtype == .bfloat16 ? 0 : 1e-5 * scale))
     }
 
     private static let realModel = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]

@@ -6,7 +6,12 @@ import Torch
 extension GoldenTests {
     @Suite("The autoencoder reproduces the reference")
     struct AutoencoderGoldens {
-        @Test func everyCaseAgrees() throws {
+        @Test(arguments: [KernelSet.reference, .direct, .best])
+        func everyCaseAgrees(_ kernels: KernelSet) throws {
+            try KernelSet.limited(to: kernels, allCases)
+        }
+
+        private func allCases() throws {
             try runGoldens("vae") { golden in
                 let model = try TinyModel(#require(golden.string("model"))).autoencoder()
                 if golden.outputs.contains("tiled_decoded") {

@@ -203,6 +203,82 @@ ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out);
 ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask,
                                           bool causal, bool grouped, ct_tensor *out);
 
+// --- kernels.cpp: which of the package's own kernels compute what --------------------------------
+
+// The instructions that kernels may use; each set includes those before it. With the first,
+// everything is computed by libtorch.
+typedef enum {
+  CT_KERNELS_REFERENCE = 0,
+  CT_KERNELS_PORTABLE = 1,  // compiled for several instruction sets, with equal results
+  CT_KERNELS_DIRECT = 2,    // AVX-512 with products of bfloat16, all of which are of what is given
+  CT_KERNELS_AVX512_BF16 = 3,  // the same, and products of sums where that makes fewer of them
+} ct_kernel_set;
+
+// What there are kernels for; the numbers mean nothing.
+typedef enum {
+  CT_KERNEL_ATTENTION = 0,
+  CT_KERNEL_NORM = 1,
+  CT_KERNEL_MODULATION = 2,
+  CT_KERNEL_ROTATION = 3,
+  CT_KERNEL_GATE = 4,
+  CT_KERNEL_RESIDUAL = 5,
+  CT_KERNEL_GROUP_NORM = 6,
+  CT_KERNEL_CONVOLUTION = 7,
+  CT_KERNEL_WINOGRAD = 8,
+} ct_kernel;
+
+ct_kernel_set ct_best_kernels(void);  // what this processor can run
+ct_kernel_set ct_kernels(void);       // what this thread runs
+// Sets the highest set that may be used, by all threads or by the calling one; the lower of both
+// counts. The second returns what was set before.
+void ct_allow_kernels(ct_kernel_set highest);
+ct_kernel_set ct_allow_kernels_here(ct_kernel_set highest);
+ct_kernel_set ct_kernel_needs(ct_kernel kernel);  // what a kernel is written in
+// Whether a kernel computes on these operands now, else libtorch does; absent ones are NULL.
+bool ct_has_kernel(ct_kernel kernel, const ct_tensor *operands, size_t count);
+
+// --- row_kernels.cpp, attention_kernel.cpp: what `ct_has_kernel` says yes to ------------------------
+
+// All write to `out`, whose rows lie in one piece; its other axes may lie anyhow.
+// The last axis over its root mean square, times `weight`.
+ct_status ct_kernel_norm(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor out);
+// (1 + scale) · norm(x) + shift; axes of length 1 of shift and scale are repeated.
+ct_status ct_kernel_modulation(ct_tensor x, ct_tensor shift, ct_tensor scale, double epsilon, ct_tensor out);
+// silu(gate) · up.
+ct_status ct_kernel_gate(ct_tensor gate, ct_tensor up, ct_tensor out);
+// x + gate · y; axes of length 1 of `gate` are repeated.
+ct_status ct_kernel_residual(ct_tensor x, ct_tensor gate, ct_tensor y, ct_tensor out);
+// Heads [B, T, H, d], normalised if there is a weight [d], then turned: neighbours by complex numbers
+// [T, 1, d/2], or halves by cosines and sines [T, d] in bfloat16.
+ct_status ct_kernel_rotate_pairs(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor rotation, ct_tensor out);
+ct_status ct_kernel_rotate_halves(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor cosines,
+                                  ct_tensor sines, ct_tensor out);
+// Attention with scale 1/√d of q [B, H, Tq, d] to k and v [B, Hk, Tk, d], of which each serves H/Hk
+// heads in a row. Query i looks at keys up to i if `causal`, and of the b-th of the batch only at
+// keys words[2b] ..< words[2b + 1] unless that is NULL; one that may look at nothing gives zeros.
+ct_status ct_kernel_attention(ct_tensor q, ct_tensor k, ct_tensor v, bool causal, const int64_t *words,
+                              ct_tensor out);
+
+// --- picture_layers.cpp: layers of maps of bfloat16 with channels innermost, on CPUs with AVX-512 --
+
+// Results have their channels innermost in memory; borders are zeros, so many pixels at the top, the
+// bottom, the left and the right. A map with a border has an even number of channels.
+
+// The sum and the sum of squares of each row's part of each group: [B, h, groups, 2] of float64.
+ct_status ct_group_sums(ct_tensor x, int64_t groups, ct_tensor *out);
+// The norm by the sums of all rows of a map of some of its rows, then SiLU if told so, with a border.
+ct_status ct_normed_bordered(ct_tensor x, ct_tensor sums, ct_tensor weight, ct_tensor bias, double epsilon,
+                             bool activates, const int64_t *border, ct_tensor *out);
+ct_status ct_bordered(ct_tensor x, const int64_t *border, ct_tensor *out);
+// A convolution that adds no border, plus `added` (or NULL); 3x3 with stride 1 may be done by fewer
+// products of rounded sums.
+ct_status ct_conv2d_bordered(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor added, int64_t stride,
+                             bool by_winograd, ct_tensor *out);
+// A 3x3 convolution of the map with each pixel repeated twice along both axes; the border is 1. It may be
+// done by fewer products, of differences that are rounded.
+ct_status ct_conv2d_enlarging(ct_tensor x, ct_tensor weight, ct_tensor bias, bool by_differences,
+                              ct_tensor *out);
+
 // --- autograd.cpp --------------------------------------------------------------------------------
 
 bool ct_grad_enabled(void);

@@ -16,6 +16,7 @@ public struct SelfTest: Hashable, Sendable {
                 run("matrix products in bfloat16", matrixProducts),
                 run("attention with rows that see nothing", blindAttention),
                 run("8-bit floats", eightBitFloats),
+                run("kernels of this program against libtorch's", kernels),
             ]
         }
     }
@@ -59,5 +60,22 @@ public struct SelfTest: Hashable, Sendable {
         let found: [Float] = try Tensor.from([Float(0.3), -448])
             .to(dtype: .float8e4m3fn).to(dtype: .bfloat16).values()
         return found == [0.3125, -448] ? nil : "gave \(found)"
+    }
+
+    /// Whatever kernels are used, in the order that a block of a transformer uses them.
+    private static func kernels() throws -> String? {
+        let generator = try Generator(seed: 2)
+        let x = try Tensor.randn([1, 100, 256], generator: generator)
+        let part = try Tensor.randn([1, 1, 256], generator: generator)
+        func block(_ dtype: DType) throws -> Tensor {
+            let (x, part) = try (x.to(dtype: dtype), part.to(dtype: dtype))
+            let heads = try modulated(x, shift: part, scale: part, epsilon: 1e-6)
+                .reshaped([1, 100, 2, 128]).transposed(1, 2)
+            let mixed = try attention(heads, heads, heads).transposed(1, 2).reshaped(x.shape)
+            return try adding(gated(mixed, x), gatedBy: part, to: x).to(dtype: .float32)
+        }
+        let (found, exact) = try (block(.bfloat16), block(.float32))
+        let error = try (found - exact).square().sum().item() / exact.square().sum().item()
+        return error < 1e-4 ? nil : "off by \(error.squareRoot())"
     }
 }

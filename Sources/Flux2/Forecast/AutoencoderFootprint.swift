@@ -25,6 +25,7 @@ struct AutoencoderFootprint {
     /// and what comes out. One of single pixels asks for room for its result in 32 bits on each thread
     /// besides, and together the threads use as much as one of them.
     func convolved(_ x: Map, to channels: Int, size: Int = 3, places: Int? = nil) -> Piece {
+        if usesKernels { return convolvedByKernels(x, to: channels, size: size) }
         let count = channels * (places ?? x.places)
         let scratch =
             size == 1 && layers.bytes < 4
@@ -54,6 +55,7 @@ struct AutoencoderFootprint {
     ///
     /// - Parameter input: what is freed with it; nil where others hold it.
     func unit(_ input: Piece?, _ x: Map, to channels: Int, turned: Bool = false) -> Piece {
+        if usesKernels { return unitByKernels(input, x, to: channels) }
         let y = x.with(channels)
         let first = activated(x, turned: turned)
         let middle = convolved(x, to: channels)
@@ -78,6 +80,7 @@ struct AutoencoderFootprint {
     }
 
     private func attended(_ input: Piece, _ x: Map) -> Piece {
+        if usesKernels { return attendedByKernels(input, x) }
         let normed = layers.tensor(x.count)
         let parts = (0..<3).map { _ in
             let part = layers.tensor(x.count)
@@ -139,6 +142,7 @@ extension AutoencoderFootprint {
     }
 
     private func finished(_ hidden: Piece, _ map: Map, to channels: Int) -> Piece {
+        if usesKernels { return finishedByKernels(hidden, map, to: channels) }
         let last = activated(map)
         let result = convolved(map, to: channels)
         heap.give(hidden, last)
@@ -149,6 +153,11 @@ extension AutoencoderFootprint {
         _ hidden: Piece, _ map: Map, turned: Bool
     ) -> (Piece, Map) {
         let large = Map(channels: map.channels, height: 2 * map.height, width: 2 * map.width)
+        if usesKernels {
+            let result = enlargedByKernels(map)
+            heap.give(hidden)
+            return (result, large)
+        }
         let repeated = layers.tensor(large.count)
         if turned { heap.give(layers.tensor(large.count)) }
         let result = convolved(large, to: map.channels)
@@ -159,7 +168,10 @@ extension AutoencoderFootprint {
     private func downsampled(_ hidden: Piece, _ map: Map) -> (Piece, Map) {
         let large = Map(channels: map.channels, height: map.height + 1, width: map.width + 1)
         let padded = layers.tensor(large.count)
-        let result = convolved(large, to: map.channels, places: map.places / 4)
+        let result =
+            usesKernels
+            ? convolvedByKernels(from: map.channels, to: map.channels, places: map.places / 4)
+            : convolved(large, to: map.channels, places: map.places / 4)
         heap.give(hidden, padded)
         return (
             result, Map(channels: map.channels, height: map.height / 2, width: map.width / 2)

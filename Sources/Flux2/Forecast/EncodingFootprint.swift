@@ -41,7 +41,10 @@ package struct EncodingFootprint {
     private func peak(_ walk: (Footprint) -> Void) -> Int {
         let heap = PieceHeap()
         heap.beginStage()
-        walk(Footprint(heap: heap, bytes: dtype.byteCount, threads: threads))
+        walk(
+            Footprint(
+                heap: heap, bytes: dtype.byteCount, threads: threads,
+                kernels: Footprint.kernels(dtype, kind)))
         return kind == .cpu ? heap.peak.held : heap.peak.live
     }
 

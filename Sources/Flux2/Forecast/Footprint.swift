@@ -7,8 +7,15 @@ struct Footprint {
     let bytes: Int
     /// Threads that a kernel runs on; each has buffers of its own.
     let threads: Int
+    /// The kernels that compute `bfloat16`, where that is what is computed in.
+    var kernels = KernelSet.reference
 
     typealias Piece = PieceHeap.Piece
+
+    /// The kernels that compute a type on a device.
+    static func kernels(_ dtype: DType, _ kind: Device.Kind) -> KernelSet {
+        dtype == .bfloat16 && kind == .cpu ? .current : .reference
+    }
 
     /// A tensor of so many numbers.
     func tensor(_ count: Int) -> Piece { heap.take(count * bytes) }

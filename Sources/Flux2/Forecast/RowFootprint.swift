@@ -6,19 +6,23 @@ struct RowFootprint {
     typealias Map = AutoencoderFootprint.Map
 
     let map: Map
-    private let autoencoder: AutoencoderFootprint
+    let autoencoder: AutoencoderFootprint
     private let strips: Strips
     private let widest: Int
     private let isStored: Bool
     /// So many rows of so many channels; nil where they are shown from what is stored.
-    private let part: (Int, Int) -> Piece?
+    let part: (Int, Int) -> Piece?
+    /// So many rows with a border, where it is made with them.
+    private var edged: ((Int) -> Piece)?
 
     private var layers: Footprint { autoencoder.layers }
     private var heap: PieceHeap { autoencoder.heap }
 
-    private init(
-        _ map: Map, _ former: RowFootprint, part: @escaping (Int, Int) -> Piece?
+    init(
+        _ map: Map, _ former: RowFootprint, edged: ((Int) -> Piece)? = nil,
+        part: @escaping (Int, Int) -> Piece?
     ) {
+        self.edged = edged
         self.map = map
         autoencoder = former.autoencoder
         strips = former.strips
@@ -39,16 +43,26 @@ struct RowFootprint {
 
     /// Rows of each piece but the last.
     private var rows: Int {
-        let unit = max(1, 2048 >> map.width.trailingZeroBitCount)
+        let unit = max(autoencoder.usesKernels ? 2 : 1, 2048 >> map.width.trailingZeroBitCount)
         return max(1, strips.stripBytes / (2 * widest * map.width) / unit) * unit
     }
 
-    private var pieces: [Int] {
+    var pieces: [Int] {
         stride(from: 0, to: map.height, by: rows).map { min(rows, map.height - $0) }
     }
 
-    private func give(_ piece: Piece?) {
+    func give(_ piece: Piece?) {
         if let piece { heap.give(piece) }
+    }
+
+    /// So many rows between a pixel more on each side.
+    func bordered(_ rows: Int) -> Piece {
+        if let edged { return edged(rows) }
+        let inside = part(min(rows, map.height), map.channels)
+        let result = autoencoder.bordered(
+            Map(channels: map.channels, height: rows - 2, width: map.width))
+        give(inside)
+        return result
     }
 
     /// Some channels, or all, computed and kept.
@@ -77,7 +91,17 @@ struct RowFootprint {
     var isWhole: Bool { 2 * map.count <= strips.wholeBytes }
     var isHeld: Bool { 2 * map.count <= strips.heldBytes }
 
-    func convolved(to channels: Int, size: Int = 3) -> RowFootprint {
+    func convolved(
+        to channels: Int, size: Int = 3, adding added: RowFootprint? = nil
+    ) -> RowFootprint {
+        if autoencoder.usesKernels {
+            return convolvedByKernels(to: channels, size: size, adding: added)
+        }
+        let result = convolvedByLibtorch(to: channels, size: size)
+        return added.map { $0 + result } ?? result
+    }
+
+    private func convolvedByLibtorch(to channels: Int, size: Int) -> RowFootprint {
         RowFootprint(map.with(channels), self) { wanted, outputs in
             let needed = min(wanted + size / 2 * 2, map.height)
             let input = part(needed, map.channels)
@@ -91,6 +115,7 @@ struct RowFootprint {
 
     func downsampled() -> RowFootprint {
         let small = Map(channels: map.channels, height: map.height / 2, width: map.width / 2)
+        if autoencoder.usesKernels { return downsampledByKernels(small) }
         return RowFootprint(small, self) { wanted, outputs in
             let rows = Map(channels: map.channels, height: 2 * wanted + 1, width: map.width)
             let needed = part(rows.height, map.channels)
@@ -102,7 +127,11 @@ struct RowFootprint {
         }
     }
 
-    func upsampled() -> RowFootprint {
+    func enlarged() -> RowFootprint {
+        autoencoder.usesKernels ? enlargedByKernels() : upsampled().convolved(to: map.channels)
+    }
+
+    private func upsampled() -> RowFootprint {
         let large = Map(channels: map.channels, height: 2 * map.height, width: 2 * map.width)
         return RowFootprint(large, self) { wanted, channels in
             let needed = wanted / 2 + 1
@@ -123,6 +152,7 @@ struct RowFootprint {
     }
 
     func activated() -> RowFootprint {
+        if autoencoder.usesKernels { return activatedByKernels() }
         look()
         return RowFootprint(map, self) { rows, channels in
             let count = rows * map.width * channels

@@ -40,7 +40,9 @@ struct StageWalk {
     }
 
     private var layers: Footprint {
-        Footprint(heap: heap, bytes: demand.dtype.byteCount, threads: demand.threads)
+        Footprint(
+            heap: heap, bytes: demand.dtype.byteCount, threads: demand.threads,
+            kernels: Footprint.kernels(demand.dtype, kind))
     }
 
     private mutating func note(_ stage: StageMemory.Stage, _ body: (inout StageWalk) -> Void) {

@@ -25,7 +25,7 @@ struct StripsFootprint {
                 (hidden, held) = unit(hidden, held, to: channels, isWhole: level == 0)
             }
             guard level < widths.count - 1 else { break }
-            let large = hidden.upsampled().convolved(to: channels)
+            let large = hidden.enlarged()
             // A map too large to be held keeps what it is made from.
             if large.isHeld {
                 (hidden, held) = stored(large, freeing: held)
@@ -63,8 +63,15 @@ struct StripsFootprint {
 
     private func finished(_ hidden: RowFootprint, _ held: Piece?, to channels: Int) -> Piece {
         let result = hidden.activated().convolved(to: channels).stored()
+        guard autoencoder.usesKernels else {
+            held.map { heap.give($0) }
+            return result
+        }
+        // It is laid out by channels.
+        let turned = autoencoder.layers.tensor(channels * hidden.map.places)
+        heap.give(result)
         held.map { heap.give($0) }
-        return result
+        return turned
     }
 
     /// A unit over what is held; its result takes that place.
@@ -81,9 +88,9 @@ struct StripsFootprint {
             return (result, sum)
         }
         let hidden = x.activated().convolved(to: channels).stored()
-        let added = RowFootprint(map, autoencoder, strips).activated().convolved(to: channels)
         let kept = x.map.channels == channels ? x : x.convolved(to: channels, size: 1)
-        (kept + added).overwrite()
+        RowFootprint(map, autoencoder, strips).activated().convolved(to: channels, adding: kept)
+            .overwrite()
         held.map { heap.give($0) }
         return (result, hidden)
     }

@@ -17,7 +17,9 @@ struct PromptIdentity {
     ) throws {
         var parts = ["1", Runtime.version, "\(configuration)", "\(device)", dtype.name]
         if storage != .asStored { parts.append("\(storage)") }
-        if device.kind == .cpu { parts += [Runtime.cpuCapability, "\(Runtime.threads)"] }
+        if device.kind == .cpu {
+            parts += [Runtime.cpuCapability, "\(Runtime.threads)", KernelSet.current.rawValue]
+        }
         for file in weights.files {
             let attributes = try? FileManager.default.attributesOfItem(
                 atPath: URL(fileURLWithPath: file.path).resolvingSymlinksInPath().path)

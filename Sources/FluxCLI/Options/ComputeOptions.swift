@@ -13,6 +13,8 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Processor threads; libtorch's own choice when absent.")
     var threads: Int?
 
+    @OptionGroup var kernels: KernelOptions
+
     @Flag(
         help: """
             Encode prompts even if they were encoded before, and keep nothing for the next time. \
@@ -30,6 +32,7 @@ struct ComputeOptions: ParsableArguments {
 extension ComputeOptions {
     /// What is computed on and in; says what was chosen without being asked for.
     func resolved(_ report: Reporter) -> (Device, DType) {
+        kernels.apply()
         let (device, obstacle) = device.resolved()
         if let obstacle { report.notice("computing on \(device): \(obstacle)") }
         let (dtype, reason) = dtype.resolved(on: device)

@@ -37,6 +37,8 @@ struct Train: AsyncParsableCommand {
     @Option(help: "Processor threads; libtorch's own choice when absent.")
     var threads: Int?
 
+    @OptionGroup var kernels: KernelOptions
+
     @Option(
         help: """
             A .yaml or .json file of options, which others on the command line win over; may be \
@@ -98,6 +100,7 @@ struct Train: AsyncParsableCommand {
     }
 
     private func compute(_ report: Reporter) -> (Device, DType) {
+        kernels.apply()
         let (device, obstacle) = device.resolved()
         if let obstacle { report.notice("computing on \(device): \(obstacle)") }
         let (dtype, _) = dtype.resolved(on: device)

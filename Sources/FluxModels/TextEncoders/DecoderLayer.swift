@@ -22,26 +22,36 @@ struct HalfRotary {
         sines = try both.sin().to(dtype: sample.dtype, device: sample.device)
     }
 
-    /// - Shapes: `x` [B, H, T, d] → the same, every product and the sum rounded to its type.
-    func callAsFunction(_ x: Tensor) throws -> Tensor {
+    /// Normalises heads, if there is something to do it with, and turns them; what libtorch computes
+    /// is rounded after the norm, every product and the sum.
+    ///
+    /// - Shapes: `heads` [B, T, H, d] → [B, H, T, d].
+    func callAsFunction(_ heads: Tensor, _ norm: RoundedRMSNorm?) throws -> Tensor {
+        let done = try turnedHalves(
+            heads, cosines: cosines, sines: sines, weight: norm?.weight(like: heads),
+            epsilon: norm?.epsilon ?? 0)
+        if let done { return try done.transposed(1, 2) }
+        let x = try (norm?(heads) ?? heads).transposed(1, 2)
         let (low, high) = try x.halves(along: -1)
         let turned = try Tensor.concatenating([-high, low], along: -1)
         return try x * cosines + turned * sines
     }
 }
 
-/// RMS norm that rounds the normalised values before it applies the weight.
+/// RMS norm that rounds the normalised values before it applies the weight, where no kernel does both.
 struct RoundedRMSNorm {
     private let weight: Parameter
-    private let epsilon: Double
+    let epsilon: Double
 
     init(_ scope: Scope, width: Int, epsilon: Double) {
         weight = scope.parameter("weight", [width])
         self.epsilon = epsilon
     }
 
+    func weight(like x: Tensor) throws -> Tensor { try weight.value(like: x) }
+
     func callAsFunction(_ x: Tensor) throws -> Tensor {
-        try weight.value(like: x) * rmsNorm(x, epsilon: epsilon)
+        try roundedRMSNorm(x, weight: weight.value(like: x), epsilon: epsilon)
     }
 }
 
@@ -85,22 +95,19 @@ struct DecoderLayer {
     func callAsFunction(_ x: Tensor, rotary: HalfRotary, text: PaddedText) throws -> Tensor {
         let x = try x + attended(beforeAttention(x), rotary, text)
         let normed = try beforeFeedForward(x)
-        return try x + down(silu(gate(normed)) * up(normed))
+        return try x + down(gated(gate(normed), up(normed)))
     }
 
     private func attended(
         _ x: Tensor, _ rotary: HalfRotary, _ text: PaddedText
     ) throws -> Tensor {
-        func heads(_ linear: Linear, _ count: Int, _ norm: RoundedRMSNorm?) throws -> Tensor {
-            let split = try linear(x).reshaped([
-                x.size(0), x.size(1), count, configuration.headSize,
-            ])
-            return try (norm?(split) ?? split).transposed(1, 2)
+        func heads(_ linear: Linear, _ count: Int) throws -> Tensor {
+            try linear(x).reshaped([x.size(0), x.size(1), count, configuration.headSize])
         }
         let result = try text.attention(
-            rotary(heads(q, configuration.headCount, normQ)),
-            rotary(heads(k, configuration.keyValueHeadCount, normK)),
-            heads(v, configuration.keyValueHeadCount, nil))
+            rotary(heads(q, configuration.headCount), normQ),
+            rotary(heads(k, configuration.keyValueHeadCount), normK),
+            heads(v, configuration.keyValueHeadCount).transposed(1, 2))
         return try out(result.transposed(1, 2).reshaped([x.size(0), x.size(1), -1]))
     }
 }

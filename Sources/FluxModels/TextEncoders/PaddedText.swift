@@ -12,6 +12,8 @@ struct PaddedText {
     let computed: Range<Int>
     /// The keys that are looked at, counted from the first computed token.
     private let keys: Range<Int>
+    /// The words of each text, counted likewise.
+    private let words: [Range<Int>]
     /// True where a token may look at a key, [B, 1, computed, keys].
     private let allowed: Tensor
     /// True for tokens that may look at anything, [B, 1, computed, 1]; nil when all may.
@@ -33,6 +35,8 @@ struct PaddedText {
         let needed = end - computed.lowerBound
         let rounded = min((needed + Self.group - 1) / Self.group * Self.group, computed.count)
         keys = 0..<(end - first <= Self.longest ? rounded : computed.count)
+        let start = computed.lowerBound
+        words = [first - start..<max(first, end) - start]
         allowed = try Self.mask(computed, keys: keys.count, words: first..<end).to(device: device)
         seeing =
             first == 0
@@ -49,6 +53,7 @@ struct PaddedText {
         let words = texts.map { real in
             (real.firstIndex(of: true) ?? 0)..<(real.lastIndex(of: true).map { $0 + 1 } ?? 0)
         }
+        self.words = words
         let all = computed
         // Many texts are equally long.
         var masks: [Range<Int>: Tensor] = [:]
@@ -86,8 +91,7 @@ struct PaddedText {
     /// - Shapes: `q` [B, H, computed, d]; `k`, `v` [B, Hk, computed, d] → [B, H, computed, d].
     func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
         let result = try Torch.attention(
-            q, k.slice(keys, along: 2), v.slice(keys, along: 2), mask: allowed,
-            grouped: q.size(1) != k.size(1))
+            q, k.slice(keys, along: 2), v.slice(keys, along: 2), words: words, mask: allowed)
         // The CPU kernel gives zeros for blind queries; other devices promise nothing.
         guard let seeing, q.device.kind != .cpu else { return result }
         return try .choosing(seeing, result, .zeros([1], dtype: result.dtype, device: q.device))

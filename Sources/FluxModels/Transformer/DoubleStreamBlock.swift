@@ -45,12 +45,13 @@ struct DoubleStreamBlock {
             // To libtorch, a part of the joint tokens is a batch of one, for which it would copy
             // the weight; rows are not.
             let rows = try attended.reshaped([-1, attended.size(2)])
-            return try x + modulation.gate * out(rows).reshaped(x.shape)
+            return try adding(out(rows).reshaped(x.shape), gatedBy: modulation.gate, to: x)
         }
 
         /// Adds the feed-forward's part.
         func finished(_ x: Tensor, _ modulation: Modulation) throws -> Tensor {
-            try x + modulation.gate * feedForward(modulation(x, epsilon: epsilon))
+            let change = try feedForward(modulation(x, epsilon: epsilon))
+            return try adding(change, gatedBy: modulation.gate, to: x)
         }
     }
 

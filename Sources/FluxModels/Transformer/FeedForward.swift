@@ -19,7 +19,7 @@ struct FeedForward {
 /// `silu(first half) · second half` along the last axis.
 func gated(_ x: Tensor) throws -> Tensor {
     let (gate, up) = try x.halves(along: -1)
-    return try silu(gate) * up
+    return try Torch.gated(gate, up)
 }
 
 /// Keeps a stream finite in float16, whose largest number is 65504.

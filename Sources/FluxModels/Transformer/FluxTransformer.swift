@@ -167,7 +167,8 @@ public struct FluxTransformer {
         _ picture: Tensor, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {
         let (scale, shift) = try outputModulation(silu(embedding)).unsqueezed(1).halves(along: -1)
-        let normed = try (1 + scale) * layerNorm(picture, epsilon: configuration.epsilon) + shift
+        let normed = try modulated(
+            picture, shift: shift, scale: scale, epsilon: configuration.epsilon)
         try observe("norm_out", normed)
         return try output(normed)
     }

@@ -16,12 +16,12 @@ public struct KeyValue {
     }
 }
 
-/// Queries, keys and values of one stream, normalised per head.
+/// Queries, keys and values of one stream, normalised per head, at the latest when they are turned.
 ///
 /// - Shapes: each [B, T, H, d].
 struct Projected {
-    let q: Tensor
-    let k: Tensor
+    let q: UnturnedHeads
+    let k: UnturnedHeads
     let v: Tensor
 }
 
@@ -46,7 +46,8 @@ struct HeadNorms {
     func callAsFunction(q: Tensor, k: Tensor, v: Tensor) throws -> Projected {
         let shape = [q.size(0), q.size(1), heads, size]
         return try Projected(
-            q: self.q(q.reshaped(shape)), k: self.k(k.reshaped(shape)), v: v.reshaped(shape))
+            q: UnturnedHeads(q.reshaped(shape), self.q),
+            k: UnturnedHeads(k.reshaped(shape), self.k), v: v.reshaped(shape))
     }
 }
 
@@ -56,19 +57,15 @@ struct HeadNorms {
 func jointAttention(
     _ streams: [Projected], rotary: RotaryTable, cache: KeyValue?
 ) throws -> Tensor {
-    func joined(_ parts: [Tensor]) throws -> Tensor {
-        parts.count == 1 ? parts[0] : try .concatenating(parts, along: 1)
-    }
-    let q = try rotary(joined(streams.map(\.q)))
-    var k = try rotary(joined(streams.map(\.k)))
-    var v = try joined(streams.map(\.v))
+    let q = try rotary(streams.map(\.q))
+    var k = try rotary(streams.map(\.k))
+    var v =
+        streams.count == 1 ? streams[0].v : try .concatenating(streams.map(\.v), along: 1)
     if let cache {
         k = try .concatenating([k, cache.keys.to(dtype: k.dtype)], along: 1)
         v = try .concatenating([v, cache.values.to(dtype: v.dtype)], along: 1)
     }
-    // Heads that lie apart cost attention more than bringing them together does.
     let heads = try attention(
-        q.transposed(1, 2).contiguous(), k.transposed(1, 2).contiguous(),
-        v.transposed(1, 2).contiguous())
+        q.transposed(1, 2), k.transposed(1, 2), v.transposed(1, 2), gathering: true)
     return try heads.transposed(1, 2).reshaped([q.size(0), q.size(1), -1])
 }

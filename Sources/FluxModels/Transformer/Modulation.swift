@@ -10,7 +10,7 @@ struct Modulation {
     ///
     /// - Shapes: `x` [B, T, D] → the same.
     func callAsFunction(_ x: Tensor, epsilon: Double) throws -> Tensor {
-        try (1 + scale) * layerNorm(x, epsilon: epsilon) + shift
+        try modulated(x, shift: shift, scale: scale, epsilon: epsilon)
     }
 }
 

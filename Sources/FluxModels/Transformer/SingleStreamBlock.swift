@@ -41,6 +41,6 @@ struct SingleStreamBlock {
 
     /// Adds what it comes to.
     func finished(_ x: Tensor, _ both: Tensor, _ modulation: Modulation) throws -> Tensor {
-        try bounded(x + modulation.gate * out(both))
+        try bounded(adding(out(both), gatedBy: modulation.gate, to: x))
     }
 }

@@ -21,8 +21,47 @@ struct ResidualUnit {
     }
 
     func callAsFunction(_ x: Tensor) throws -> Tensor {
+        if hasKernels(for: x) {
+            return try conv2(
+                bordered: norm2(
+                    conv1(bordered: norm1(x, border: Border(1), activates: true)),
+                    border: Border(1), activates: true),
+                adding: shortcut?(x) ?? x)
+        }
         let hidden = try conv2(silu(norm2(conv1(silu(norm1(x))))))
         return try (shortcut?(x) ?? x) + hidden
+    }
+}
+
+extension ResidualUnit {
+    /// Whether the package's own kernels compute it; the shortcut sees to itself.
+    func hasKernels(for x: Tensor) -> Bool {
+        norm1.hasKernel(for: x) && conv1.hasKernel(for: x) && norm2.hasKernel(for: x)
+            && conv2.hasKernel(for: x)
+    }
+}
+
+extension Convolution {
+    /// The convolution of what a norm and SiLU make of a map.
+    func callAsFunction(_ x: Tensor, activatedBy norm: GroupNorm) throws -> Tensor {
+        guard norm.hasKernel(for: x), hasKernel(for: x) else { return try self(silu(norm(x))) }
+        return try self(bordered: norm(x, border: Border(padding), activates: true))
+    }
+
+    /// The convolution of a map with each pixel repeated twice along both axes.
+    ///
+    /// - Shapes: `x` [B, C, h, w] → [B, C', 2h, 2w].
+    func enlarging(_ x: Tensor) throws -> Tensor {
+        guard hasKernel(for: x) else { return try self(upsampledByRepetition(x, factor: 2)) }
+        return try enlarging(bordered: x.bordered(Border(1)))
+    }
+
+    /// A convolution with stride 2; the border is added at the right and the bottom only.
+    ///
+    /// - Shapes: `x` [B, C, h, w] → [B, C', h/2, w/2].
+    func reducing(_ x: Tensor) throws -> Tensor {
+        guard hasKernel(for: x) else { return try self(x.padded([0, 1, 0, 1])) }
+        return try self(bordered: x.bordered(Border(bottom: 1, right: 1)))
     }
 }
 
@@ -61,11 +100,12 @@ struct SpatialAttention {
 }
 
 extension SpatialAttention {
-    /// Attention some queries at a time: a head this wide has no kernel that does without the whole
-    /// table of weights.
+    /// Attention some queries at a time: for a head this wide, libtorch has no kernel that does
+    /// without the whole table of weights.
     ///
     /// - Shapes: [B, 1, T, C] each → the same.
     private func looking(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
+        if hasAttentionKernel(for: q, k, v) { return try attention(q, k, v) }
         let count = q.size(2)
         let rows = max(1024, (64 << 20) / count)
         let parts = try stride(from: 0, to: count, by: rows).map { first in

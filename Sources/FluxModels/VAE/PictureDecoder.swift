@@ -52,11 +52,11 @@ struct PictureDecoder {
                 try observe("decoder.up_blocks.\(index).resnets.\(unit)", hidden)
             }
             if let upsampler = level.upsampler {
-                hidden = try upsampler(upsampledByRepetition(hidden, factor: 2))
+                hidden = try upsampler.enlarging(hidden)
             }
             try observe("decoder.up_blocks.\(index)", hidden)
         }
-        return try output(silu(norm(hidden)))
+        return try output(hidden, activatedBy: norm).contiguous()
     }
 
     /// The same strip by strip; see ``Strips``.
@@ -73,9 +73,9 @@ struct PictureDecoder {
                 hidden = RowMap(output, strips)
             }
             if let upsampler = level.upsampler {
-                hidden = try hidden.upsampled().convolved(upsampler).held()
+                hidden = try hidden.enlarged(upsampler).held()
             }
         }
-        return try hidden.activated(norm).convolved(output).stored()
+        return try hidden.activated(norm).convolved(output).stored().contiguous()
     }
 }

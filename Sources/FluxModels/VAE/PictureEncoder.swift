@@ -50,14 +50,13 @@ struct PictureEncoder {
                 try observe("encoder.down_blocks.\(index).resnets.\(unit)", hidden)
             }
             if let downsampler = level.downsampler {
-                // The border is added at the right and the bottom only.
-                hidden = try downsampler(hidden.padded([0, 1, 0, 1]))
+                hidden = try downsampler.reducing(hidden)
             }
             try observe("encoder.down_blocks.\(index)", hidden)
         }
         hidden = try middle(hidden)
         try observe("encoder.mid_block", hidden)
-        return try output(silu(norm(hidden)))
+        return try output(hidden, activatedBy: norm).contiguous()
     }
 
     /// The same strip by strip; see ``Strips``.
@@ -75,6 +74,6 @@ struct PictureEncoder {
         }
         let inner = try middle(hidden.stored())
         try observe("encoder.mid_block", inner)
-        return try RowMap(inner, strips).activated(norm).convolved(output).stored()
+        return try RowMap(inner, strips).activated(norm).convolved(output).stored().contiguous()
     }
 }

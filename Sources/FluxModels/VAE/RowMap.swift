@@ -13,12 +13,16 @@ struct RowMap {
     /// The most channels that a row has on its way from what is stored.
     private let widest: Int
     private let isStored: Bool
+    /// The stored map that everything is made from; it tells what there are kernels for.
+    let origin: Tensor
     /// - Shapes: (rows, channels) → [1, channels, rows, width].
     private let part: (Range<Int>, Range<Int>) throws -> Tensor
+    /// Rows with a border, where it is made with them at no cost.
+    private var edged: ((Range<Int>, Border) throws -> Tensor)?
 
     private init(
         channels: Int, height: Int, width: Int, widest: Int, isStored: Bool, _ strips: Strips,
-        part: @escaping (Range<Int>, Range<Int>) throws -> Tensor
+        origin: Tensor, part: @escaping (Range<Int>, Range<Int>) throws -> Tensor
     ) {
         self.channels = channels
         self.height = height
@@ -26,6 +30,7 @@ struct RowMap {
         self.widest = widest
         self.isStored = isStored
         self.strips = strips
+        self.origin = origin
         self.part = part
     }
 
@@ -33,31 +38,43 @@ struct RowMap {
     init(_ map: Tensor, _ strips: Strips) {
         self.init(
             channels: map.size(1), height: map.size(2), width: map.size(3), widest: map.size(1),
-            isStored: true, strips
+            isStored: true, strips, origin: map
         ) {
             try map.slice($0, along: 2).slice($1, along: 1)
         }
     }
 
     /// A map that is made from this one.
-    private func derived(
+    func derived(
         channels: Int? = nil, height: Int? = nil, width: Int? = nil,
+        edged: ((Range<Int>, Border) throws -> Tensor)? = nil,
         part: @escaping (Range<Int>, Range<Int>) throws -> Tensor
     ) -> RowMap {
-        RowMap(
+        var map = RowMap(
             channels: channels ?? self.channels, height: height ?? self.height,
             width: width ?? self.width, widest: max(widest, channels ?? 0), isStored: false, strips,
-            part: part)
+            origin: origin, part: part)
+        map.edged = edged
+        return map
     }
 
-    private func rows(_ range: Range<Int>) throws -> Tensor { try part(range, 0..<channels) }
+    func rows(_ range: Range<Int>) throws -> Tensor { try part(range, 0..<channels) }
+
+    /// Rows with zeros where the map has none, and with others before and after each row.
+    func rows(_ range: Range<Int>, left: Int, right: Int) throws -> Tensor {
+        let inside = range.clamped(to: 0..<height)
+        let border = Border(
+            top: inside.lowerBound - range.lowerBound, bottom: range.upperBound - inside.upperBound,
+            left: left, right: right)
+        return try edged?(inside, border) ?? rows(inside).bordered(border)
+    }
 
     /// Rows in pieces of about the size of a strip.
     ///
     /// Pieces have multiples of 2048 pixels: the kernel of 1x1 convolutions works in such blocks and
-    /// rounds others differently.
-    private var pieces: [Range<Int>] {
-        let unit = max(1, 2048 >> width.trailingZeroBitCount)
+    /// rounds others differently. Kernels may take two rows at once.
+    var pieces: [Range<Int>] {
+        let unit = max(origin.isMapForKernels ? 2 : 1, 2048 >> width.trailingZeroBitCount)
         let count = max(1, strips.stripBytes / (2 * widest * width) / unit) * unit
         return stride(from: 0, to: height, by: count).map { $0..<min($0 + count, height) }
     }
@@ -70,15 +87,22 @@ struct RowMap {
         var whole: Tensor?
         for piece in pieces {
             let rows = try part(piece, wanted)
-            let target =
-                try whole
-                ?? .empty(
-                    [1, wanted.count, height, width], dtype: rows.dtype, device: rows.device)
+            let target = try whole ?? emptyMap(of: wanted.count, like: rows)
             try target.slice(piece, along: 2).assign(rows)
             whole = target
         }
         guard let whole else { preconditionFailure("a map of no rows") }
         return whole
+    }
+
+    /// A map to be filled, its channels innermost where kernels will want them so.
+    private func emptyMap(of channels: Int, like rows: Tensor) throws -> Tensor {
+        guard rows.isMapForKernels else {
+            return try .empty([1, channels, height, width], dtype: rows.dtype, device: rows.device)
+        }
+        return try Tensor.empty(
+            [1, height, width, channels], dtype: rows.dtype, device: rows.device
+        ).permuted([0, 3, 1, 2])
     }
 
     /// Computes everything over a stored map of the same size that it is made from.
@@ -109,8 +133,15 @@ extension RowMap {
         a.derived { try a.part($0, $1) + b.part($0, $1) }
     }
 
-    /// A convolution that keeps the size: neighbouring rows are computed with it and cut off.
-    func convolved(_ convolution: Convolution) -> RowMap {
+    /// A convolution that keeps the size, added to another map of its size.
+    func convolved(_ convolution: Convolution, adding added: RowMap? = nil) -> RowMap {
+        if convolution.hasKernel(for: origin) { return convolvedByKernels(convolution, added) }
+        let result = convolvedByLibtorch(convolution)
+        return added.map { $0 + result } ?? result
+    }
+
+    /// Neighbouring rows are computed with those that are wanted and cut off.
+    private func convolvedByLibtorch(_ convolution: Convolution) -> RowMap {
         let reach = convolution.padding
         return derived(channels: convolution.weight.shape[0]) { wanted, outputs in
             let needed = max(wanted.lowerBound - reach, 0)..<min(wanted.upperBound + reach, height)
@@ -122,7 +153,8 @@ extension RowMap {
 
     /// A convolution with stride 2 and a border at the right and the bottom.
     func downsampled(_ convolution: Convolution) -> RowMap {
-        derived(
+        if convolution.hasKernel(for: origin) { return downsampledByKernels(convolution) }
+        return derived(
             channels: convolution.weight.shape[0], height: height / 2, width: width / 2
         ) { wanted, outputs in
             let end = 2 * wanted.upperBound + 1
@@ -132,8 +164,14 @@ extension RowMap {
         }
     }
 
+    /// A convolution of the map with every pixel twice along both axes.
+    func enlarged(_ convolution: Convolution) -> RowMap {
+        convolution.hasKernel(for: origin)
+            ? enlargedByKernels(convolution) : upsampled().convolved(convolution)
+    }
+
     /// Every pixel twice along both axes.
-    func upsampled() -> RowMap {
+    private func upsampled() -> RowMap {
         derived(height: 2 * height, width: 2 * width) { wanted, channels in
             let needed = wanted.lowerBound / 2..<(wanted.upperBound + 1) / 2
             let first = wanted.lowerBound - 2 * needed.lowerBound
@@ -146,6 +184,7 @@ extension RowMap {
     ///
     /// Everything is computed once for the statistics, and again when it is asked for.
     func activated(_ norm: GroupNorm) throws -> RowMap {
+        if norm.hasKernel(for: origin) { return try activatedByKernels(norm) }
         let (mean, inverse) = try moments(norm)
         let perGroup = channels / norm.groups
         func spread(_ x: Tensor) throws -> Tensor {

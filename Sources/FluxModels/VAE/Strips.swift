@@ -55,7 +55,8 @@ extension ResidualUnit {
     func callAsFunction(_ x: RowMap, _ strips: Strips) throws -> Tensor {
         if x.byteCount <= strips.wholeBytes { return try self(x.stored()) }
         let hidden = try x.activated(norm1).convolved(conv1).stored()
-        let added = try RowMap(hidden, strips).activated(norm2).convolved(conv2)
-        return try ((shortcut.map(x.convolved) ?? x) + added).stored(over: hidden)
+        return try RowMap(hidden, strips).activated(norm2)
+            .convolved(conv2, adding: shortcut.map { x.convolved($0) } ?? x)
+            .stored(over: hidden)
     }
 }

@@ -21,27 +21,13 @@ public func layerNorm(_ x: Tensor, epsilon: Double) throws -> Tensor {
 
 /// Scales the last axis to root mean square 1, then by `weight`, with 32-bit arithmetic inside.
 public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double) throws -> Tensor {
-    try withExtendedLifetime((x, weight)) {
-        try Tensor.make { ct_rms_norm(x.raw, Int64(x.size(-1)), weight?.raw, epsilon, $0) }
-    }
-}
-
-/// Scaled dot-product attention with scale 1/√(head size).
-///
-/// - Parameters:
-///   - mask: true where a query may look at a key, broadcast to [B, H, Tq, Tk]; a query that may
-///     look at nothing gives zeros.
-///   - causal: each query looks at keys up to its own position.
-///   - grouped: `k` and `v` have fewer heads, each shared by several query heads.
-/// - Shapes: `q` [B, H, Tq, d]; `k`, `v` [B, Hk, Tk, d] → [B, H, Tq, d].
-public func attention(
-    _ q: Tensor, _ k: Tensor, _ v: Tensor, mask: Tensor? = nil, causal: Bool = false,
-    grouped: Bool = false
-) throws -> Tensor {
-    try withExtendedLifetime((q, k, v, mask)) {
-        try Tensor.make {
-            ct_scaled_dot_product_attention(q.raw, k.raw, v.raw, mask?.raw, causal, grouped, $0)
+    if let weight, Kernel.norm.serves(x, weight) {
+        return try Tensor.written(like: x, from: x, weight) {
+            ct_kernel_norm(x.raw, weight.raw, epsilon, $0)
         }
+    }
+    return try withExtendedLifetime((x, weight)) {
+        try Tensor.make { ct_rms_norm(x.raw, Int64(x.size(-1)), weight?.raw, epsilon, $0) }
     }
 }
 

@@ -118,6 +118,7 @@ public struct GroupNorm {
     /// - Shapes: `x` [B, C, h, w] → the same.
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        if hasKernel(for: x) { return try self(x, border: .none, activates: false) }
         let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
         return try withExtendedLifetime((x, weight, bias)) {
             try Tensor.make {
@@ -175,10 +176,12 @@ public struct Convolution {
     /// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h', w'].
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        try callAsFunction(x, outputs: 0..<weight.shape[0])
+        guard hasKernel(for: x) else { return try self(x, outputs: 0..<weight.shape[0]) }
+        let isReady = padding == 0 && x.size(1) % 2 == 0
+        return try self(bordered: isReady ? x : x.bordered(Border(padding)))
     }
 
-    /// Only some of the output channels.
+    /// Only some of the output channels, by libtorch.
     public func callAsFunction(_ x: Tensor, outputs: Range<Int>) throws -> Tensor {
         let weight = try weight.value(like: x).slice(outputs, along: 0)
         let bias = try bias.value(like: x).slice(outputs, along: 0)

@@ -107,6 +107,12 @@ public final class Parameter {
             || values.dtype == other.dtype && values.device == other.device
     }
 
+    /// Whether the values are trained.
+    var requiresGradient: Bool {
+        guard case .held(.dense(let values)) = storage else { return false }
+        return values.requiresGradient
+    }
+
     /// The values as they are kept; whoever supplies them may have to bring them first.
     ///
     /// - Throws: `ParameterError` when nothing is loaded; what the supply throws.

@@ -50,9 +50,25 @@ public struct RotaryTable {
     ///
     /// - Shapes: `x` [B, T, H, d] → the same.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        if Kernel.rotation.serves(x, nil) {
+            let result = try Tensor.empty(x.shape, dtype: x.dtype)
+            try turn(x, nil, epsilon: 0, 0..<count, into: result)
+            return result
+        }
         let shape = x.shape
         let pairs = try x.to(dtype: .float32).reshaped(shape.dropLast() + [shape[3] / 2, 2])
         let turned = try pairs.viewedAsComplex() * rotation
         return try turned.viewedAsReal().reshaped(shape).to(dtype: x.dtype)
+    }
+
+    /// Turns heads at some places of the table by the kernel, normalised before if there is a weight.
+    func turn(
+        _ x: Tensor, _ weight: Tensor?, epsilon: Double, _ places: Range<Int>, into target: Tensor
+    ) throws {
+        let table = try rotation.slice(places, along: 0)
+        try withExtendedLifetime((x, weight, table, target)) {
+            try check(
+                ct_kernel_rotate_pairs(x.raw, weight?.raw, epsilon, table.raw, target.raw))
+        }
     }
 }

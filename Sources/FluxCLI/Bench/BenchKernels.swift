@@ -1,0 +1,56 @@
+import ArgumentParser
+import Flux2
+import Foundation
+import Torch
+
+struct BenchKernels: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernels",
+        abstract: "Measure the kernels for bfloat16 on the processor, each beside libtorch.",
+        discussion: """
+            Operations are measured by turns with a matrix product; attention is compared with that. \
+            The best of some rounds counts.
+            """)
+
+    @Option(help: "Processor threads; libtorch's own choice when absent.")
+    var threads: Int?
+
+    @Option(help: "How often each operation is measured.")
+    var rounds = 5
+
+    @OptionGroup var kernels: KernelOptions
+
+    func validate() throws {
+        guard (1...1000).contains(rounds) else {
+            throw ValidationError("--rounds must be 1 to 1000, not \(rounds)")
+        }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads must be 1 to 1024, not \(threads)")
+        }
+    }
+
+    func run() throws {
+        HostMemory.keepFreed()
+        kernels.apply()
+        if let threads { Runtime.threads = threads }
+        print("kernels \(KernelSet.current.rawValue), \(Runtime.threads) threads")
+        try KernelRate.measure(rounds: rounds) { print($0.line) }
+    }
+}
+
+extension KernelRate {
+    /// One line of a table.
+    fileprivate var line: String {
+        func padded(_ text: String, _ width: Int) -> String {
+            text.padding(toLength: width, withPad: " ", startingAt: 0)
+        }
+        let digits = unit == .bytes ? "%6.1f" : "%6.0f"
+        var text = padded(kernel?.rawValue ?? "product", 12) + padded(size, 24)
+        text += String(format: digits, rate) + " \(unit.rawValue)"
+        guard let libtorch else { return text }
+        text = padded(text, 52) + "libtorch" + String(format: digits, libtorch)
+        text += String(format: "  x%.1f", rate / libtorch)
+        guard unit == .operations else { return text }
+        return text + String(format: "   %.2f of a product", rate / product)
+    }
+}
