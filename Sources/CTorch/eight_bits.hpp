@@ -68,6 +68,20 @@ namespace ct {
 [[gnu::always_inline]] inline float from_float16(uint16_t bits) {
   return c10::detail::fp16_ieee_to_fp32_value(bits);
 }
+
+// Floats as the bits of wider numbers.
+[[gnu::always_inline]] inline uint32_t float32_bits(float x) { return std::bit_cast<uint32_t>(x); }
+
+/// The nearest, of two the even one.
+[[gnu::always_inline]] inline uint16_t bfloat16_bits(float x) {
+  uint32_t bits = std::bit_cast<uint32_t>(x);
+  uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+  return static_cast<uint16_t>(x != x ? 0x7FC0u : rounded);
+}
+
+[[gnu::always_inline]] inline uint16_t float16_bits(float x) {
+  return c10::detail::fp16_ieee_from_fp32_value(x);
+}
 }  // namespace ct
 
 #endif

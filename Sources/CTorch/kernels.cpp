@@ -17,20 +17,21 @@ using namespace ct;
 
 namespace {
 
-bool processor_has_bf16() {
+ct_kernel_set found() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
+  bool has_integers = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vnni");
+  // All processors that multiply bfloat16 multiply integers, too.
+  if (has_integers && __builtin_cpu_supports("avx512bf16")) return CT_KERNELS_AVX512_BF16;
+  if (has_integers) return CT_KERNELS_AVX512_VNNI;
 #endif
+  return CT_KERNELS_PORTABLE;
 }
 
 ct_kernel_set best() {
-  static const ct_kernel_set found =
-      processor_has_bf16() ? CT_KERNELS_AVX512_BF16 : CT_KERNELS_PORTABLE;
-  return found;
+  static const ct_kernel_set set = found();
+  return set;
 }
 
 // What the environment allows; tests run with it as a whole.
@@ -38,6 +39,7 @@ ct_kernel_set allowed_at_start() {
   const char *set = std::getenv("FLUX2_KERNELS");
   if (set && !std::strcmp(set, "reference")) return CT_KERNELS_REFERENCE;
   if (set && !std::strcmp(set, "portable")) return CT_KERNELS_PORTABLE;
+  if (set && !std::strcmp(set, "avx512-vnni")) return CT_KERNELS_AVX512_VNNI;
   if (set && !std::strcmp(set, "direct")) return CT_KERNELS_DIRECT;
   return CT_KERNELS_AVX512_BF16;
 }
@@ -61,6 +63,8 @@ ct_kernel_set needs(ct_kernel kernel) {
     case CT_KERNEL_GATE:
     case CT_KERNEL_RESIDUAL:
       return CT_KERNELS_PORTABLE;
+    case CT_KERNEL_INT8:
+      return CT_KERNELS_AVX512_VNNI;
   }
   return CT_KERNELS_AVX512_BF16;
 }
@@ -73,6 +77,14 @@ bool is_recorded(at::TensorList operands) {
 
 bool is_bfloat16(const at::Tensor &t) { return t.is_cpu() && t.scalar_type() == at::kBFloat16; }
 
+thread_local bool computed_again = false;
+
+// Integers round so much that what is computed for gradients must not be computed so once and
+// otherwise the next time.
+bool suits_recording(ct_kernel kernel) {
+  return kernel != CT_KERNEL_INT8 || !(at::GradMode::is_enabled() || computed_again);
+}
+
 // A bfloat16 tensor whose rows lie in one piece.
 bool is_plain(const at::Tensor &t) {
   return is_bfloat16(t) && t.dim() > 0 && (t.stride(-1) == 1 || t.size(-1) == 1);
@@ -84,18 +96,26 @@ bool is_of_maps(ct_kernel kernel) {
          kernel == CT_KERNEL_WINOGRAD;
 }
 
-bool are_plain(ct_kernel kernel, at::TensorList operands) {
-  return std::all_of(operands.begin(), operands.end(), [&](const at::Tensor &t) {
-    return !t.defined() || (is_of_maps(kernel) ? is_bfloat16(t) : is_plain(t));
-  });
-}
-
 bool is_map(const at::Tensor &t) { return t.dim() == 4 && t.numel() > 0; }
 
 // A weight [out, in, side, side]. With few channels, what Winograd's way adds takes as long as the
 // products that it saves, and its error is not made up for.
 bool suits_winograd(const at::Tensor &weight) {
   return weight.dim() == 4 && std::min(weight.size(0), weight.size(1)) >= 128;
+}
+
+// Integers of 8 bits, and numbers of a type that they are made of.
+bool are_integers(const at::Tensor &x, const at::Tensor &values) {
+  return x.is_cpu() && values.is_cpu() && values.is_contiguous() &&
+         (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kFloat) &&
+         values.scalar_type() == at::kChar;
+}
+
+bool are_plain(ct_kernel kernel, at::TensorList operands) {
+  if (kernel == CT_KERNEL_INT8) return are_integers(operands[0], operands[1]);
+  return std::all_of(operands.begin(), operands.end(), [&](const at::Tensor &t) {
+    return !t.defined() || (is_of_maps(kernel) ? is_bfloat16(t) : is_plain(t));
+  });
 }
 
 // Row kernels take sixteen numbers at a time.
@@ -134,6 +154,10 @@ bool fits(ct_kernel kernel, at::TensorList o) {
       return is_map(o[0]);
     case CT_KERNEL_WINOGRAD:
       return is_map(o[0]) && suits_winograd(o[1]);
+    case CT_KERNEL_INT8:
+      // Sums of more products might not fit into 32 bits.
+      return o[1].dim() == 2 && o[0].dim() > 0 && o[0].size(-1) == o[1].size(1) &&
+             o[1].size(1) > 0 && o[1].size(1) <= 65536;
   }
   return false;
 }
@@ -141,9 +165,12 @@ bool fits(ct_kernel kernel, at::TensorList o) {
 }  // namespace
 
 bool ct::has_kernel(ct_kernel kernel, at::TensorList operands) {
-  return needs(kernel) <= ct_kernels() && !is_recorded(operands) && are_plain(kernel, operands) &&
-         fits(kernel, operands);
+  return needs(kernel) <= ct_kernels() && !is_recorded(operands) && suits_recording(kernel) &&
+         are_plain(kernel, operands) && fits(kernel, operands);
 }
+
+ct::ComputedAgain::ComputedAgain() : before_(std::exchange(computed_again, true)) {}
+ct::ComputedAgain::~ComputedAgain() { computed_again = before_; }
 
 extern "C" {
 

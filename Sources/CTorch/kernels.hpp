@@ -15,6 +15,18 @@ namespace ct {
 // those that are absent. Otherwise libtorch does.
 bool has_kernel(ct_kernel kernel, at::TensorList operands);
 
+// Says of what a thread computes as long as it lives that it will be computed again for gradients.
+class ComputedAgain {
+ public:
+  ComputedAgain();
+  ~ComputedAgain();
+  ComputedAgain(const ComputedAgain &) = delete;
+  ComputedAgain &operator=(const ComputedAgain &) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace ct
 
 #endif

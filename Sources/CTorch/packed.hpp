@@ -6,6 +6,9 @@
 
 #ifdef CT_HAS_LIBTORCH
 namespace ct {
+/// Memory for a short while: the same again and again, unless somebody still shows it.
+at::Tensor lent(at::IntArrayRef sizes, at::ScalarType type, c10::Device where);
+
 /// Writes `values` times `scale`, multiplied in 32 bits and rounded once. The scale may be
 /// undefined, of one element, or [rows, groups] for values [rows, ...].
 void unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target);

@@ -12,7 +12,12 @@
 #include <cstdint>
 #include <cstring>
 
-// To be followed by CT_AVX512_END; between them functions may use the instructions.
+// To be followed by CT_AVX512_END; between them functions may use the instructions: those that every
+// processor with AVX-512 has, those for integers of 8 bits too, or those for bfloat16 too.
+#define CT_AVX512_PLAIN_BEGIN                                                                 \
+  _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512dq,fma\"))), apply_to = function)")
+#define CT_AVX512_INTEGERS_BEGIN                                                              \
+  _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma\"))), apply_to = function)")
 #define CT_AVX512_BEGIN                                                                       \
   _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma\"))), apply_to = function)")
 #define CT_AVX512_END _Pragma("clang attribute pop")
@@ -55,6 +60,10 @@ CT_AVX512_BEGIN
     for (int i = 0; i < 4; i++) _mm512_storeu_ps(c + row * c_stride + 16 * i, sums[row][i]);
 }
 
+CT_AVX512_END
+
+CT_AVX512_PLAIN_BEGIN
+
 // Writes sixteen rows of sixteen words as columns, to places `stride` words apart.
 [[gnu::always_inline]] inline void transpose_words(__m512i rows[16], uint32_t *to, int64_t stride,
                                                    int count) {
@@ -87,6 +96,10 @@ CT_AVX512_BEGIN
   for (int i = 0; i < 16; i++)
     if (i < count) _mm512_storeu_si512(to + i * stride, a[i]);
 }
+
+CT_AVX512_END
+
+CT_AVX512_BEGIN
 
 // 2^x: the fraction by a polynomial, to 3 parts in a million, and the whole part as an exponent. For
 // -inf it is 0, although the fraction is no number then.

@@ -16,19 +16,6 @@
 using namespace ct;
 
 namespace {
-[[gnu::always_inline]] inline uint32_t float32_bits(float x) { return std::bit_cast<uint32_t>(x); }
-
-/// The nearest, of two the even one.
-[[gnu::always_inline]] inline uint16_t bfloat16_bits(float x) {
-  uint32_t bits = std::bit_cast<uint32_t>(x);
-  uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
-  return static_cast<uint16_t>(x != x ? 0x7FC0u : rounded);
-}
-
-[[gnu::always_inline]] inline uint16_t float16_bits(float x) {
-  return c10::detail::fp16_ieee_from_fp32_value(x);
-}
-
 /// Converts values side by side that share a scale.
 using Kernel = void (*)(const uint8_t *from, void *to, int64_t count, float scale);
 

@@ -19,6 +19,8 @@ typedef float Floats __attribute__((vector_size(64)));
 typedef uint32_t Words __attribute__((vector_size(64)));
 typedef int32_t Integers __attribute__((vector_size(64)));
 typedef uint16_t Halves __attribute__((vector_size(32)));
+typedef int8_t SignedBytes __attribute__((vector_size(16)));
+typedef uint8_t Bytes __attribute__((vector_size(16)));
 
 constexpr int lanes = 16;
 
@@ -51,6 +53,12 @@ CT_VECTOR_INLINE void store(const Floats &from, uint16_t *to) {
 }
 
 CT_VECTOR_INLINE void load(const float *from, Floats &to) { std::memcpy(&to, from, sizeof(to)); }
+
+CT_VECTOR_INLINE void load(const int8_t *from, Floats &to) {
+  SignedBytes bytes;
+  std::memcpy(&bytes, from, sizeof(bytes));
+  to = __builtin_convertvector(bytes, Floats);
+}
 
 // Adds up the lanes, always in the same order.
 CT_VECTOR_INLINE float sum(const Floats &x) {

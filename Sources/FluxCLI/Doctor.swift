@@ -39,11 +39,12 @@ struct Doctor: ParsableCommand {
 
     /// What computes each operation that there is a kernel for.
     private static func kernels() -> [String] {
-        let heading = "kernels     \(KernelSet.current.rawValue), for bfloat16 without gradients"
+        let heading =
+            "kernels     \(KernelSet.current.rawValue), for bfloat16 and int8 without gradients"
         return [heading]
             + Kernel.allCases.map { kernel in
                 let name = kernel.rawValue.padding(toLength: 12, withPad: " ", startingAt: 0)
-                return "            \(name)\(kernel.isUsed ? kernel.set.rawValue : "libtorch")"
+                return "            \(name)\(kernel.isUsed ? kernel.set.rawValue : kernel.instead)"
             }
     }
 
@@ -64,5 +65,12 @@ struct Doctor: ParsableCommand {
             let device = Device(.cuda, index: $0)
             return "\(device)      \(memory(device))"
         }
+    }
+}
+
+extension Kernel {
+    /// What computes where the kernel does not.
+    fileprivate var instead: String {
+        self == .int8 ? "libtorch, with weights brought into bfloat16" : "libtorch"
     }
 }

@@ -45,7 +45,7 @@ struct Generate: AsyncParsableCommand {
         let request = try picture.request(prompts[0], for: files, inputs, lora, tiling, report)
         let batch = Batch(request, prompts: prompts, count: count, output: output)
         let (device, dtype) = compute.resolved(report)
-        let memory = try memory.settings(device, dtype)
+        let memory = try memory.settings(device, dtype, report)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,
             promptCache: compute.noPromptCache ? nil : .standard(),

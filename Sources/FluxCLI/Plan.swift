@@ -44,7 +44,7 @@ struct Plan: AsyncParsableCommand {
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,
             promptCache: compute.noPromptCache ? nil : .standard(),
-            memory: try memory.settings(device, dtype),
+            memory: try memory.settings(device, dtype, report),
             weightCache: memory.noWeightCache ? nil : .standard())
         let plan = try await engine.plan(request)
         print(json ? try JSON.line(plan) : plan.table)

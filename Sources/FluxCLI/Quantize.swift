@@ -12,7 +12,7 @@ struct Quantize: AsyncParsableCommand {
             Matrices are packed; vectors, embeddings, modulation and the last layer stay as they \
             are. float8 is a plain conversion, as DiffSynth-Studio makes it; the others have scales: \
             one (float8-tensor), one for each row (float8-row, int8), or one for 128 neighbours \
-            (int8-group). See docs/quantization.md for how far each is from the original.
+            (int8-group). int8-rotated is for multiplying integers by integers. See docs/quantization.md for how far each is from the original.
             """)
 
     /// What can be written in 8 bits.
@@ -27,7 +27,10 @@ struct Quantize: AsyncParsableCommand {
     @Argument(help: "The .safetensors file to write; config.json goes beside it.")
     var output: String
 
-    @Option(help: "float8, float8-tensor, float8-row, int8, int8-group, or int8-group:WIDTH.")
+    @Option(
+        help: """
+            float8, float8-tensor, float8-row, int8, int8-group, int8-group:WIDTH, or int8-rotated.
+            """)
     var format: Packing
 
     @Option(help: "transformer or text_encoder.")
@@ -96,14 +99,14 @@ struct Quantize: AsyncParsableCommand {
     /// The most changed first.
     private func table(of report: QuantizationReport) -> [String] {
         let rows = report.layers.map { layer in
-            (layer.name, layer.shape.map(String.init).joined(separator: " x "), layer.error)
+            (layer.name, layer.shape.map(String.init).joined(separator: " x "), errors(of: layer))
         }
         let names = rows.map(\.0.count).max() ?? 0
         let shapes = rows.map(\.1.count).max() ?? 0
         let packed = rows.map { name, shape, error in
             name.padding(toLength: names + 2, withPad: " ", startingAt: 0)
                 + shape.padding(toLength: shapes + 2, withPad: " ", startingAt: 0)
-                + Self.percent(error)
+                + error
         }
         let option = part == .transformer ? "--transformer" : "--text-encoder"
         return packed + [
@@ -112,6 +115,12 @@ struct Quantize: AsyncParsableCommand {
                 + "\(Terminal.bytes(report.bytes)) of \(Terminal.bytes(report.sourceBytes))",
             "\(output): use it with \(option)",
         ]
+    }
+
+    /// Of the weight, and of what it gives.
+    private func errors(of layer: QuantizationReport.Layer) -> String {
+        let output = layer.outputError.map { ", output \(Self.percent($0))" }
+        return Self.percent(layer.error) + (output ?? "")
     }
 
     private static func percent(_ share: Double) -> String {

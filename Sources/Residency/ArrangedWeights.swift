@@ -106,7 +106,8 @@ public final class ArrangedWeights {
     public func sizes(_ policy: PackingPolicy? = nil) -> WeightSizes {
         WeightSizes(
             loader, parameters, dtype: dtype, policy: policy ?? self.policy,
-            groups: groups().map { ($0.name, $0.parameters) }, staysOnHost: staysOnHost)
+            groups: groups().map { ($0.name, $0.parameters) }, device: device,
+            staysOnHost: staysOnHost)
     }
 
     /// Bytes of all weights.

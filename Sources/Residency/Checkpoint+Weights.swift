@@ -28,7 +28,24 @@ extension Checkpoint {
                 "scales '\(place.info.name)', whose elements of type \(place.info.type.name) "
                     + "are not of 8 bits")
         }
-        return .packed(PackedWeight(values, scale: try factors(at: scale, for: values)))
+        let factors = try factors(at: scale, for: values)
+        let isRotated = try isRotated(place, scale)
+        guard !isRotated || (values.dtype == .int8 && factors.shape == [values.size(0), 1]) else {
+            throw unusable(scale, "is not of int8 values in rows, each with a scale")
+        }
+        return .packed(PackedWeight(values, scale: factors, isRotated: isRotated))
+    }
+
+    /// Whether a weight's scale is one of turned rows.
+    private func isRotated(_ weight: WeightLoader.Place, _ scale: WeightLoader.Place) throws -> Bool
+    {
+        guard let rotated = WeightCompanion.rotatedScale.name(for: weight.info.name),
+            self[rotated] != nil
+        else { return false }
+        guard scale.info.name == rotated else {
+            throw unusable(scale, "'\(weight.info.name)' has scales of two kinds")
+        }
+        return true
     }
 
     /// A scale in 32 bits: [], [rows, 1] or [rows, groups].

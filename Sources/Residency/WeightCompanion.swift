@@ -6,6 +6,9 @@ enum WeightCompanion: String, CaseIterable {
     case scale = "weight_scale"
     /// The same in ComfyUI's older files.
     case olderScale = "scale_weight"
+    /// What `int8` values of turned rows are multiplied with. No other program knows the name, so that
+    /// none takes them for the weight's own.
+    case rotatedScale = "rotated_scale"
     /// What 8-bit inputs would be divided by; inputs are not rounded here.
     case inputScale = "input_scale"
     /// The same in ComfyUI's older files.
@@ -35,7 +38,7 @@ enum WeightCompanion: String, CaseIterable {
 extension Checkpoint {
     /// The scale of a weight, if it has one.
     func scale(of weight: String) -> WeightLoader.Place? {
-        [WeightCompanion.scale, .olderScale].lazy
+        [WeightCompanion.scale, .olderScale, .rotatedScale].lazy
             .compactMap { $0.name(for: weight).flatMap { self[$0] } }.first
     }
 

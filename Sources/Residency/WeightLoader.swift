@@ -118,6 +118,13 @@ public struct WeightLoader {
         return [weight] + [checkpoint.scale(of: name)].compactMap(\.self)
     }
 
+    /// Whether a parameter's rows are turned in the file, to be multiplied as integers.
+    func isRotated(_ parameter: Parameter) -> Bool {
+        places(parameter).dropFirst().contains {
+            $0.info.name.hasSuffix("." + WeightCompanion.rotatedScale.rawValue)
+        }
+    }
+
     /// How a parameter's values are stored in the file.
     func type(_ parameter: Parameter) -> WeightType? { places(parameter).first?.info.type }
 

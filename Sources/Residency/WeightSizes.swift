@@ -1,4 +1,4 @@
-internal import Torch
+public import Torch
 
 /// What the weights of a model take, told from a file's header.
 public struct WeightSizes {
@@ -8,8 +8,14 @@ public struct WeightSizes {
     public let small: Int
     /// Bytes of the weights that never leave the host.
     public let host: Int
-    /// Elements of the largest matrix that has to be converted each time it is used.
+    /// Elements of the largest matrix that has to be converted each time it is used, those among them
+    /// that may be multiplied as integers instead.
     public let largestConversion: Int
+    /// The same without those that are.
+    private let largestBesideIntegers: Int
+    /// The length of the longest row of matrices that are multiplied as integers.
+    private let longestIntegers: Int
+    private let dtype: DType
     /// Whether weights are packed here, into memory of this process.
     public let isPacked: Bool
     /// Bytes of those; the others stay in a mapped file where the processor computes.
@@ -22,8 +28,10 @@ public struct WeightSizes {
 
     init(
         _ loader: WeightLoader, _ parameters: [Parameter], dtype: DType, policy: PackingPolicy,
-        groups: [(name: String, parameters: [Parameter])], staysOnHost: (Parameter) -> Bool
+        groups: [(name: String, parameters: [Parameter])], device: Device,
+        staysOnHost: (Parameter) -> Bool
     ) {
+        self.dtype = dtype
         func bytes(_ parameter: Parameter) -> Int {
             policy.packing(of: parameter, in: loader)?.byteCount(of: parameter.shape)
                 ?? loader.byteCount(parameter)
@@ -38,16 +46,38 @@ public struct WeightSizes {
         let isPackedOf = parameters.map { policy.packing(of: $0, in: loader) != nil }
         isPacked = isPackedOf.contains(true)
         packed = sum(zip(parameters, isPackedOf).filter(\.1).map(\.0))
-        largestConversion =
-            zip(parameters, isPackedOf).filter { parameter, isPacked in
-                !staysOnHost(parameter) && (isPacked || loader.type(parameter)?.dtype != dtype)
-            }.map { $0.0.shape.reduce(1, *) }.max() ?? 0
+        let converted = zip(parameters, isPackedOf).filter { parameter, isPacked in
+            !staysOnHost(parameter) && (isPacked || loader.type(parameter)?.dtype != dtype)
+        }.map(\.0)
+        let multiplies = PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
+        let integers = converted.filter {
+            multiplies
+                && (policy.packing(of: $0, in: loader) == .int8Rotated || loader.isRotated($0))
+        }
+        let asIntegers = Set(integers.map(ObjectIdentifier.init))
+        func largest(_ parameters: [Parameter]) -> Int {
+            parameters.map { $0.shape.reduce(1, *) }.max() ?? 0
+        }
+        largestConversion = largest(converted)
+        largestBesideIntegers = largest(
+            converted.filter { !asIntegers.contains(ObjectIdentifier($0)) })
+        longestIntegers = integers.compactMap(\.shape.last).max() ?? 0
         let counted = grouped.isEmpty ? parameters : grouped
         let names = counted.map {
             policy.packing(of: $0, in: loader)?.name ?? loader.type($0)?.format ?? "none"
         }
         let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
         format = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "none"
+    }
+}
+
+extension WeightSizes {
+    /// Bytes that weights need for a short while when they are used without gradients: room for the
+    /// largest as it is computed with, or for so many rows of what integers are multiplied with.
+    public func scratchBytes(rows: Int) -> Int {
+        let padded = (rows + 5) / 6 * 6 * ((longestIntegers + 63) / 64 * 64)
+        return max(
+            largestBesideIntegers * dtype.byteCount, longestIntegers > 0 ? padded + 4 * rows : 0)
     }
 }
 

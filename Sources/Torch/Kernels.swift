@@ -1,7 +1,7 @@
 internal import CTorch
 
-/// The kernels of this package's own that may compute: those for `bfloat16` on the processor where
-/// no gradients are recorded. Everything else is computed by libtorch.
+/// The kernels of this package's own that may compute: those for `bfloat16`, and for weights of 8
+/// bits, on the processor where no gradients are recorded. Everything else is computed by libtorch.
 ///
 /// Kernels round once where libtorch rounds after each operation of several, so their results
 /// differ from libtorch's by less than `bfloat16` resolves, and are closer to exact ones. They do
@@ -11,6 +11,8 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
     case reference
     /// Those that every processor runs.
     case portable
+    /// Those of processors that multiply integers of 8 bits with AVX-512 as well.
+    case avx512Integers = "avx512-vnni"
     /// Those of processors that multiply `bfloat16` with AVX-512 as well, as far as they round
     /// nothing before it is multiplied.
     case direct
@@ -43,6 +45,7 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
         switch self {
         case .reference: CT_KERNELS_REFERENCE
         case .portable: CT_KERNELS_PORTABLE
+        case .avx512Integers: CT_KERNELS_AVX512_VNNI
         case .direct: CT_KERNELS_DIRECT
         case .avx512BFloat16: CT_KERNELS_AVX512_BF16
         }
@@ -52,6 +55,7 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
         self =
             switch raw {
             case CT_KERNELS_PORTABLE: .portable
+            case CT_KERNELS_AVX512_VNNI: .avx512Integers
             case CT_KERNELS_DIRECT: .direct
             case CT_KERNELS_AVX512_BF16: .avx512BFloat16
             default: .reference
@@ -79,6 +83,8 @@ public enum Kernel: String, Hashable, Sendable, CaseIterable {
     case convolution
     /// 3x3 convolutions by fewer products.
     case winograd
+    /// The product with a weight of ``Packing/int8Rotated``, integers by integers.
+    case int8
 
     /// The set that the kernel belongs to.
     public var set: KernelSet { KernelSet(ct_kernel_needs(raw)) }
@@ -105,6 +111,7 @@ public enum Kernel: String, Hashable, Sendable, CaseIterable {
         case .groupNorm: CT_KERNEL_GROUP_NORM
         case .convolution: CT_KERNEL_CONVOLUTION
         case .winograd: CT_KERNEL_WINOGRAD
+        case .int8: CT_KERNEL_INT8
         }
     }
 }

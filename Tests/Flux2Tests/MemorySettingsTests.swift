@@ -253,6 +253,42 @@ struct MemorySettingsTests {
         #expect(error?.setting == "lora-mode")
     }
 
+    @Test("int8 is multiplied as integers where that is done")
+    func int8IsWhatComputesFastest() {
+        let (rows, rotated) = (
+            WeightStorage.matrices(.int8Rows), WeightStorage.matrices(.int8Rotated)
+        )
+        let own: WeightStorage = Kernel.int8.isUsed ? rotated : rows
+        for dtype in [DType.bfloat16, .float32] {
+            #expect(WeightStorage.int8(on: .cpu, computingIn: dtype) == own)
+            #expect(WeightStorage.int8(on: Device(.cuda), computingIn: dtype) == rows)
+            KernelSet.limited(to: .portable) {
+                #expect(WeightStorage.int8(on: .cpu, computingIn: dtype) == rows)
+            }
+        }
+        #expect(WeightStorage.int8(on: .cpu, computingIn: .float16) == rows)
+    }
+
+    /// Integers need room for what is multiplied with them, not for the weight.
+    @Test("memory for a short while is that of what is done", .enabled(if: Kernel.int8.isUsed))
+    func scratchIsThatOfWhatIsDone() throws {
+        func bytes(_ storage: WeightStorage) throws -> Int {
+            var memory = MemorySettings()
+            memory.storage[.transformer] = storage
+            let files = try ModelFiles(model: Reference.ownModel("tiny-klein"))
+            let pipeline = try Pipeline(files, device: .cpu, dtype: .bfloat16, memory: memory)
+            return pipeline.transformer.weights.sizes().scratchBytes(rows: 12)
+        }
+        let (converted, integers) = try (
+            bytes(.matrices(.int8Rows)), bytes(.matrices(.int8Rotated))
+        )
+        #expect((12 * 64..<converted).contains(integers), "\(integers) of \(converted)")
+        let portable = try KernelSet.limited(to: .portable) {
+            try bytes(.matrices(.int8Rotated))
+        }
+        #expect(portable == converted)
+    }
+
     // MARK: The cache of weights
 
     private var int8: MemorySettings {

@@ -89,13 +89,14 @@ struct ScaledCheckpointTests {
         #expect(count >= packed.count)
     }
 
-    @Test(arguments: [Packing.float8Tensor, .float8Rows, .int8Rows, .int8Groups(32)])
+    @Test(arguments: [Packing.float8Tensor, .float8Rows, .int8Rows, .int8Groups(32), .int8Rotated])
     func areReadInEveryNaming(packing: Packing) throws {
         let layouts = ["", "model.diffusion_model."].flatMap { prefix in
             [Layout.diffusersTransformer, .bflTransformer].map { $0.prefixed(prefix) }
         }
         for layout in layouts {
-            let file = ScaledFile(layout: layout, packing: packing)
+            var file = ScaledFile(layout: layout, packing: packing)
+            if packing == .int8Rotated { file.scaleName = "rotated_scale" }
             let packed = try file.write(to: path)
             #expect(packed.count >= 20)
             try expect(load(), are: packed, layout)
@@ -203,6 +204,19 @@ struct ScaledCheckpointTests {
         try ScaledFile(others: [norm: .ones([])]).write(to: path)
         let error = #expect(throws: WeightError.self) { try load() }
         #expect(error?.key == norm && error?.description.contains("not of 8 bits") == true)
+    }
+
+    /// Scales of turned rows belong to integers in rows, and are no other's.
+    @Test func scalesOfTurnedRowsThatDoNotFitAreRefused() throws {
+        for packing in [Packing.float8Rows, .int8Groups(32)] {
+            try ScaledFile(packing: packing, scaleName: "rotated_scale").write(to: path)
+            let error = #expect(throws: WeightError.self) { try load() }
+            #expect(error?.key.hasSuffix(".rotated_scale") == true)
+            #expect(error?.description.contains("not of int8 values in rows") == true)
+        }
+        try ScaledFile(packing: .int8Rows, beside: ["rotated_scale": .ones([])]).write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.description.contains("has scales of two kinds") == true)
     }
 
     @Test func integersWithoutAScaleAreRefused() throws {

@@ -141,7 +141,7 @@ struct StreamingTests {
         "give the same picture in 8 bits as those that are there in 8 bits",
         arguments: [
             WeightStorage.float8, .matrices(.float8Rows), .matrices(.int8Rows),
-            .matrices(.int8Groups(16)),
+            .matrices(.int8Groups(16)), .matrices(.int8Rotated),
         ])
     func giveTheSamePictureInEightBits(_ storage: WeightStorage) throws {
         let request = try request("tiny-klein")

@@ -9,7 +9,8 @@ struct MapKernelTests {
     /// Batch, channels in and out, height, width: odd sizes, parts of vectors, of panels and of tiles.
     static let shapes = [
         [1, 64, 64, 12, 12], [1, 16, 3, 9, 7], [2, 48, 80, 13, 11], [1, 3, 128, 6, 16],
-        [1, 4, 2, 1, 1], [1, 130, 146, 5, 3], [1, 512, 128, 4, 6], [3, 96, 64, 1, 2], [3, 128, 160, 1, 2],
+        [1, 4, 2, 1, 1], [1, 130, 146, 5, 3], [1, 512, 128, 4, 6], [3, 96, 64, 1, 2],
+        [3, 128, 160, 1, 2],
     ]
 
     private func random(_ shape: [Int], seed: UInt64, scale: Double = 1) throws -> Tensor {
@@ -106,7 +107,9 @@ struct MapKernelTests {
     @Test(arguments: [KernelSet.direct, .avx512BFloat16])
     func sumsAreRoundedOnce(_ set: KernelSet) throws {
         let shape = [2, 64, 80, 7, 9]
-        let (x, added, layer) = try (map(shape), map([2, 80, 80, 7, 9], seed: 4), convolution(shape))
+        let (x, added, layer) = try (
+            map(shape), map([2, 80, 80, 7, 9], seed: 4), convolution(shape)
+        )
         let sum = try exact(layer, x) + exactly(added)
         try expect(set, within: 4e-3, slack: set == .direct ? 1 : 2, exact: sum) {
             layer.hasKernel(for: x)

@@ -90,13 +90,16 @@ ct_status ct_scratch(const int64_t *sizes, size_t rank, ct_dtype dtype, ct_devic
 // Gives this thread's such memory back.
 void ct_release_scratch(void);
 // Writes 8-bit `values`, times `scale` in 32 bits where it is not NULL: [] for all, [rows, 1], or
-// [rows, groups] with groups of equal width.
-ct_status ct_unpack8(ct_tensor values, ct_tensor scale, ct_tensor out);
+// [rows, groups] with groups of equal width. Rows that are `turned` are turned back first.
+ct_status ct_unpack8(ct_tensor values, ct_tensor scale, bool turned, ct_tensor out);
 // Makes 8-bit values, CT_FLOAT8_E4M3FN or CT_INT8, and scales for a weight [rows, ...]. `group`
 // neighbours of a row share a scale, [rows, groups]; -1: all do, []; 0: without (*scale is NULL).
 ct_status ct_pack8(ct_tensor weight, ct_dtype dtype, int64_t group, ct_tensor *values, ct_tensor *scale);
+// The same as CT_INT8 for rows that are turned first, by Hadamard matrices of the largest power of two
+// up to 256 that divides them; with a scale for each row, [rows, 1].
+ct_status ct_pack_turned(ct_tensor weight, ct_tensor *values, ct_tensor *scale);
 // The sums of the squares of what that has changed, and of the weights.
-ct_status ct_packing_error(ct_tensor weight, ct_tensor values, ct_tensor scale, double out[2]);
+ct_status ct_packing_error(ct_tensor weight, ct_tensor values, ct_tensor scale, bool turned, double out[2]);
 
 // --- copier.cpp: from the host to a device while it computes ------------------------------------
 
@@ -210,8 +213,9 @@ ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v,
 typedef enum {
   CT_KERNELS_REFERENCE = 0,
   CT_KERNELS_PORTABLE = 1,  // compiled for several instruction sets, with equal results
-  CT_KERNELS_DIRECT = 2,    // AVX-512 with products of bfloat16, all of which are of what is given
-  CT_KERNELS_AVX512_BF16 = 3,  // the same, and products of sums where that makes fewer of them
+  CT_KERNELS_AVX512_VNNI = 2,  // products of integers of 8 bits
+  CT_KERNELS_DIRECT = 3,       // AVX-512 with products of bfloat16, all of which are of what is given
+  CT_KERNELS_AVX512_BF16 = 4,  // the same, and products of sums where that makes fewer of them
 } ct_kernel_set;
 
 // What there are kernels for; the numbers mean nothing.
@@ -225,6 +229,7 @@ typedef enum {
   CT_KERNEL_GROUP_NORM = 6,
   CT_KERNEL_CONVOLUTION = 7,
   CT_KERNEL_WINOGRAD = 8,
+  CT_KERNEL_INT8 = 9,
 } ct_kernel;
 
 ct_kernel_set ct_best_kernels(void);  // what this processor can run
@@ -278,6 +283,12 @@ ct_status ct_conv2d_bordered(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_t
 // done by fewer products, of differences that are rounded.
 ct_status ct_conv2d_enlarging(ct_tensor x, ct_tensor weight, ct_tensor bias, bool by_differences,
                               ct_tensor *out);
+
+// --- int8_linear.cpp -------------------------------------------------------------------------------
+
+// x [..., K] · weightᵀ for a weight of ct_pack_turned, [N, K] with scales [N, 1], to `out` [..., N],
+// which lies in one piece. Rows of x are turned and become integers of 8 bits with a scale each.
+ct_status ct_kernel_int8(ct_tensor x, ct_tensor values, ct_tensor scale, ct_tensor out);
 
 // --- autograd.cpp --------------------------------------------------------------------------------
 

@@ -41,6 +41,10 @@ extension KernelRate {
                 KernelBench.modulation, KernelBench.norm, KernelBench.rotation, KernelBench.gate,
                 KernelBench.residual,
             ] { try show(rate(bench)(1536)) }
+            for tokens in [512, 1536, 4608] {
+                try show(bench.integers(tokens, from: 3072, to: 27648))
+                try show(bench.integers(tokens, from: 12288, to: 3072))
+            }
         }
     }
 }
@@ -79,9 +83,10 @@ private struct KernelBench {
         return (clock.now - begun) / .seconds(1) / Double(count)
     }
 
+    /// - Parameter plain: what libtorch does instead; nil is the same without kernels.
     private func rate(
         _ kernel: Kernel?, _ size: String, _ unit: KernelRate.Unit, work: Double,
-        _ body: () throws -> Tensor
+        plain: (() throws -> Tensor)? = nil, _ body: () throws -> Tensor
     ) throws -> KernelRate {
         var best = (own: Double.infinity, libtorch: Double.infinity, product: Double.infinity)
         _ = try body()
@@ -90,8 +95,10 @@ private struct KernelBench {
             best.own = try min(best.own, seconds(body))
             // Where it takes long, it is not worth being waited for more than twice.
             guard kernel != nil, round < 2 || best.libtorch < 0.5 else { continue }
-            let plain = try KernelSet.limited(to: .reference) { try seconds(body) }
-            best.libtorch = min(best.libtorch, plain)
+            let other = try KernelSet.limited(to: .reference) {
+                try plain.map(seconds) ?? seconds(body)
+            }
+            best.libtorch = min(best.libtorch, other)
         }
         let product = 2.0 * 1536 * 3072 * 3072 / best.product / 1e9
         return KernelRate(
@@ -163,6 +170,22 @@ private struct KernelBench {
         let both = try numbers([1, tokens, 6 * width])
         let (gate, up) = try both.halves(along: -1)
         return try rate(.gate, tokens, width: 3 * width, tensors: 3) { try gated(gate, up) }
+    }
+
+    /// A layer whose weight has 8 bits, beside one whose weight has 16.
+    func integers(_ tokens: Int, from inputs: Int, to outputs: Int) throws -> KernelRate {
+        let x = try numbers([tokens, inputs])
+        let weight = try numbers([outputs, inputs])
+        let layer = Linear(Scope(), from: inputs, to: outputs)
+        try layer.weight.load(.packed(.packing(weight, as: .int8Rotated)))
+        let work = 2 * Double(tokens * inputs * outputs)
+        return try rate(
+            .int8, "\(tokens)x\(inputs) by \(inputs)x\(outputs)", .operations, work: work
+        ) {
+            try linear(x, weight)
+        } _: {
+            try layer(x)
+        }
     }
 
     func residual(_ tokens: Int) throws -> KernelRate {

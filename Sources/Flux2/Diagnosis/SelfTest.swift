@@ -17,6 +17,7 @@ public struct SelfTest: Hashable, Sendable {
                 run("attention with rows that see nothing", blindAttention),
                 run("8-bit floats", eightBitFloats),
                 run("kernels of this program against libtorch's", kernels),
+                run("products with weights of 8 bits", integers),
             ]
         }
     }
@@ -60,6 +61,21 @@ public struct SelfTest: Hashable, Sendable {
         let found: [Float] = try Tensor.from([Float(0.3), -448])
             .to(dtype: .float8e4m3fn).to(dtype: .bfloat16).values()
         return found == [0.3125, -448] ? nil : "gave \(found)"
+    }
+
+    /// Whatever multiplies: integers that both sides are rounded to, or numbers.
+    private static func integers() throws -> String? {
+        let generator = try Generator(seed: 3)
+        let (x, weight) = try (
+            Tensor.randn([9, 768], generator: generator, dtype: .bfloat16),
+            Tensor.randn([100, 768], generator: generator, dtype: .bfloat16)
+        )
+        let exact = try linear(x.to(dtype: .float32), weight.to(dtype: .float32))
+        let layer = Linear(Scope(), from: 768, to: 100)
+        try layer.weight.load(.packed(.packing(weight, as: .int8Rotated)))
+        let found = try layer(x).to(dtype: .float32)
+        let error = try (found - exact).square().sum().item() / exact.square().sum().item()
+        return error < 4e-4 ? nil : "off by \(error.squareRoot())"
     }
 
     /// Whatever kernels are used, in the order that a block of a transformer uses them.

@@ -66,6 +66,13 @@ public struct MemoryDemand: Sendable {
     var referencePassages: [Tiling.Passage] = []
     /// Pictures that were made before by the same process, as in a batch.
     public var formerPictures = 0
+
+    /// Tokens that go through the transformer at once: of text, picture and references.
+    var transformerTokens: Int {
+        let pictures = [size] + references
+        return textLength + extraTextTokens
+            + pictures.reduce(0) { $0 + $1.height * $1.width / 256 }
+    }
 }
 
 extension MemoryDemand {

@@ -32,8 +32,9 @@ package final class ModelPart<Model> {
         self.dtype = dtype
     }
 
-    /// Bytes of the largest matrix that is converted each time it is used.
-    private lazy var scratchBytes = weights.sizes().largestConversion * dtype.byteCount
+    /// Bytes of the largest matrix that is converted each time it is used, as far as it is known
+    /// without what it is used with.
+    private lazy var scratchBytes = weights.sizes().scratchBytes(rows: 0)
 
     package var parameters: [Parameter] { weights.parameters }
 

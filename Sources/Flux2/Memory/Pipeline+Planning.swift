@@ -71,18 +71,21 @@ extension Pipeline {
     ) throws -> Planner {
         let settings = settings ?? memory
         let branches = request.cfgScale == 1 ? 1 : 2
-        let parts = [
-            part(.textEncoder, textEncoder.weights, passes: branches, settings),
-            part(.autoencoder, autoencoder.weights, passes: 1, settings),
-            part(
-                .transformer, transformer.weights,
-                passes: (sideBySide ? 1 : branches) * request.steps, settings),
-        ]
         let loraBytes = loras.byteCount(request.loras, mode: request.loraMode)
         var demand = MemoryDemand(
             request, model: .init(architecture), dtype: dtype, threads: Runtime.threads,
             textLength: textLength)
         demand.goesSideBySide = sideBySide
+        let parts = [
+            part(
+                .textEncoder, textEncoder.weights, passes: branches,
+                tokens: demand.computedTokens, settings),
+            part(.autoencoder, autoencoder.weights, passes: 1, tokens: 0, settings),
+            part(
+                .transformer, transformer.weights,
+                passes: (sideBySide ? 1 : branches) * request.steps,
+                tokens: demand.transformerTokens, settings),
+        ]
         demand.encoderScratch = parts[0].scratch
         demand.autoencoderScratch = parts[1].scratch
         demand.transformerScratch = parts[2].scratch
@@ -96,12 +99,13 @@ extension Pipeline {
     }
 
     private func part(
-        _ component: Component, _ weights: ArrangedWeights, passes: Int, _ settings: MemorySettings
+        _ component: Component, _ weights: ArrangedWeights, passes: Int, tokens: Int,
+        _ settings: MemorySettings
     ) -> Planner.Part {
         let sizes = weights.sizes((settings.storage[component] ?? .asStored).policy)
         return Planner.Part(
             component: component, format: sizes.format, units: sizes.units, small: sizes.small,
-            scratch: sizes.largestConversion * dtype.byteCount,
+            scratch: sizes.scratchBytes(rows: tokens),
             privateBytes: packedWillBeMapped ? 0 : sizes.packed,
             passes: passes, cachedShare: { weights.cachedShare() })
     }
@@ -116,7 +120,7 @@ extension Pipeline {
         attempts.append(("--tiling strips", strips, memory))
         var packed = memory
         for part in [Component.transformer, .textEncoder] {
-            packed.storage[part] = .matrices(.int8Rows)
+            packed.storage[part] = .int8(on: device, computingIn: dtype)
         }
         attempts.append(("--weights int8", request, packed))
         for share in [0.75, 0.5, 0.25] {

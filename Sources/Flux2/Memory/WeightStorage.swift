@@ -35,6 +35,13 @@ public enum WeightStorage: Hashable, Sendable {
         }
     }
 
+    /// Matrices in 8 bits, in the way that computes fastest: integers times integers where this
+    /// thread's kernels do that, else as ``Torch/Packing/int8Rows``.
+    public static func int8(on device: Device, computingIn dtype: DType) -> WeightStorage {
+        let multiplies = PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
+        return .matrices(multiplies ? .int8Rotated : .int8Rows)
+    }
+
     /// Which weights are packed, and how.
     var policy: PackingPolicy {
         switch self {

@@ -55,7 +55,7 @@ enum QuantizationNotes {
         switch format {
         case .float8Tensor: #"{"format": "float8_e4m3fn"}"#
         case .int8Rows: #"{"format": "int8_tensorwise"}"#
-        case .float8, .float8Rows, .int8Groups: nil
+        case .float8, .float8Rows, .int8Groups, .int8Rotated: nil
         }
     }
 }

@@ -8,6 +8,9 @@ public struct QuantizationReport: Hashable, Sendable, Codable {
         public var shape: [Int]
         /// The root mean square of the change over that of the weight.
         public var error: Double
+        /// The same of what the layer gives for normal random numbers, where these are rounded, too:
+        /// of weights that integers are multiplied with.
+        public var outputError: Double?
     }
 
     /// How weights were chosen and packed.

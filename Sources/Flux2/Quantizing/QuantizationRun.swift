@@ -59,8 +59,11 @@ final class QuantizationRun {
             guard error.relative.isFinite, error.weight.isFinite else {
                 throw WeightError(file: entry.file, key: entry.source, reason: .notFinite)
             }
+            let output = try weight.isRotated ? weight.outputError(from: entry.values) : nil
             self.report.layers.append(
-                .init(name: entry.name, shape: entry.values.shape, error: error.relative))
+                .init(
+                    name: entry.name, shape: entry.values.shape, error: error.relative,
+                    outputError: output?.relative))
             self.error = self.error + error
             self.scale = weight.scale
             try weight.values.withBytes { try sink($0) }
@@ -71,7 +74,10 @@ final class QuantizationRun {
     private func scale(_ entry: QuantizationSource.Entry, _ format: Packing) -> [TensorToWrite] {
         guard let shape = format.scaleShape(of: entry.values.shape) else { return [] }
         return [
-            TensorToWrite(name: layer(entry) + ".weight_scale", type: .F32, shape: shape) { sink in
+            TensorToWrite(
+                name: layer(entry) + (format == .int8Rotated ? ".rotated_scale" : ".weight_scale"),
+                type: .F32, shape: shape
+            ) { sink in
                 try self.scale?.withBytes { try sink($0) }
             }
         ]

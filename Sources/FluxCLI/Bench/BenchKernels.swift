@@ -6,10 +6,11 @@ import Torch
 struct BenchKernels: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels",
-        abstract: "Measure the kernels for bfloat16 on the processor, each beside libtorch.",
+        abstract: "Measure the kernels for the processor, each beside libtorch.",
         discussion: """
-            Operations are measured by turns with a matrix product; attention is compared with that. \
-            The best of some rounds counts.
+            Operations are measured by turns with a matrix product; attention and layers with weights \
+            of 8 bits are compared with that. For these, libtorch multiplies weights of 16 bits. The \
+            best of some rounds counts.
             """)
 
     @Option(help: "Processor threads; libtorch's own choice when absent.")

@@ -26,7 +26,7 @@ struct Evaluate: AsyncParsableCommand {
         let files = try await model.files(report)
         let source = try source(task, files, report)
         let (device, dtype) = compute.resolved(report)
-        let memory = try memory.settings(device, dtype)
+        let memory = try memory.settings(device, dtype, report)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: compute.threads,
             promptCache: compute.noPromptCache ? nil : .standard(),

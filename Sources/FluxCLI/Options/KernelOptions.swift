@@ -2,14 +2,15 @@ public import ArgumentParser
 import Foundation
 import Torch
 
-/// With which kernels to compute `bfloat16` on the processor.
+/// With which kernels to compute on the processor.
 struct KernelOptions: ParsableArguments {
     @Option(
         help: """
-            auto, reference, portable, direct or avx512-bf16. With reference libtorch computes \
-            everything; else kernels of this program's own compute bfloat16 on the processor, auto \
-            takes the best. direct is avx512-bf16 without products of rounded sums (Winograd). \
-            FLUX2_KERNELS says what auto may take.
+            auto, reference, portable, avx512-vnni, direct or avx512-bf16. With reference libtorch \
+            computes everything; else kernels of this program's own compute bfloat16 on the \
+            processor, and from avx512-vnni on weights of int8-rotated as integers; auto takes the \
+            best. direct is avx512-bf16 without products of rounded sums (Winograd). FLUX2_KERNELS \
+            says what auto may take.
             """)
     var kernels = KernelChoice.auto
 

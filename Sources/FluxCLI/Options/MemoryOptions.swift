@@ -35,8 +35,10 @@ struct MemoryOptions: ParsableArguments {
 
     @Option(
         help: """
-            How weights are kept: stored, float8 (as DiffSynth), float8-tensor, float8-row, int8 or \
-            int8-group; PART=FORMAT for one part. May be given several times.
+            How weights are kept: stored, float8 (as DiffSynth), float8-tensor, float8-row, int8, \
+            int8-row, int8-group or int8-rotated; PART=FORMAT for one part. May be given several \
+            times. int8 is int8-rotated where the processor multiplies integers with it, else \
+            int8-row.
             """)
     var weights: [Format] = []
 
@@ -74,6 +76,8 @@ struct MemoryOptions: ParsableArguments {
     struct Format: ExpressibleByArgument {
         var component: Component?
         var storage: WeightStorage
+        /// Whether it is `int8`, which depends on what computes.
+        var isFastest: Bool
 
         init?(argument: String) {
             let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
@@ -81,6 +85,7 @@ struct MemoryOptions: ParsableArguments {
                 return nil
             }
             self.storage = storage
+            isFastest = name == "int8"
             guard parts.count == 2 else { return }
             guard let component = Component(rawValue: parts[0]), component != .autoencoder else {
                 return nil
@@ -88,7 +93,12 @@ struct MemoryOptions: ParsableArguments {
             self.component = component
         }
 
-        static var allValueStrings: [String] { WeightStorage.names }
+        static var allValueStrings: [String] { WeightStorage.names + ["int8-row"] }
+
+        /// What it means for what computes.
+        func resolved(on device: Device, _ dtype: DType) -> WeightStorage {
+            isFastest ? .int8(on: device, computingIn: dtype) : storage
+        }
     }
 
     func validate() throws {
@@ -104,8 +114,11 @@ struct MemoryOptions: ParsableArguments {
         }
     }
 
-    /// What is asked for, on the device that is computed on.
-    func settings(_ device: Device, _ dtype: DType) throws -> MemorySettings {
+    /// What is asked for, on the device that is computed on; says where integers are not multiplied
+    /// although they might be.
+    func settings(
+        _ device: Device, _ dtype: DType, _ report: Reporter
+    ) throws -> MemorySettings {
         var settings = MemorySettings()
         if lowVram {
             settings = try .lowVRAM(device: device, dtype: dtype)
@@ -116,8 +129,15 @@ struct MemoryOptions: ParsableArguments {
         }
         for format in weights {
             for part in format.component.map({ [$0] }) ?? [.transformer, .textEncoder] {
-                settings.storage[part] = format.storage
+                settings.storage[part] = format.resolved(on: device, dtype)
             }
+        }
+        if weights.contains(where: { $0.isFastest || $0.storage == .matrices(.int8Rotated) }),
+            device.kind == .cpu, !Kernel.int8.isUsed
+        {
+            report.notice(
+                "weights of 8 bits become \(dtype.name) before they are multiplied: multiplying "
+                    + "integers needs \(Kernel.int8.set.rawValue)")
         }
         switch vramLimit {
         case nil: break

@@ -28,7 +28,7 @@ public struct Linear {
 
     private func product(_ x: Tensor) throws -> Tensor {
         guard bias == nil, isRecorded, x.requiresGradient, !weight.lasts(like: x) else {
-            return try linear(x, weight.value(like: x), bias?.value(like: x))
+            return try Torch.product(of: x, with: weight.stored(), bias?.value(like: x))
         }
         return try frozenLinear(x, weight)
     }

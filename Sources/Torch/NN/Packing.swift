@@ -12,10 +12,14 @@ public enum Packing: Hashable, Sendable {
     case int8Rows
     /// `int8` with a scale for so many neighbours of a row; all of it, where a row is shorter.
     case int8Groups(Int)
+    /// `int8` with a scale for each row, of rows that are turned first: what is large in a few places
+    /// is spread over many, so that the other side of a product can have 8 bits, too. Processors that
+    /// multiply integers do that with it; see ``Kernel/int8``.
+    case int8Rotated
 
     /// The ways without a choice of their own; ``int8Groups(_:)`` in groups of 128.
     public static let all: [Packing] = [
-        .float8, .float8Tensor, .float8Rows, .int8Rows, .int8Groups(128),
+        .float8, .float8Tensor, .float8Rows, .int8Rows, .int8Groups(128), .int8Rotated,
     ]
 
     /// The name, such as `float8-row`; groups of another width than 128 name it, `int8-group:64`.
@@ -27,11 +31,16 @@ public enum Packing: Hashable, Sendable {
         case .int8Rows: "int8"
         case .int8Groups(128): "int8-group"
         case .int8Groups(let width): "int8-group:\(width)"
+        case .int8Rotated: "int8-rotated"
         }
     }
 
-    /// Reads a ``name``; nil for any other word.
+    /// Reads a ``name``, or `int8-row`, which is `int8`; nil for any other word.
     public init?(name: String) {
+        if name == "int8-row" {
+            self = .int8Rows
+            return
+        }
         if let found = Self.all.first(where: { $0.name == name }) {
             self = found
             return
@@ -46,7 +55,7 @@ public enum Packing: Hashable, Sendable {
     public var dtype: DType {
         switch self {
         case .float8, .float8Tensor, .float8Rows: .float8e4m3fn
-        case .int8Rows, .int8Groups: .int8
+        case .int8Rows, .int8Groups, .int8Rotated: .int8
         }
     }
 
@@ -78,7 +87,7 @@ public enum Packing: Hashable, Sendable {
         return switch self {
         case .float8: 0
         case .float8Tensor: -1
-        case .float8Rows, .int8Rows: width
+        case .float8Rows, .int8Rows, .int8Rotated: width
         case .int8Groups(let group): min(group, width)
         }
     }
@@ -106,25 +115,32 @@ extension Packing: Codable {
 extension PackedWeight {
     /// Packs a weight; a scale is the largest magnitude over the largest value, and 1 for zeros.
     ///
-    /// Values are `weight / scale` in 32 bits, rounded to the nearest and of two to the even one.
+    /// Values are `weight / scale` in 32 bits, rounded to the nearest and of two to the even one; of
+    /// ``Packing/int8Rotated`` those of the turned weight.
     ///
     /// - Parameter weight: [rows, ...] of `bfloat16`, `float16` or `float32`; ``Packing/fits(_:)``
     ///   tells which shapes can be packed.
     public static func packing(_ weight: Tensor, as packing: Packing) throws -> PackedWeight {
         var (values, scale): (ct_tensor?, ct_tensor?)
         let group = Int64(packing.group(of: weight.shape))
+        let isRotated = packing == .int8Rotated
         try withExtendedLifetime(weight) {
-            try check(ct_pack8(weight.raw, packing.dtype.raw, group, &values, &scale))
+            try check(
+                isRotated
+                    ? ct_pack_turned(weight.raw, &values, &scale)
+                    : ct_pack8(weight.raw, packing.dtype.raw, group, &values, &scale))
         }
         guard let values else { preconditionFailure("a successful call wrote no tensor") }
-        return PackedWeight(Tensor(adopting: values), scale: scale.map(Tensor.init(adopting:)))
+        return PackedWeight(
+            Tensor(adopting: values), scale: scale.map(Tensor.init(adopting:)),
+            isRotated: isRotated)
     }
 
     /// How far this is from the weight that it was made of.
     public func error(from weight: Tensor) throws -> PackingError {
         var sums = [0.0, 0.0]
         try withExtendedLifetime((weight, values, scale)) {
-            try check(ct_packing_error(weight.raw, values.raw, scale?.raw, &sums))
+            try check(ct_packing_error(weight.raw, values.raw, scale?.raw, isRotated, &sums))
         }
         var error = PackingError()
         (error.difference, error.weight) = (sums[0], sums[1])

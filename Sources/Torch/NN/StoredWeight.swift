@@ -33,9 +33,11 @@ public enum StoredWeight {
         precondition(tensors.count == self.tensors.count, "another number of tensors")
         switch self {
         case .dense: return .dense(tensors[0])
-        case .packed:
+        case .packed(let packed):
             return .packed(
-                PackedWeight(tensors[0], scale: tensors.count > 1 ? tensors[1] : nil))
+                PackedWeight(
+                    tensors[0], scale: tensors.count > 1 ? tensors[1] : nil,
+                    isRotated: packed.isRotated))
         case .blocks(let blocks): return .blocks(blocks.replacing(tensors[0]))
         }
     }
@@ -93,7 +95,8 @@ public enum StoredWeight {
             return .packed(
                 PackedWeight(
                     try body(packed.values),
-                    scale: perRow == true ? try packed.scale.map(body) : packed.scale))
+                    scale: perRow == true ? try packed.scale.map(body) : packed.scale,
+                    isRotated: packed.isRotated))
         case .blocks(let blocks): return .blocks(blocks.replacing(try body(blocks.bytes)))
         }
     }
@@ -105,20 +108,26 @@ public struct PackedWeight {
     public let values: Tensor
     /// Of `float32`: [] for all values, [rows, 1], or [rows, groups] of equal width; nil is 1.
     public let scale: Tensor?
+    /// Whether rows were turned before they became values: blocks of neighbours times a Hadamard
+    /// matrix of length 1, as wide as the largest power of two up to 256 that divides a row.
+    public let isRotated: Bool
 
     /// Puts values and scales together.
-    public init(_ values: Tensor, scale: Tensor? = nil) {
+    ///
+    /// - Parameter isRotated: only for `int8` with a scale for each row.
+    public init(_ values: Tensor, scale: Tensor? = nil, isRotated: Bool = false) {
         self.values = values
         self.scale = scale
+        self.isRotated = isRotated
     }
 
-    /// Writes `values · scale`, multiplied in 32 bits and rounded once.
+    /// Writes `values · scale`, turned back where they are turned; in 32 bits, and rounded once.
     ///
     /// - Parameter target: of the weight's shape, on the same device.
     public func unpack(into target: Tensor) throws {
         if values.dtype.byteCount > 1 { return try target.assign(values) }
         try withExtendedLifetime((values, scale, target)) {
-            try check(ct_unpack8(values.raw, scale?.raw, target.raw))
+            try check(ct_unpack8(values.raw, scale?.raw, isRotated, target.raw))
         }
     }
 }
