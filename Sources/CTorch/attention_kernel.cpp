@@ -13,6 +13,7 @@
 
 #include "parallel.hpp"
 #include "products.hpp"
+#include "work.hpp"
 
 using namespace ct;
 
@@ -307,6 +308,7 @@ ct_status ct_kernel_attention(ct_tensor q, ct_tensor k, ct_tensor v, bool causal
                 query->size(0), query->size(1), query->size(1) / key->size(1), query->size(2),
                 key->size(2), query->size(3), causal, words};
     if (query->numel() == 0) return;
+    count_attention(query, key, borrow(v), causal);
     int64_t bytes = 4 * (a.key_words() + a.value_words()), all = a.batch * a.key_heads();
     int64_t together = std::clamp<int64_t>(most_packed_bytes / bytes, 1, all);
     at::Tensor packed = at::empty({together * bytes}, query->options().dtype(at::kByte));

@@ -5,6 +5,7 @@
 #ifdef CT_HAS_LIBTORCH
 
 #include "turned.hpp"
+#include "work.hpp"
 
 using namespace ct;
 
@@ -39,6 +40,7 @@ ct_status ct_kernel_int8(ct_tensor input, ct_tensor values, ct_tensor scale, ct_
     Packed weight{borrow(values), borrow(scale)};
     check(x, weight, out);
     if (out.numel() == 0) return;
+    count_linear(x, weight.values, out);
     at::Tensor rows = rows_of(x);
     TurnedRows turned{nullptr, nullptr, rows.size(0), rows.size(1)};
     // Memory that weights would be unpacked into, had they to be.

@@ -1,4 +1,4 @@
-#include "guard.hpp"
+#include "work.hpp"
 
 #ifdef CT_HAS_LIBTORCH
 
@@ -109,7 +109,11 @@ ct_status ct_clamp(ct_tensor t, double low, double high, ct_tensor *out) {
 }
 
 ct_status ct_matmul(ct_tensor a, ct_tensor b, ct_tensor *out) {
-  return guarded([&] { *out = adopt(at::matmul(borrow(a), borrow(b))); });
+  return guarded([&] {
+    at::Tensor product = at::matmul(borrow(a), borrow(b));
+    count_linear(borrow(a), borrow(b), product);
+    *out = adopt(product);
+  });
 }
 
 ct_status ct_svd(ct_tensor t, ct_tensor out[3]) {

@@ -1,4 +1,4 @@
-#include "guard.hpp"
+#include "work.hpp"
 
 #ifdef CT_HAS_LIBTORCH
 
@@ -23,7 +23,11 @@ using namespace ct;
 extern "C" {
 
 ct_status ct_linear(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
-  return guarded([&] { *out = adopt(at::linear(borrow(x), borrow(weight), optional(bias))); });
+  return guarded([&] {
+    at::Tensor product = at::linear(borrow(x), borrow(weight), optional(bias));
+    count_linear(borrow(x), borrow(weight), product);
+    *out = adopt(product);
+  });
 }
 
 ct_status ct_embedding(ct_tensor weight, ct_tensor ids, ct_tensor *out) {
@@ -72,8 +76,11 @@ ct_status ct_group_moments(ct_tensor t, int64_t groups, double epsilon, ct_tenso
 ct_status ct_conv2d(ct_tensor x, ct_tensor weight, ct_tensor bias, int64_t stride, int64_t padding,
                     ct_tensor *out) {
   return guarded([&] {
-    *out = adopt(at::conv2d(borrow(x), borrow(weight), optional(bias), {stride, stride},
-                            at::IntArrayRef{padding, padding}));
+    at::Tensor map = at::conv2d(borrow(x), borrow(weight), optional(bias), {stride, stride},
+                                at::IntArrayRef{padding, padding});
+    count_product(borrow(weight), map.numel() * borrow(weight)->numel() / borrow(weight)->size(0),
+                  {borrow(x), borrow(weight), map});
+    *out = adopt(map);
   });
 }
 
@@ -91,8 +98,10 @@ ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out) {
 ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask,
                                           bool causal, bool grouped, ct_tensor *out) {
   return guarded([&] {
-    *out = adopt(at::scaled_dot_product_attention(borrow(q), borrow(k), borrow(v), optional(mask),
-                                                  0.0, causal, std::nullopt, grouped));
+    at::Tensor heads = at::scaled_dot_product_attention(borrow(q), borrow(k), borrow(v), optional(mask),
+                                                        0.0, causal, std::nullopt, grouped);
+    count_attention(borrow(q), borrow(k), borrow(v), causal);
+    *out = adopt(heads);
   });
 }
 

@@ -11,6 +11,7 @@
 
 #include "convolution.hpp"
 #include "group_norm.hpp"
+#include "work.hpp"
 
 using namespace ct;
 
@@ -157,6 +158,7 @@ at::Tensor convolved(const at::Tensor &x, const at::Tensor &weight, const at::Te
     convolve_by_winograd(what, x.size(2), x.size(3));
   else
     convolve(what, shifts(from, side));
+  count_product(weight, out.numel() * weight.size(1) * (by_winograd ? 4 : side * side), {x, weight, out});
   return out;
 }
 
@@ -185,6 +187,7 @@ at::Tensor enlarged(const at::Tensor &x, const at::Tensor &weight, const at::Ten
     convolve_by_differences(what, x.size(2), x.size(3));
   else
     enlarge_by_phases(what, rows, columns);
+  count_product(weight, out.numel() * weight.size(1) * (by_differences ? 9 : 16) / 4, {x, weight, out});
   return out;
 }
 

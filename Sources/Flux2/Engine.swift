@@ -136,24 +136,30 @@ public actor Engine {
         let watch = MemoryWatch()
         defer { _ = watch.stop() }
         var memory = MemoryUse()
+        var (work, laps) = (StageWork(), WorkLaps())
         let features = try recovery.retrying("encode", &run, onEvent) { try $0.encode(onEvent) }
         memory.encode = watch.lap()
+        work.encode = laps.lap()
         let noise = try run.drawNoise()
         let canvas = try recovery.retrying("pictures", &run, onEvent) {
             try $0.prepare(noise, onEvent)
         }
         memory.pictures = run.readsPictures ? watch.lap() : nil
+        work.pictures = laps.lap()
         let latents = try recovery.retrying("denoise", &run, onEvent) {
             try $0.denoise(canvas, given: features, onEvent)
         }
         memory.denoise = watch.lap()
+        work.denoise = laps.lap()
         let image = try recovery.retrying("decode", &run, onEvent) {
             try $0.decode(latents, onEvent)
         }
         memory.decode = watch.lap()
+        work.decode = laps.lap()
         return try GenerationResult(
             image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),
-            timings: run.timings, memory: memory, plan: recovery.plan, streamed: run.streamed)
+            timings: run.timings, memory: memory, work: work, plan: recovery.plan,
+            streamed: run.streamed)
     }
 
     /// Sees every step; for tests.

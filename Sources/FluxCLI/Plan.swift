@@ -32,12 +32,7 @@ struct Plan: AsyncParsableCommand {
     func run() async throws {
         HostMemory.keepFreed()
         let report = Reporter(quiet: json)
-        if let svg {
-            guard svg.lowercased().hasSuffix(".svg") else {
-                throw ValidationError("\(svg): the drawing is a .svg file")
-            }
-            try AtomicFile.checkWritable(svg, overwrite: force)
-        }
+        if let svg { try DrawingFile.check(svg, overwrite: force) }
         let files = try await model.files(report)
         let request = try picture.request(prompt, for: files, inputs, lora, tiling, report)
         let (device, dtype) = compute.resolved(report)
@@ -48,8 +43,6 @@ struct Plan: AsyncParsableCommand {
             weightCache: memory.noWeightCache ? nil : .standard())
         let plan = try await engine.plan(request)
         print(json ? try JSON.line(plan) : plan.table)
-        if let svg {
-            try AtomicFile.write(svg, bytes: Array(plan.drawing.utf8), overwrite: force)
-        }
+        if let svg { try DrawingFile.write(plan.drawing, to: svg, overwrite: force) }
     }
 }

@@ -9,59 +9,23 @@ import Torch
     "An autoencoder by kernels is as exact as by libtorch", .enabled(if: KernelSet.best >= .direct))
 struct AutoencoderKernelTests {
     private let model: Autoencoder
-    private let parameters: [Parameter]
 
     init() throws {
         let json = """
-            {"block_out_channels": [64, 96, 128], "latent_channels": 32, "layers_per_block": 2,
+            {"block_out_channels": [128, 160, 192], "latent_channels": 32, "layers_per_block": 2,
              "norm_num_groups": 32}
             """
         let configuration = try JSONDecoder().decode(
             AutoencoderConfiguration.self, from: Data(json.utf8))
         let scope = Scope()
         model = Autoencoder(scope, configuration)
-        parameters = scope.parameters
-        let generator = try Generator(seed: 1)
-        for parameter in parameters {
-            try parameter.load(
-                Self.values(parameter, generator).to(dtype: .bfloat16).to(dtype: .float32))
-        }
-    }
-
-    private static func values(_ parameter: Parameter, _ generator: Generator) throws -> Tensor {
-        let shape = parameter.shape
-        if shape.count > 1 {
-            let scale = 1 / Double(shape.dropFirst().reduce(1, *)).squareRoot()
-            return try .randn(shape, generator: generator) * scale
-        }
-        if parameter.key.hasSuffix("weight") || parameter.key.hasSuffix("var") {
-            return try .zeros(shape) + 1
-        }
-        return try .zeros(shape)
-    }
-
-    private func error(_ found: Tensor, _ exact: Tensor) throws -> Double {
-        let difference = try (found.to(dtype: .float32) - exact).square().sum().item()
-        return try (difference / exact.square().sum().item()).squareRoot()
-    }
-
-    /// Errors of kernels and of libtorch in `bfloat16`, against 32 bits.
-    private func compare(
-        _ x: Tensor, _ body: (Tensor) throws -> Tensor
-    ) throws -> (direct: Double, best: Double, libtorch: Double) {
-        try withoutGradients {
-            let exact = try body(x.to(dtype: .float32))
-            func error(_ set: KernelSet) throws -> Double {
-                try KernelSet.limited(to: set) { try self.error(body(x), exact) }
-            }
-            return try (error(.direct), error(.best), error(.reference))
-        }
+        try loadRandomNumbers(scope.parameters, seed: 1)
     }
 
     @Test func decoding() throws {
         let latents = try Tensor.randn([1, 128, 8, 6], generator: Generator(seed: 2))
             .to(dtype: .bfloat16)
-        let errors = try compare(latents) { try model.decode($0) }
+        let errors = try kernelErrors { try model.decode(latents.to(dtype: $0)) }
         #expect(errors.direct <= errors.libtorch, "\(errors)")
         #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
     }
@@ -73,7 +37,7 @@ struct AutoencoderKernelTests {
         let model = try TinyModel(path: #require(Self.realModel)).autoencoder()
         let latents = try Tensor.randn([1, 128, 16, 16], generator: Generator(seed: 2))
             .to(dtype: .bfloat16)
-        let errors = try compare(latents) { try model.decode($0) }
+        let errors = try kernelErrors { try model.decode(latents.to(dtype: $0)) }
         print("decoding, against 32 bits: \(errors)")
         #expect(errors.direct <= errors.libtorch, "\(errors)")
         #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
@@ -82,7 +46,7 @@ struct AutoencoderKernelTests {
     @Test func encoding() throws {
         let picture = try Tensor.randn([2, 3, 64, 48], generator: Generator(seed: 3))
             .to(dtype: .bfloat16)
-        let errors = try compare(picture) { try model.encode($0) }
+        let errors = try kernelErrors { try model.encode(picture.to(dtype: $0)) }
         #expect(errors.direct <= errors.libtorch, "\(errors)")
         #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
     }

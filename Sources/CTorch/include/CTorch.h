@@ -242,6 +242,15 @@ ct_kernel_set ct_kernel_needs(ct_kernel kernel);  // what a kernel is written in
 // Whether a kernel computes on these operands now, else libtorch does; absent ones are NULL.
 bool ct_has_kernel(ct_kernel kernel, const ct_tensor *operands, size_t count);
 
+// --- work.cpp: what products of forward passes took since the process began ------------------------
+
+typedef struct {
+  int64_t int8, float16, others;  // operations on numbers of these types, two for a multiplication
+  int64_t bytes;                  // of operands and results
+} ct_work;
+
+ct_work ct_counted_work(void);
+
 // --- row_kernels.cpp, attention_kernel.cpp: what `ct_has_kernel` says yes to ------------------------
 
 // All write to `out`, whose rows lie in one piece; its other axes may lie anyhow.

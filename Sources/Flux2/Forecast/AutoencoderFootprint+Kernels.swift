@@ -31,9 +31,9 @@ extension AutoencoderFootprint {
     /// A convolution of a map that has its border.
     func convolvedByKernels(
         from inputs: Int, to outputs: Int, size: Int = 3, stride: Int = 1, planes: Int? = nil,
-        places: Int
+        places: Int, savesProducts: Bool = true
     ) -> Piece {
-        let isWinograd = size == 3 && stride == 1 && saves(inputs, outputs)
+        let isWinograd = savesProducts && size == 3 && stride == 1 && saves(inputs, outputs)
         let planes = planes ?? (isWinograd ? 16 : size * size)
         let weights = layers.tensor(
             (inputs + 1) / 2 * 2 * ((outputs + 15) / 16 * 16) * planes)
@@ -61,15 +61,19 @@ extension AutoencoderFootprint {
         return result
     }
 
-    func unitByKernels(_ input: Piece?, _ x: Map, to channels: Int) -> Piece {
+    func unitByKernels(
+        _ input: Piece?, _ x: Map, to channels: Int, _ savesProducts: Bool
+    ) -> Piece {
         let y = x.with(channels)
         let first = normed(x, border: 1)
-        let middle = convolvedByKernels(from: x.channels, to: channels, places: x.places)
+        let middle = convolvedByKernels(
+            from: x.channels, to: channels, places: x.places, savesProducts: savesProducts)
         heap.give(first)
         let second = normed(y, border: 1)
         heap.give(middle)
         let shortcut = x.channels == channels ? [] : [convolved(x, to: channels, size: 1)]
-        let sum = convolvedByKernels(from: channels, to: channels, places: x.places)
+        let sum = convolvedByKernels(
+            from: channels, to: channels, places: x.places, savesProducts: savesProducts)
         heap.give([second] + shortcut + [input].compactMap(\.self))
         return sum
     }

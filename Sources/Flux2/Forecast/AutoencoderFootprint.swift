@@ -54,8 +54,11 @@ struct AutoencoderFootprint {
     /// A residual unit.
     ///
     /// - Parameter input: what is freed with it; nil where others hold it.
-    func unit(_ input: Piece?, _ x: Map, to channels: Int, turned: Bool = false) -> Piece {
-        if usesKernels { return unitByKernels(input, x, to: channels) }
+    func unit(
+        _ input: Piece?, _ x: Map, to channels: Int, turned: Bool = false,
+        savesProducts: Bool = true
+    ) -> Piece {
+        if usesKernels { return unitByKernels(input, x, to: channels, savesProducts) }
         let y = x.with(channels)
         let first = activated(x, turned: turned)
         let middle = convolved(x, to: channels)
@@ -73,8 +76,8 @@ struct AutoencoderFootprint {
 
     /// The innermost part: a unit, attention with one head, a unit.
     func middle(_ input: Piece, _ x: Map) -> Piece {
-        let looked = attended(unit(nil, x, to: x.channels), x)
-        let result = unit(nil, x, to: x.channels, turned: true)
+        let looked = attended(unit(nil, x, to: x.channels, savesProducts: false), x)
+        let result = unit(nil, x, to: x.channels, turned: true, savesProducts: false)
         heap.give(input, looked)
         return result
     }

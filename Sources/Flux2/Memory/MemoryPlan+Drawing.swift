@@ -1,5 +1,3 @@
-internal import Foundation
-
 extension MemoryPlan.Share {
     fileprivate var color: String {
         switch self {
@@ -20,14 +18,8 @@ extension MemoryPlan {
     public var drawing: String {
         let bandTop = 60 + 34 * stages.count + 50
         let height = bandTop + 56 * components.count + 30
-        return """
-            <svg xmlns="http://www.w3.org/2000/svg" width="860" height="\(height)" \
-            font-family="sans-serif" font-size="13">
-            <rect width="860" height="\(height)" fill="white"/>
-            \((stageBars + budgetLine + legend + bands(from: bandTop)).joined(separator: "\n"))
-            </svg>
-
-            """
+        return VectorDrawing.page(
+            width: 860, height: height, stageBars + budgetLine + legend + bands(from: bandTop))
     }
 
     private var scale: Double {
@@ -35,30 +27,17 @@ extension MemoryPlan {
         return 640 / Double(max(most, min(deviceBudget, 2 * most), 1))
     }
 
-    private static func text(_ x: Int, _ y: Int, _ text: String, _ extra: String = "") -> String {
-        let safe = text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
-        return "<text x=\"\(x)\" y=\"\(y)\" \(extra)>\(safe)</text>"
-    }
-
-    private static func box(
-        _ x: Double, _ y: Int, _ width: Double, _ height: Int, _ color: String
-    ) -> String {
-        String(
-            format: "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%@\"/>", x, y,
-            width, height, color)
-    }
-
     private var stageBars: [String] {
         stages.enumerated().flatMap { index, stage in
             let top = 60 + 34 * index
             var x = 90.0
-            var parts = [Self.text(10, top + 17, stage.name)]
+            var parts = [VectorDrawing.text(10, top + 17, stage.name)]
             for share in shares {
                 let width = Double(share.bytes(stage)) * scale
-                parts.append(Self.box(x, top, width, 24, share.color))
+                parts.append(VectorDrawing.box(x, top, width, 24, share.color))
                 x += width
             }
-            parts.append(Self.text(Int(x) + 6, top + 17, "\(Self.gib(stage.total)) GiB"))
+            parts.append(VectorDrawing.text(Int(x) + 6, top + 17, "\(Self.gib(stage.total)) GiB"))
             return parts
         }
     }
@@ -68,8 +47,8 @@ extension MemoryPlan {
         guard x <= 731 else { return [] }
         let bottom = 60 + 34 * stages.count
         return [
-            Self.box(x, 46, 2, bottom - 46, "#d62828"),
-            Self.text(
+            VectorDrawing.box(x, 46, 2, bottom - 46, "#d62828"),
+            VectorDrawing.text(
                 Int(x) - 4, 42, "\(Self.gib(deviceBudget)) GiB on \(device)",
                 "text-anchor=\"end\" fill=\"#d62828\""),
         ]
@@ -79,8 +58,8 @@ extension MemoryPlan {
         shares.enumerated().flatMap { index, share in
             let x = 10 + 110 * index
             return [
-                Self.box(Double(x), 10, 14, 14, share.color),
-                Self.text(x + 20, 22, share.title),
+                VectorDrawing.box(Double(x), 10, 14, 14, share.color),
+                VectorDrawing.text(x + 20, 22, share.title),
             ]
         }
     }
@@ -95,11 +74,11 @@ extension MemoryPlan {
                         + "for each of \(part.passes) evaluations" : "")
             let total = Double(max(1, part.units.reduce(0) { $0 + $1.bytes }))
             var x = 10.0
-            return [Self.text(10, y, words)]
+            return [VectorDrawing.text(10, y, words)]
                 + part.units.map { unit in
                     let width = 840 * Double(unit.bytes) / total
                     defer { x += width }
-                    return Self.box(
+                    return VectorDrawing.box(
                         x, y + 8, max(width - 1, 0.5), 20, unit.stays ? "#2a6f97" : "#cfe3ee")
                 }
         }

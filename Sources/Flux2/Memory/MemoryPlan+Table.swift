@@ -56,22 +56,12 @@ extension MemoryPlan {
         bytes == 0 ? "–" : String(format: "%.2f", Double(bytes) / Double(1 << 30))
     }
 
-    private func columns(_ rows: [[String]]) -> String {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            row.enumerated().map { index, text in
-                let pad = String(repeating: " ", count: widths[index] - text.count)
-                return index == 0 ? text + pad : pad + text
-            }.joined(separator: "  ")
-        }.joined(separator: "\n")
-    }
-
     private var stageTable: String {
         let head = ["GiB"] + shares.map(\.title) + ["on \(device)"]
         let rows = stages.map { stage in
             [stage.name] + shares.map { Self.gib($0.bytes(stage)) } + [Self.gib(stage.total)]
         }
-        return columns([head] + rows)
+        return TextTable.columns([head] + rows)
     }
 
     /// A bar for each stage; a line stands where the budget ends.
@@ -100,7 +90,7 @@ extension MemoryPlan {
 
     private var componentTable: String {
         let head = ["part", "kept as", "GiB", "stays", "comes", "from", "times"]
-        return columns(
+        return TextTable.columns(
             [head]
                 + components.map { part in
                     [

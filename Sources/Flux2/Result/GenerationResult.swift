@@ -1,5 +1,6 @@
 public import Imaging
 internal import Safetensors
+public import Torch
 
 /// A finished picture with what is worth knowing about its making.
 public struct GenerationResult: Sendable {
@@ -13,6 +14,8 @@ public struct GenerationResult: Sendable {
     public var timings: Timings
     /// How much memory each stage took.
     public var memory: MemoryUse
+    /// What each stage had to compute.
+    public var work: StageWork
     /// What was expected of memory before.
     public var plan: MemoryPlan
     /// What came while it was computed.
@@ -43,6 +46,18 @@ public struct MemoryUse: Hashable, Sendable, Codable {
     public var denoise: Int?
     /// Latents to pixels.
     public var decode: Int?
+}
+
+/// What was computed in each stage.
+public struct StageWork: Hashable, Sendable, Codable {
+    /// Prompts to features.
+    public var encode = Work()
+    /// Encoding input and reference pictures.
+    public var pictures = Work()
+    /// All noise levels.
+    public var denoise = Work()
+    /// Latents to pixels.
+    public var decode = Work()
 }
 
 /// Seconds per stage.

@@ -1,3 +1,5 @@
+internal import Torch
+
 /// Seconds since it was made.
 package struct Clock {
     private let start = ContinuousClock.now
@@ -7,5 +9,16 @@ package struct Clock {
     package var seconds: Double {
         let elapsed = ContinuousClock.now - start
         return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    }
+}
+
+/// What has been computed since the last time it was asked.
+struct WorkLaps {
+    private var last = Work.counted
+
+    mutating func lap() -> Work {
+        let now = Work.counted
+        defer { last = now }
+        return now - last
     }
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
 
 /// Measurements, each a command of its own.
-struct Bench: ParsableCommand {
+struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure how fast this machine computes.", subcommands: [BenchKernels.self])
+        abstract: "Measure how fast this machine computes.",
+        subcommands: [BenchRequest.self, BenchKernels.self], defaultSubcommand: BenchRequest.self)
 }

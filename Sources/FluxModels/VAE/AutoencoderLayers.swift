@@ -9,12 +9,16 @@ struct ResidualUnit {
     let shortcut: Convolution?
 
     init(
-        _ scope: Scope, from inputs: Int, to outputs: Int, _ configuration: AutoencoderConfiguration
+        _ scope: Scope, from inputs: Int, to outputs: Int,
+        _ configuration: AutoencoderConfiguration, savesProducts: Bool = true
     ) {
+        func convolution(_ scope: Scope, from inputs: Int) -> Convolution {
+            Convolution(scope, from: inputs, to: outputs, size: 3, savesProducts: savesProducts)
+        }
         norm1 = GroupNorm(scope["norm1"], channels: inputs, configuration)
-        conv1 = Convolution(scope["conv1"], from: inputs, to: outputs, size: 3)
+        conv1 = convolution(scope["conv1"], from: inputs)
         norm2 = GroupNorm(scope["norm2"], channels: outputs, configuration)
-        conv2 = Convolution(scope["conv2"], from: outputs, to: outputs, size: 3)
+        conv2 = convolution(scope["conv2"], from: outputs)
         shortcut =
             inputs == outputs
             ? nil : Convolution(scope["conv_shortcut"], from: inputs, to: outputs, size: 1)
@@ -115,15 +119,20 @@ extension SpatialAttention {
     }
 }
 
-/// The innermost part of encoder and decoder.
+/// The innermost part of encoder and decoder. It is small, and what it rounds goes through all that the
+/// decoder does, so it does not save products.
 struct MiddleBlock {
     private let first, second: ResidualUnit
     private let attention: SpatialAttention
 
     init(_ scope: Scope, channels: Int, _ configuration: AutoencoderConfiguration) {
-        first = ResidualUnit(scope["resnets"][0], from: channels, to: channels, configuration)
+        func unit(_ scope: Scope) -> ResidualUnit {
+            ResidualUnit(
+                scope, from: channels, to: channels, configuration, savesProducts: false)
+        }
+        first = unit(scope["resnets"][0])
         attention = SpatialAttention(scope["attentions"][0], channels: channels, configuration)
-        second = ResidualUnit(scope["resnets"][1], from: channels, to: channels, configuration)
+        second = unit(scope["resnets"][1])
     }
 
     func callAsFunction(_ x: Tensor) throws -> Tensor { try second(attention(first(x))) }

@@ -155,20 +155,24 @@ public struct Convolution {
     public let stride: Int
     /// Zeros added at each border, in pixels.
     public let padding: Int
+    /// Whether kernels may take fewer products, of rounded sums.
+    public let savesProducts: Bool
 
     /// Declares `weight` and `bias` under a scope.
     ///
     /// - Parameters:
     ///   - size: the side of the kernels.
     ///   - padding: nil is half of `size`, which keeps the picture's size at stride 1.
+    ///   - savesProducts: whether kernels may take fewer products, of rounded sums.
     public init(
         _ scope: Scope, from inputs: Int, to outputs: Int, size: Int, stride: Int = 1,
-        padding: Int? = nil
+        padding: Int? = nil, savesProducts: Bool = true
     ) {
         weight = scope.parameter("weight", [outputs, inputs, size, size])
         bias = scope.parameter("bias", [outputs])
         self.stride = stride
         self.padding = padding ?? size / 2
+        self.savesProducts = savesProducts
     }
 
     /// All output channels.

@@ -96,8 +96,8 @@ extension Convolution {
 
     /// Convolves by kernels a map that has its border, rounding once.
     ///
-    /// A kernel of 3x3 with stride 1 takes fewer products of rounded sums where ``Kernel/winograd``
-    /// allows it.
+    /// A kernel of 3x3 with stride 1 takes fewer products of rounded sums where the layer and
+    /// ``Kernel/winograd`` allow it.
     ///
     /// - Parameter added: is added to the result.
     /// - Shapes: `x` [B, Cin, h, w] of `bfloat16`, an odd Cin with a channel of zeros more;
@@ -105,7 +105,9 @@ extension Convolution {
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError` where there are no kernels.
     public func callAsFunction(bordered x: Tensor, adding added: Tensor? = nil) throws -> Tensor {
         let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
-        let saves = weight.size(2) == 3 && stride == 1 && Kernel.winograd.serves(x, weight)
+        let saves =
+            savesProducts && weight.size(2) == 3 && stride == 1
+            && Kernel.winograd.serves(x, weight)
         return try withExtendedLifetime((x, weight, bias, added)) {
             try Tensor.make {
                 ct_conv2d_bordered(
@@ -122,7 +124,7 @@ extension Convolution {
     public func enlarging(bordered x: Tensor) throws -> Tensor {
         precondition(weight.shape[2] == 3 && stride == 1, "enlarging is for 3x3 with stride 1")
         let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
-        let saves = Kernel.winograd.serves(x, weight)
+        let saves = savesProducts && Kernel.winograd.serves(x, weight)
         return try withExtendedLifetime((x, weight, bias)) {
             try Tensor.make { ct_conv2d_enlarging(x.raw, weight.raw, bias.raw, saves, $0) }
         }

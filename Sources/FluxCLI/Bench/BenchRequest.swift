@@ -1,0 +1,71 @@
+import ArgumentParser
+import Files
+import Flux2
+import Foundation
+import Torch
+
+struct BenchRequest: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "request",
+        abstract: "Measure the stages of a picture beside what the machine can do at most.",
+        discussion: """
+            Takes the options of flux2 generate; no picture is kept. The floor of a stage is what its \
+            products take at the rate of one product measured meanwhile, or what it takes to read \
+            their operands, if that is more. Figures are medians; files that are not in memory when \
+            the first round begins slow that one down.
+            """)
+
+    @Argument(help: "What the picture would show; only its length counts.")
+    var prompt = "a red fox in the snow"
+
+    @Option(help: "How many pictures are made.")
+    var rounds = 3
+
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Picture") var picture: PictureOptions
+    @OptionGroup(title: "Inputs") var inputs: InputOptions
+    @OptionGroup(title: "LoRA") var lora: LoRAOptions
+    @OptionGroup(title: "Tiling") var tiling: TilingOptions
+    @OptionGroup(title: "Computation") var compute: ComputeOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
+
+    @Option(help: "Also draw the stages as bars in this .svg file.")
+    var svg: String?
+
+    @Flag(help: "Replace a file that exists.")
+    var force = false
+
+    @Flag(help: "Print all figures as one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard (1...1000).contains(rounds) else {
+            throw ValidationError("--rounds must be 1 to 1000, not \(rounds)")
+        }
+    }
+
+    func run() async throws {
+        HostMemory.keepFreed()
+        let report = Reporter(quiet: json)
+        if let svg { try DrawingFile.check(svg, overwrite: force) }
+        let files = try await model.files(report)
+        let request = try picture.request(prompt, for: files, inputs, lora, tiling, report)
+        let (device, dtype) = compute.resolved(report)
+        let settings = try memory.settings(device, dtype, report)
+        let (threads, rounds) = (compute.threads, rounds)
+        let keepsWeights = !memory.noWeightCache
+        let name = model.model ?? files.name ?? files.transformer[0]
+        let bench = try await cancellingOnInterrupt {
+            try await RequestBench.measure(
+                request, model: name, device: device, dtype: dtype, weights: settings.storage,
+                rounds: rounds,
+                engine: {
+                    Engine(
+                        files, device: device, dtype: dtype, threads: threads, memory: settings,
+                        weightCache: keepsWeights ? .standard() : nil)
+                }, onRound: { report.notice("picture \($0 + 1) of \(rounds)") })
+        }
+        print(json ? try JSON.line(bench) : bench.table)
+        if let svg { try DrawingFile.write(bench.drawing, to: svg, overwrite: force) }
+    }
+}
