@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "parallel.hpp"
 #include "products.hpp"
@@ -22,10 +23,12 @@ static_assert(TurnedRows::together == panel_rows);
 
 constexpr int64_t row_line = TurnedRows::line, block_line = panel_rows * row_line;
 constexpr int64_t words = row_line / 4;  // of four neighbours, in a line
-// What a task computes: so many rows and panels, whose sums stay in a core's second cache ...
-constexpr int64_t task_rows = 384, task_panels = 2, task_columns = task_panels * panel_columns;
-// ... with so many bytes of each at a time, which for six rows stay in its first.
-constexpr int64_t most_lines = 32;
+// What a task computes at most: so many rows and panels, whose sums stay in a core's second cache ...
+constexpr int64_t most_rows = 768, task_panels = 2, task_columns = task_panels * panel_columns;
+// ... with so many lines of each at a time, which for six rows stay in its first.
+constexpr int64_t most_lines = 16;
+// So many tasks for each thread keep all of them busy to the end.
+constexpr int64_t tasks_per_thread = 4;
 
 struct Product {
   const TurnedRows &rows;
@@ -35,15 +38,32 @@ struct Product {
   void *out;
   bool writes_bfloat16;
 
+  int64_t task_rows = most_rows;
+
   int64_t column_tasks() const { return (columns + task_columns - 1) / task_columns; }
   int64_t row_tasks() const { return (rows.count + task_rows - 1) / task_rows; }
+
+  // Fewer rows for a task where there would not be tasks enough.
+  void share_among(int64_t threads) {
+    int64_t parts = (tasks_per_thread * threads + column_tasks() - 1) / column_tasks();
+    int64_t blocks = (rows.blocks() + parts - 1) / parts;
+    task_rows = std::min(most_rows, blocks * panel_rows);
+  }
+
+  // One task after the other meets the smaller side again, which may still be in a cache.
+  std::pair<int64_t, int64_t> place(int64_t number) const {
+    bool rows_first = rows.byte_count() < columns * rows.width;
+    int64_t row = rows_first ? number % row_tasks() : number / column_tasks();
+    int64_t column = rows_first ? number / row_tasks() : number % column_tasks();
+    return {row * task_rows, column * task_columns};
+  }
 };
 
 // Memory of one thread.
 struct Space {
   alignas(64) uint32_t panels[task_panels][most_lines * words * panel_columns];
   alignas(64) int32_t starts[task_columns];
-  alignas(64) int32_t sums[task_rows * task_columns];
+  alignas(64) int32_t sums[most_rows * task_columns];
 };
 
 Space &space() {
@@ -173,8 +193,8 @@ struct Task {
 CT_AVX512_END
 
 void compute(const Product &p, int64_t number) {
-  int64_t row = number % p.row_tasks() * task_rows, column = number / p.row_tasks() * task_columns;
-  Task task{p, row, std::min(task_rows, p.rows.count - row), column,
+  auto [row, column] = p.place(number);
+  Task task{p, row, std::min(p.task_rows, p.rows.count - row), column,
             std::min(task_panels, (p.columns - column + panel_columns - 1) / panel_columns), space()};
   // In parts of about one length.
   int64_t lines = p.rows.lines(), parts = (lines + most_lines - 1) / most_lines;
@@ -197,6 +217,7 @@ void ct::multiply_turned(const TurnedRows &rows, const Packed &weight, at::Tenso
                   weight.values.size(0),
                   out.mutable_data_ptr(),
                   out.scalar_type() == at::kBFloat16};
+  product.share_among(at::get_num_threads());
   parallel_tasks(product.column_tasks() * product.row_tasks(),
                  [&](int64_t number) { compute(product, number); });
 #else

@@ -41,7 +41,7 @@ struct KernelOptionTests {
         func line(_ kernel: Kernel, _ set: String) throws -> String {
             let outcome = try Program.run(["doctor"], environment: ["FLUX2_KERNELS": set])
             let lines = outcome.output.split(separator: "\n").map(String.init)
-            return try #require(lines.first { $0.contains(" \(kernel.rawValue) ") })
+            return try #require(lines.first { $0.hasPrefix("            \(kernel.rawValue) ") })
         }
         for kernel in Kernel.allCases {
             #expect(try line(kernel, "reference").contains(" libtorch"))
