@@ -115,7 +115,7 @@ extension FluxTransformer.Passage {
     /// What the last block would give for the latents.
     fileprivate func completed() throws -> Tensor {
         guard let memory = input.memory, let mark else { preconditionFailure("no memory") }
-        return try memory.completed(mark)
+        return try memory.completed(mark, input.sigma)
     }
 
     /// Has the memory keep what the blocks behind the first have brought.
@@ -123,7 +123,7 @@ extension FluxTransformer.Passage {
         guard let memory = input.memory, let mark else { return }
         let start = input.text.size(1)
         try memory.keep(
-            mark, hidden.slice(start..<start + input.latents.size(1), along: 1))
+            mark, hidden.slice(start..<start + input.latents.size(1), along: 1), input.sigma)
     }
 
     fileprivate mutating func concatenate() throws {
