@@ -153,7 +153,8 @@ public actor Engine {
         memory.decode = watch.lap()
         return try GenerationResult(
             image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),
-            timings: run.timings, memory: memory, plan: recovery.plan, streamed: run.streamed)
+            timings: run.timings, memory: memory, plan: recovery.plan, streamed: run.streamed,
+            skippedSteps: run.skippedSteps)
     }
 
     /// Sees every step; for tests.

@@ -90,6 +90,7 @@ extension CommandLineTests {
                 "seed": .changes(["--seed", "8"]),
                 "rand-device": .keeps(["--rand-device", "cpu"]),
                 "steps": .changes(["--steps", "2"]),
+                "step-cache": .changes(["--step-cache", "1000"], besides: ["--steps", "4"]),
                 "parity": .changes(["--parity", "diffusers"]),
                 "input-image": .changes(start + weak, besides: two),
                 "fit-input-image": .changes(
@@ -198,6 +199,7 @@ extension CommandLineTests {
             ["--tiled", "--tile-size", "16", "--tile-stride", "17"],
             ["--lora-mode", "fused"], ["--ignore-exif"], ["--drop-alpha"], ["--count", "0"],
             ["--prompt-file", "p.txt"], ["--no-such-option"], ["--parity", "none"],
+            ["--step-cache", "nan"], ["--step-cache=-1"],
         ])
         func optionsThatContradictOrLackSomethingAreRefused(arguments: [String]) throws {
             let outcome = try Program.run(tinyArguments(output: folder.file("x.png"), arguments))

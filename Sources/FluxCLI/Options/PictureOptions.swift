@@ -37,6 +37,13 @@ struct PictureOptions: ParsableArguments {
 
     @Option(
         help: """
+            Take over most of a step's work from earlier steps while what they are off by adds up to \
+            less than this share of a step; 0.1 to 0.3 is useful. Off when absent.
+            """)
+    var stepCache: Double?
+
+    @Option(
+        help: """
             Whose habits to follow where the references differ: diffsynth, diffusers or bfl \
             (words around the prompt, fitting of references, rounding).
             """)
@@ -57,6 +64,7 @@ struct PictureOptions: ParsableArguments {
         request.width = width ?? preset?.width ?? request.width
         request.steps = steps ?? preset?.steps ?? request.steps
         request.cfgScale = cfgScale ?? preset?.cfgScale ?? request.cfgScale
+        request.stepCache = stepCache
         request.parity = parity
         // Before pictures are read, so that their sizes can be compared with a sound one.
         try request.validate()
