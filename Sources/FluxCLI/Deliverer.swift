@@ -29,7 +29,8 @@ struct Deliverer {
         var image: String
         var settings: Settings
         var seconds: Timings
-        /// Only with a step cache.
+        /// Only with a step cache: how many steps were complete, and how many took over from these.
+        var computedSteps: Int?
         var skippedSteps: Int?
         var memory: Memory
     }
@@ -60,6 +61,9 @@ struct Deliverer {
             try JSON.line(
                 Summary(
                     image: options.output, settings: settings, seconds: result.timings,
+                    computedSteps: settings.stepCache.map { _ in
+                        result.timings.steps.count - result.skippedSteps
+                    },
                     skippedSteps: settings.stepCache.map { _ in result.skippedSteps },
                     memory: memory)))
     }

@@ -170,6 +170,7 @@ struct CommandLineTests {
             let json = try #require(
                 try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
                     as? [String: Any])
+            #expect(json["computed_steps"] as? Int == 2)
             #expect(json["skipped_steps"] as? Int == 3)
             let settings = try #require(json["settings"] as? [String: Any])
             #expect(settings["step_cache"] as? Double == 1000)

@@ -199,7 +199,6 @@ extension CommandLineTests {
             ["--tiled", "--tile-size", "16", "--tile-stride", "17"],
             ["--lora-mode", "fused"], ["--ignore-exif"], ["--drop-alpha"], ["--count", "0"],
             ["--prompt-file", "p.txt"], ["--no-such-option"], ["--parity", "none"],
-            ["--step-cache", "nan"], ["--step-cache=-1"],
         ])
         func optionsThatContradictOrLackSomethingAreRefused(arguments: [String]) throws {
             let outcome = try Program.run(tinyArguments(output: folder.file("x.png"), arguments))

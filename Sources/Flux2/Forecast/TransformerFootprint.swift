@@ -158,10 +158,9 @@ struct TransformerFootprint {
 
     /// What the first block changed, and its difference from what it changed before.
     private func compare(_ latentTokens: Int, _ kept: inout Kept?) {
-        guard let former = kept else { return }
+        guard let former = kept, former.decides else { return }
         let count = latentTokens * width
         let change = layers.tensor(count)
-        guard former.decides else { return heap.give(change) }
         let sizes = layers.combined(count, layers.tensor(count))
         heap.give(sizes)
         former.first.map { heap.give($0) }

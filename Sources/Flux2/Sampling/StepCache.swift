@@ -38,8 +38,11 @@ final class StepCache {
     }
 
     /// Whether an evaluation of the present step skips all blocks but the first.
-    func skips(_ change: Tensor) throws -> Bool {
+    ///
+    /// - Parameter firstChange: computes what the first block changed of the latents, if that is needed.
+    func skips(_ firstChange: () throws -> Tensor) throws -> Bool {
         if let isSkipped { return isSkipped }
+        let change = try firstChange()
         let skips = try step > 0 && step < steps - 1 && staysBelow(change)
         isSkipped = skips
         if skips {

@@ -35,8 +35,8 @@ struct VelocityField {
             // Where both sides share weights, these are skipped when the prompt's side has decided.
             let tells = name == .positive || !stage.goesSideBySide
             let memory = cache.map { cache in
-                BlockMemory { change in
-                    let skips = try cache.skips(change)
+                BlockMemory { firstChange in
+                    let skips = try cache.skips(firstChange)
                     if skips, tells { stage.onSkip() }
                     return skips
                 }

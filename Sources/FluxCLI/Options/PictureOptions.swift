@@ -37,8 +37,9 @@ struct PictureOptions: ParsableArguments {
 
     @Option(
         help: """
-            Take over most of a step's work from earlier steps while what they are off by adds up to \
-            less than this share of a step; 0.1 to 0.3 is useful. Off when absent.
+            Skip most of a step's work, and take over what an earlier step came to, while steps differ \
+            from that by less than this share, added up; 0.1 to 0.3 suit models of 30 to 50 steps. All \
+            steps are computed when absent.
             """)
     var stepCache: Double?
 

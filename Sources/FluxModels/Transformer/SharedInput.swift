@@ -1,4 +1,4 @@
-public import Torch
+internal import Torch
 
 /// The modulations of the double-stream blocks, for attention and feed-forward of each stream.
 typealias DoubleModulations = (picture: [Modulation], text: [Modulation])
@@ -6,7 +6,9 @@ typealias DoubleModulations = (picture: [Modulation], text: [Modulation])
 /// What evaluations of the same latents at the same noise level have in common, whatever text they read.
 ///
 /// Keys and values of the text are no part of it, not even in the first block: its stream is shifted and
-/// scaled by the noise level before it is projected.
+/// scaled by the noise level before it is projected. Those of the picture are the same in the first block,
+/// and are shared where inputs go ``FluxTransformer/sideBySide(_:prepare:observe:)``; elsewhere they would
+/// take three times the picture's tokens for as long as an evaluation lasts, to spare half a percent of it.
 public struct SharedInput {
     /// Noise level and guidance as a vector, [B, D].
     let embedding: Tensor

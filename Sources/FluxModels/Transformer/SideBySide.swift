@@ -19,7 +19,7 @@ extension FluxTransformer {
     /// Computes the velocities of several inputs, each with the same numbers as by itself.
     ///
     /// Each group of weights serves all inputs before the next one is used: weights that come while
-    /// they are used come once for all.
+    /// they are used come once for all. Inputs with a ``SharedInput`` all have the same one.
     ///
     /// - Parameters:
     ///   - prepare: called with the number of an input before something is computed for it.
@@ -40,8 +40,19 @@ extension FluxTransformer {
                 try body(&passages[side])
             }
         }
+        /// Attention of a block. The first block projects a picture that is shared once for all inputs.
+        func join(_ block: DoubleStreamBlock, _ index: Int) throws {
+            var projected: Projected?
+            try each { passage in
+                if index == 0, passage.input.shared != nil, projected == nil {
+                    projected = try block.projectedPicture(
+                        passage.streams.picture, passage.modulations.picture)
+                }
+                try passage.join(block, projected, "double_\(index)")
+            }
+        }
         for (index, block) in doubleBlocks.enumerated() {
-            try each { try $0.join(block, "double_\(index)") }
+            try join(block, index)
             try each {
                 $0.streams.picture = try block.finishedPicture(
                     $0.streams.picture, $0.modulations.picture)
@@ -99,9 +110,12 @@ extension FluxTransformer.Passage {
         get throws { try streams.picture.slice(0..<input.latents.size(1), along: 1) }
     }
 
-    fileprivate mutating func join(_ block: DoubleStreamBlock, _ cache: String) throws {
+    fileprivate mutating func join(
+        _ block: DoubleStreamBlock, _ projected: Projected?, _ cache: String
+    ) throws {
         streams = try block.joined(
-            streams.picture, streams.text, modulations, input.rotary, input.caches[cache])
+            streams.picture, streams.text, modulations, input.rotary, input.caches[cache],
+            projected: projected)
     }
 
     /// Asks the memory, behind the first block, whether the others are skipped.
@@ -115,15 +129,14 @@ extension FluxTransformer.Passage {
     /// What the last block would give for the latents.
     fileprivate func completed() throws -> Tensor {
         guard let memory = input.memory, let mark else { preconditionFailure("no memory") }
-        return try memory.completed(mark, input.sigma)
+        return try memory.completed(mark)
     }
 
     /// Has the memory keep what the blocks behind the first have brought.
     fileprivate func keep(_ hidden: Tensor) throws {
         guard let memory = input.memory, let mark else { return }
         let start = input.text.size(1)
-        try memory.keep(
-            mark, hidden.slice(start..<start + input.latents.size(1), along: 1), input.sigma)
+        try memory.keep(mark, hidden.slice(start..<start + input.latents.size(1), along: 1))
     }
 
     fileprivate mutating func concatenate() throws {

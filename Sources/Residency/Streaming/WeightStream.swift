@@ -2,8 +2,8 @@ public import Torch
 
 /// Brings the weights of a model while it computes, a few units ahead of their use.
 ///
-/// Units are used in their order, passage after passage, which may end early; a unit that is asked for out of order is
-/// brought all the same, and what follows it after that.
+/// Units are used in their order, passage after passage, which may end early; a unit that is asked for
+/// out of order is brought all the same, and what follows it after that.
 public final class WeightStream: WeightSupply {
     /// In the order of their use.
     public let units: [WeightUnit]
