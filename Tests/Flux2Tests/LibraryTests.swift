@@ -80,7 +80,8 @@ struct LibraryTests {
             prompt: "a fox", negativePrompt: "blurry", cfgScale: 3, embeddedGuidance: 2,
             t5SequenceLength: 64, inputImage: start, denoisingStrength: 0.8,
             editImage: [reference], editImageAutoResize: false, height: 64, width: 96, seed: 5,
-            randDevice: .cpu, initialNoise: noise, numInferenceSteps: 3, stepCache: 1000, kvCache: cache,
+            randDevice: .cpu, initialNoise: noise, numInferenceSteps: 3, stepCache: 1000,
+            kvCache: cache,
             negativeKVCache: otherCache, lora: [positive], negativeLoRA: [negative],
             extraTextEmbedding: text, negativeExtraTextEmbedding: other, inpaintMask: mask,
             inpaintBlurSize: 1, inpaintBlurSigma: 2, tiled: true, tileSize: 8, tileStride: 4)

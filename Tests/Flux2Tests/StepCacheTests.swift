@@ -61,10 +61,10 @@ struct StepCacheTests {
     /// A threshold at which some steps are skipped and some that could be are not.
     private func between(_ request: (Double) -> GenerationRequest) throws -> Double {
         let pipeline = try pipeline()
-        for threshold in (-12...2).map({ pow(2, Double($0)) }) {
+        for threshold in (-6...4).map({ pow(2, Double($0)) }) {
             let request = request(threshold)
             let count = try outcome(request, pipeline).counted
-            print(threshold,count); if (1..<request.steps - 2).contains(count) { return threshold }
+            if (1..<request.steps - 2).contains(count) { return threshold }
         }
         throw Mixed()
     }
@@ -102,58 +102,6 @@ struct StepCacheTests {
         }
         let (some, all) = try (distance(threshold), distance(1e9))
         #expect(some > 0 && some < all)
-    }
-
-    /// Each branch evaluated for itself, with nothing shared between them or kept from step to step.
-    @Test(arguments: [DType.bfloat16, .float32])
-    func whatBothSidesOfGuidanceShareChangesNoBit(_ dtype: DType) throws {
-        let transformer = try TinyModel("tiny-klein").transformer()
-        let schedule = try Schedule(steps: 3, tokens: 24)
-        let generator = try Generator(seed: 5)
-        func random(_ shape: [Int]) throws -> Tensor {
-            try Tensor.randn(shape, generator: generator, dtype: dtype)
-        }
-        let shape = transformer.configuration
-        let (start, references) = try (
-            random([1, 24, shape.latentChannels]), random([1, 16, shape.latentChannels])
-        )
-        func branch() throws -> Branch {
-            let positions = try Tensor.concatenating(
-                [
-                    Positions.text(8), Positions.grid(rows: 4, columns: 6),
-                    Positions.grid(rows: 4, columns: 4, time: 10),
-                ], along: 0)
-            return try Branch(
-                text: random([1, 8, shape.textWidth]),
-                rotary: RotaryTable(
-                    positions: positions, axes: shape.rotaryAxes, theta: shape.rotaryTheta))
-        }
-        let branches = try [branch(), branch()]
-        let conditioning = Conditioning(
-            positive: branches[0], negative: branches[1], references: references, cfgScale: 3,
-            embeddedGuidance: 4)
-        var latents = start
-        for (step, sigma) in schedule.sigmas.enumerated() {
-            let level = try Tensor.from([schedule.timesteps[step]]).to(dtype: dtype, device: .cpu)
-            let velocities = try branches.map { branch in
-                try transformer(
-                    TransformerInput(
-                        latents: latents, references: references, text: branch.text,
-                        sigma: level / 1000, rotary: branch.rotary))
-            }
-            latents = try FlowStep.euler(
-                latents,
-                velocity: FlowStep.guided(
-                    positive: velocities[0], negative: velocities[1], scale: 3),
-                from: sigma, to: schedule.sigma(after: step))
-        }
-        for (sideBySide, sameWeights) in [(false, true), (true, true), (false, false)] {
-            var stage = DenoiseStage(transformer: transformer, schedule: schedule)
-            stage.goesSideBySide = sideBySide
-            stage.sidesHaveSameWeights = sameWeights
-            let found = try stage(start, given: conditioning, onStep: { _ in }, onEvent: { _ in })
-            #expect(try found.isEqual(to: latents))
-        }
     }
 
     /// References, inpainting, and LoRAs that make the sides of guidance differ.

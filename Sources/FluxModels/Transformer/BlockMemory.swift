@@ -17,7 +17,9 @@ public final class BlockMemory {
     }
 
     /// - Shapes: both [B, Ti, D], before the first block and behind it.
-    func decides(_ before: Tensor, _ after: Tensor) throws -> Bool { try skips { try after - before } }
+    func decides(_ before: Tensor, _ after: Tensor) throws -> Bool {
+        try skips { try after - before }
+    }
 
     /// Remembers an evaluation.
     ///
