@@ -159,7 +159,7 @@ public actor Engine {
         return try GenerationResult(
             image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),
             timings: run.timings, memory: memory, work: work, plan: recovery.plan,
-            streamed: run.streamed)
+            streamed: run.streamed, skippedSteps: run.skippedSteps)
     }
 
     /// Sees every step; for tests.

@@ -12,6 +12,8 @@ struct GenerationRun {
     private let width: Int
     private let before: StreamCounters
     var timings = Timings()
+    /// Steps that a cache has spared.
+    private(set) var skippedSteps = 0
     /// Sees every step; for tests and previews.
     var onStep: (DenoisedStep) throws -> Void = { _ in }
 
@@ -49,6 +51,13 @@ struct GenerationRun {
 
     private var isGuided: Bool { request.cfgScale != 1 }
 
+    /// The transformer with its weights, or with those that come first on their way.
+    private func loadTransformer() throws -> FluxTransformer {
+        try pipeline.transformer.load(
+            passes: passes,
+            endingEarlyAfter: request.stepCache == nil ? nil : WeightGroups.beforeSkipping)
+    }
+
     /// Reads LoRAs, before anything large is loaded.
     func readLoRAs(_ onEvent: (GenerationEvent) -> Void) throws {
         try pipeline.loras.read(request.loras, onEvent)
@@ -59,7 +68,7 @@ struct GenerationRun {
         let clock = Clock()
         // What it needs first comes while the encoder computes.
         if pipeline.readsAhead, pipeline.transformer.comesAhead {
-            _ = try pipeline.transformer.load(passes: passes)
+            _ = try loadTransformer()
         }
         let prompts = isGuided ? [request.prompt, request.negativePrompt] : [request.prompt]
         let features = try withoutActuallyEscaping(onEvent) { onEvent in
@@ -132,21 +141,27 @@ struct GenerationRun {
         }
         try refuseFusing()
         var stage = DenoiseStage(
-            transformer: try part.load(passes: passes), schedule: schedule, parity: request.parity)
+            transformer: try loadTransformer(), schedule: schedule, parity: request.parity)
         onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
         try pipeline.loras.fuse(request.loras, mode: request.loraMode)
         stage.goesSideBySide = pipeline.goesSideBySide
+        stage.sidesHaveSameWeights = request.sidesHaveSameWeights
+        stage.stepCache = request.stepCache
+        stage.onSkip = { part.weights.stream?.endEarly() }
         stage.beforeBranch = { [loras = pipeline.loras, request] branch in
             loras.activate(request.loras, mode: request.loraMode, for: branch)
         }
         var seconds: [Double] = []
+        var skipped = 0
         let tokens = try stage(
             canvas.start, given: conditioning(features, canvas), keeping: canvas.kept,
             onStep: { step in
                 seconds.append(step.seconds)
+                if step.isSkipped { skipped += 1 }
                 try onStep(step)
             }, onEvent: onEvent)
         timings.steps = seconds
+        skippedSteps = skipped
         try part.requireFinite(tokens, "latents")
         return try LatentTokens.unpack(tokens, height: height / 16, width: width / 16)
     }

@@ -29,6 +29,9 @@ struct Deliverer {
         var image: String
         var settings: Settings
         var seconds: Timings
+        /// Only with a step cache: how many steps were complete, and how many took over from these.
+        var computedSteps: Int?
+        var skippedSteps: Int?
         var memory: Memory
     }
 
@@ -43,7 +46,9 @@ struct Deliverer {
         }
         report.notice(
             "\(options.output): \(result.image.width)x\(result.image.height), "
-                + "\(result.timings.text)")
+                + "\(result.timings.text)"
+                + (settings.stepCache == nil
+                    ? "" : ", \(result.skippedSteps) of \(settings.steps) steps skipped"))
         guard options.json else { return }
         let memory = Summary.Memory(
             peakPrivateBytes: peakPrivate, peakResidentBytes: HostMemory.peakResident(),
@@ -56,6 +61,10 @@ struct Deliverer {
             try JSON.line(
                 Summary(
                     image: options.output, settings: settings, seconds: result.timings,
+                    computedSteps: settings.stepCache.map { _ in
+                        result.timings.steps.count - result.skippedSteps
+                    },
+                    skippedSteps: settings.stepCache.map { _ in result.skippedSteps },
                     memory: memory)))
     }
 }

@@ -12,6 +12,7 @@ struct Settings: Codable {
     var seed: UInt64
     var randDevice: String
     var steps: Int
+    var stepCache: Double?
     var cfgScale: Double
     var embeddedGuidance: Double
     var height: Int
@@ -65,6 +66,7 @@ struct Settings: Codable {
         if request.height != height { requestedHeight = request.height }
         if request.width != width { requestedWidth = request.width }
         textLength = request.textLength
+        stepCache = request.stepCache
         if request.parity != .diffsynth { parity = request.parity.rawValue }
         if request.denoisingStrength != 1 { denoisingStrength = request.denoisingStrength }
         if !request.resizesEditImages { resizesEditImages = false }
@@ -135,6 +137,7 @@ extension Settings {
         request.negativePrompt = negativePrompt
         request.randomDevice = try known(Device(name: randDevice), "rand_device", randDevice)
         request.steps = steps
+        request.stepCache = stepCache
         request.cfgScale = cfgScale
         request.embeddedGuidance = embeddedGuidance
         request.height = requestedHeight ?? height

@@ -3,7 +3,7 @@ public import Torch
 /// Which weights a model uses one right after the other, so that they can be brought together.
 ///
 /// Groups follow each other in the order in which models declare their weights, and none is used
-/// again before all others were.
+/// again before all others were, or an evaluation was over early.
 public enum WeightGroups {
     /// The group of a transformer's weight; nil for small ones, which are used all the time.
     ///
@@ -18,6 +18,11 @@ public enum WeightGroups {
         default: return nil
         }
     }
+
+    /// The groups that a transformer uses before it may skip all others (``BlockMemory``).
+    public static let beforeSkipping: Set = [
+        "transformer_blocks.0.attn", "transformer_blocks.0.ff",
+    ]
 
     /// The group of a text encoder's weight: attention, the feed-forward's way in and its way out.
     public static func ofTextEncoder(_ parameter: Parameter) -> String? {

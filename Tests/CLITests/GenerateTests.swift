@@ -159,6 +159,23 @@ struct CommandLineTests {
             #expect(kept["seed"] as? Int == 7)
         }
 
+        @Test func tellsHowManyStepsTookOverFromOthers() throws {
+            let folder = try TemporaryFolder()
+            let arguments = ["--steps", "5", "--step-cache", "1000", "--json"]
+            let outcome = try Program.run(
+                tinyArguments(output: folder.file("a.png"), arguments))
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.errors.contains("step 5 of 5, 3 skipped"))
+            #expect(outcome.errors.contains("3 of 5 steps skipped"))
+            let json = try #require(
+                try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+                    as? [String: Any])
+            #expect(json["computed_steps"] as? Int == 2)
+            #expect(json["skipped_steps"] as? Int == 3)
+            let settings = try #require(json["settings"] as? [String: Any])
+            #expect(settings["step_cache"] as? Double == 1000)
+        }
+
         @Test func drawsTellsAndStoresASeedWhenNoneIsGiven() throws {
             let folder = try TemporaryFolder()
             let pictures = ["a.png", "b.png"].map(folder.file)

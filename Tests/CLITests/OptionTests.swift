@@ -90,6 +90,7 @@ extension CommandLineTests {
                 "seed": .changes(["--seed", "8"]),
                 "rand-device": .keeps(["--rand-device", "cpu"]),
                 "steps": .changes(["--steps", "2"]),
+                "step-cache": .changes(["--step-cache", "1000"], besides: ["--steps", "4"]),
                 "parity": .changes(["--parity", "diffusers"]),
                 "input-image": .changes(start + weak, besides: two),
                 "fit-input-image": .changes(

@@ -119,6 +119,14 @@ extension CommandLineTests {
                 saying: "height", size, in: folder)
         }
 
+        @Test(arguments: ["-0.1", "nan", "inf"])
+        func stepCachesThatAreNoThreshold(_ value: String) throws {
+            let folder = try TemporaryFolder()
+            try expectRefusal(
+                tinyArguments(output: folder.file("a.png"), ["--step-cache=\(value)"]),
+                saying: "step-cache", "a number from 0 on", value, in: folder)
+        }
+
         @Test func zeroSteps() throws {
             let folder = try TemporaryFolder()
             try expectRefusal(

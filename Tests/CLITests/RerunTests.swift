@@ -38,6 +38,7 @@ extension CommandLineTests {
                     ]
                 ),
                 (["--no-edit-image-auto-resize"], ["--edit-image", input("exact.png")]),
+                (["--steps", "4", "--step-cache", "1000"], []),
                 (["--height", "128", "--tiled", "--tile-size", "8"], []),
                 (
                     ["--lora-mode", "fused"],

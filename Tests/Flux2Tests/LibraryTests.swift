@@ -58,7 +58,8 @@ struct LibraryTests {
         var request = GenerationRequest(prompt: "a fox", seed: 5)
         request.negativePrompt = "blurry"
         (request.cfgScale, request.embeddedGuidance) = (3, 2)
-        (request.textLength, request.steps, request.denoisingStrength) = (64, 2, 0.8)
+        (request.textLength, request.steps, request.denoisingStrength) = (64, 3, 0.8)
+        request.stepCache = 1000
         (request.height, request.width) = (64, 96)
         (request.inputImage, request.editImages) = (start, [reference])
         request.resizesEditImages = false
@@ -79,7 +80,8 @@ struct LibraryTests {
             prompt: "a fox", negativePrompt: "blurry", cfgScale: 3, embeddedGuidance: 2,
             t5SequenceLength: 64, inputImage: start, denoisingStrength: 0.8,
             editImage: [reference], editImageAutoResize: false, height: 64, width: 96, seed: 5,
-            randDevice: .cpu, initialNoise: noise, numInferenceSteps: 2, kvCache: cache,
+            randDevice: .cpu, initialNoise: noise, numInferenceSteps: 3, stepCache: 1000,
+            kvCache: cache,
             negativeKVCache: otherCache, lora: [positive], negativeLoRA: [negative],
             extraTextEmbedding: text, negativeExtraTextEmbedding: other, inpaintMask: mask,
             inpaintBlurSize: 1, inpaintBlurSigma: 2, tiled: true, tileSize: 8, tileStride: 4)

@@ -44,6 +44,10 @@ public struct MemoryDemand: Sendable {
     public var branches: Int
     /// Whether both sides of guidance go through each group of weights before the next one.
     public var goesSideBySide = false
+    /// Whether both sides are given the same embedded picture.
+    public var sharesPicture = false
+    /// Whether steps keep what later ones may take over.
+    public var cachesSteps = false
     /// Tokens that follow the prompt's.
     public var extraTextTokens = 0
     /// Tokens of keys and values that come from outside, for a block that has them.
@@ -98,6 +102,8 @@ extension MemoryDemand {
         let padding = model.textEncoder.family == .mistral3 ? length - (words ?? length) : 0
         computedTokens = length - max(padding - 1, 0) / 16 * 16
         branches = request.cfgScale == 1 ? 1 : 2
+        sharesPicture = branches == 2 && request.sidesHaveSameWeights
+        cachesSteps = request.stepCache != nil
         encodedTexts =
             remembersPrompts ? 0 : branches == 2 && request.prompt != request.negativePrompt ? 2 : 1
         extraTextTokens =

@@ -116,7 +116,8 @@ struct StageWalk {
         return latents
     }
 
-    /// Two evaluations stand for all: each of the same shape finds what the one before has left.
+    /// Two evaluations stand for all: each of the same shape finds what the one before has left. With a
+    /// step cache it takes one more until the one before has left all.
     private mutating func denoise(_ canvas: [Piece]) -> Piece {
         let layers = layers
         let configuration = demand.model.transformer
@@ -134,18 +135,31 @@ struct StageWalk {
                     (text + walk.latentTokens + walk.referenceTokens)
                         * configuration.headSize)
             }
-            for _ in 0..<min(walk.demand.steps, 2) {
+            let texts = branches.map { _ in transformer.embeddedText() }
+            var kept = branches.indices.map { side in
+                walk.demand.cachesSteps
+                    ? TransformerFootprint.Kept(decides: side == 0) : nil
+            }
+            for _ in 0..<min(walk.demand.steps, walk.demand.cachesSteps ? 3 : 2) {
+                let shared =
+                    walk.demand.sharesPicture
+                    ? transformer.embeddedPicture(latentTokens: walk.latentTokens) : nil
                 // What the other side has come to while one goes on.
-                let other = walk.demand.goesSideBySide ? [transformer.waiting()] : []
-                let velocities = branches.map { _ in
-                    transformer.evaluate(latentTokens: walk.latentTokens)
+                let other =
+                    walk.demand.goesSideBySide
+                    ? [transformer.waiting(caching: walk.demand.cachesSteps)] : []
+                let velocities = branches.indices.map { side in
+                    transformer.evaluate(
+                        latentTokens: walk.latentTokens, shared: shared, kept: &kept[side])
                 }
                 walk.heap.give(other)
+                shared.map { walk.heap.give($0) }
                 let next = layers.combined(count, layers.tensor(count))
                 walk.heap.give(velocities + [latents])
                 latents = next
             }
-            walk.heap.give(branches)
+            walk.heap.give(kept.flatMap { $0?.pieces ?? [] })
+            walk.heap.give(texts + branches)
         }
         return latents
     }

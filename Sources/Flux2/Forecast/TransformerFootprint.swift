@@ -18,22 +18,56 @@ struct TransformerFootprint {
     private var hidden: Int { configuration.feedForwardWidth }
     private var all: Int { (textTokens + pictureTokens) * width }
 
-    /// - Parameter latentTokens: those whose velocity is kept.
-    /// - Returns: the velocity.
-    func evaluate(latentTokens: Int) -> PieceHeap.Piece {
+    /// What a ``StepCache`` holds from one step to the next.
+    struct Kept {
+        /// What the first block changed in the last complete step; of the side that decides.
+        fileprivate var first: PieceHeap.Piece?
+        /// What the blocks behind it brought.
+        fileprivate var rest: PieceHeap.Piece?
+        fileprivate let decides: Bool
+
+        init(decides: Bool) { self.decides = decides }
+
+        var pieces: [PieceHeap.Piece] { [first, rest].compactMap(\.self) }
+    }
+
+    /// What a side's text begins with, in all evaluations.
+    func embeddedText() -> PieceHeap.Piece { layers.linear(textTokens * width) }
+
+    /// What the picture begins with, from latents and references.
+    func embeddedPicture(latentTokens: Int) -> PieceHeap.Piece {
         let joins = pictureTokens > latentTokens
         let tokens =
             joins ? layers.tensor(pictureTokens * configuration.latentChannels) : nil
-        var picture = layers.linear(
-            pictureTokens * width)
-        var text = layers.linear(textTokens * width)
-        for _ in 0..<configuration.doubleBlockCount {
-            (picture, text) = doubleBlock(picture, text)
+        let picture = layers.linear(pictureTokens * width)
+        tokens.map { heap.give($0) }
+        return picture
+    }
+
+    /// - Parameters:
+    ///   - latentTokens: those whose velocity is kept.
+    ///   - shared: what the picture begins with, if that stays with the caller.
+    ///   - kept: what a step cache holds for this side.
+    /// - Returns: the velocity.
+    func evaluate(
+        latentTokens: Int, shared: PieceHeap.Piece?, kept: inout Kept?
+    ) -> PieceHeap.Piece {
+        var streams = firstBlock(latentTokens, shared, &kept)
+        var mark: Piece?
+        for _ in 1..<max(1, configuration.doubleBlockCount) {
+            let next = doubleBlock()
+            leave(streams, kept, &mark)
+            streams = next
         }
         var sequence = layers.tensor(all)
-        tokens.map { heap.give($0) }
-        heap.give(text, picture)
+        leave(streams, kept, &mark)
         for _ in 0..<configuration.singleBlockCount { sequence = singleBlock(sequence) }
+        if let former = kept {
+            let rest = layers.tensor(latentTokens * width)
+            former.rest.map { heap.give($0) }
+            kept?.rest = rest
+        }
+        mark.map { heap.give($0) }
         let normed = modulated(pictureTokens * width)
         let velocity = layers.linear(
             pictureTokens * configuration.latentChannels)
@@ -41,10 +75,37 @@ struct TransformerFootprint {
         return velocity
     }
 
+    /// The first block, whose text stays with the caller, and what a step cache looks at.
+    private func firstBlock(
+        _ latentTokens: Int, _ shared: Piece?, _ kept: inout Kept?
+    ) -> (picture: Piece, text: Piece) {
+        let start = shared ?? embeddedPicture(latentTokens: latentTokens)
+        let streams = doubleBlock()
+        compare(latentTokens, &kept)
+        if shared == nil { heap.give(start) }
+        return streams
+    }
+
+    /// Gives streams back but for what the first block gave of the picture, which a step cache holds until
+    /// the last block is done.
+    private func leave(
+        _ streams: (picture: Piece, text: Piece), _ kept: Kept?, _ mark: inout Piece?
+    ) {
+        heap.give(streams.text)
+        if kept != nil, mark == nil {
+            mark = streams.picture
+        } else {
+            heap.give(streams.picture)
+        }
+    }
+
     /// What a side of guidance holds between two parts of a block: the sequence, and what attention
     /// and the gate of the feed-forward gave.
-    func waiting() -> PieceHeap.Piece {
-        layers.tensor(2 * all + (textTokens + pictureTokens) * hidden)
+    ///
+    /// - Parameter caching: whether a step cache has it hold what the first block gave, too.
+    func waiting(caching: Bool) -> PieceHeap.Piece {
+        let mark = caching ? pictureTokens * width : 0
+        return layers.tensor(2 * all + (textTokens + pictureTokens) * hidden + mark)
     }
 
     private func modulated(_ count: Int) -> Piece {
@@ -95,7 +156,18 @@ struct TransformerFootprint {
         return layers.combined(all + cached, keys)
     }
 
-    private func doubleBlock(_ picture: Piece, _ text: Piece) -> (picture: Piece, text: Piece) {
+    /// What the first block changed, and its difference from what it changed before.
+    private func compare(_ latentTokens: Int, _ kept: inout Kept?) {
+        guard let former = kept, former.decides else { return }
+        let count = latentTokens * width
+        let change = layers.tensor(count)
+        let sizes = layers.combined(count, layers.tensor(count))
+        heap.give(sizes)
+        former.first.map { heap.give($0) }
+        kept?.first = change
+    }
+
+    private func doubleBlock() -> (picture: Piece, text: Piece) {
         let parts = projected(textTokens) + projected(pictureTokens)
         let attended = attended(joins: true)
         heap.give(parts)
@@ -103,7 +175,6 @@ struct TransformerFootprint {
         heap.give(attended)
         let results = (finished(pictureTokens), finished(textTokens))
         heap.give(picked.1, picked.0)
-        heap.give(picture, text)
         return (picture: results.0, text: results.1)
     }
 

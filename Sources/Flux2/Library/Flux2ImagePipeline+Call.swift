@@ -20,6 +20,8 @@ extension Flux2ImagePipeline {
     ///   - randDevice: where noise is drawn.
     ///   - initialNoise: noise to start from instead, [1, 128, h, w].
     ///   - numInferenceSteps: nil is the preset's, else 30.
+    ///   - stepCache: has steps in which little changes take over most of their work from earlier ones; the
+    ///     threshold of ``GenerationRequest/stepCache``. nil computes all.
     ///   - kvCache: keys and values that blocks look at besides their own.
     ///   - negativeKVCache: the same for the negative prompt.
     ///   - lora: LoRAs for the prompt's side of guidance only.
@@ -41,6 +43,7 @@ extension Flux2ImagePipeline {
         denoisingStrength: Double = 1, editImage: [Image] = [], editImageAutoResize: Bool = true,
         height: Int? = nil, width: Int? = nil, seed: UInt64? = nil, randDevice: Device = .cpu,
         initialNoise: TensorRecord? = nil, numInferenceSteps: Int? = nil,
+        stepCache: Double? = nil,
         kvCache: [String: GenerationRequest.CacheRecord] = [:],
         negativeKVCache: [String: GenerationRequest.CacheRecord] = [:],
         lora: [LoRAUse] = [], negativeLoRA: [LoRAUse] = [],
@@ -63,6 +66,7 @@ extension Flux2ImagePipeline {
         request.randomDevice = randDevice
         request.initialNoise = initialNoise
         request.steps = numInferenceSteps ?? preset?.steps ?? request.steps
+        request.stepCache = stepCache
         request.extras.caches = kvCache
         request.negativeExtras.caches = negativeKVCache
         request.extras.textEmbedding = extraTextEmbedding

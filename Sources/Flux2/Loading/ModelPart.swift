@@ -43,11 +43,13 @@ package final class ModelPart<Model> {
 
     /// Loads the weights unless they are; on the CPU this maps them.
     ///
-    /// - Parameter passes: how often the model will be evaluated before anything else is.
-    package func load(passes: Int) throws -> Model {
+    /// - Parameters:
+    ///   - passes: how often the model will be evaluated before anything else is.
+    ///   - first: the groups of weights after which evaluations may end early; nil if none does.
+    package func load(passes: Int, endingEarlyAfter first: Set<String>? = nil) throws -> Model {
         if weights.arrangement != arrangement { hasBegun = false }
         try weights.arrange(arrangement)
-        if !hasBegun { weights.stream?.expect(passes: passes) }
+        if !hasBegun { weights.stream?.expect(passes: passes, endingEarlyAfter: first) }
         // Another part may have used it in between, and let it go.
         if scratchBytes > 0 { try Tensor.reserveScratch(scratchBytes, device: device) }
         hasBegun = true

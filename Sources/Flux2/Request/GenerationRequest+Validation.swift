@@ -17,6 +17,11 @@ extension GenerationRequest {
                 (1...4096).contains(textLength), "t5-sequence-length", "1 to 4096 tokens",
                 "\(textLength)")
         }
+        if let stepCache {
+            try require(
+                stepCache >= 0 && stepCache.isFinite, "step-cache", "a number from 0 on",
+                "\(stepCache)")
+        }
         try require(cfgScale.isFinite, "cfg-scale", "a finite number", "\(cfgScale)")
         try require(
             embeddedGuidance.isFinite, "embedded-guidance", "a finite number",

@@ -23,6 +23,13 @@ public struct GenerationRequest: Hashable, Sendable {
     public var randomDevice = Device.cpu
     /// Noise levels on the way to the picture, 1 to 10000.
     public var steps = 30
+    /// Has steps in which little changes take over what all blocks of the transformer but the first brought
+    /// in an earlier step; nil computes all steps.
+    ///
+    /// The threshold is the error that skipped steps may add up to until the next complete one: how much
+    /// what the first block changes differs from what it changed in the last complete step, as a share.
+    /// The first step and the last are always complete; 0 skips none.
+    public var stepCache: Double?
 
     /// A picture to start from or to paint over, of the rounded size.
     public var inputImage: Image?
@@ -110,6 +117,9 @@ public struct GenerationRequest: Hashable, Sendable {
         self.prompt = prompt
         self.seed = seed
     }
+
+    /// Whether both sides of guidance have the same weights.
+    var sidesHaveSameWeights: Bool { loras.allSatisfy { $0.branch == nil } }
 
     /// Whether pictures pass the autoencoder before denoising.
     var readsPictures: Bool { inputImage != nil || !editImages.isEmpty }

@@ -19,6 +19,8 @@ public enum GenerationEvent: Hashable, Sendable {
     case encodedReferences(count: Int, tokens: Int, besides: Int)
     /// A model layer is done: `done` of `of` in this stage, for a smooth progress bar.
     case working(stage: Stage, done: Int, of: Int)
+    /// The step that is done next took over most of its work from an earlier one; so many have so far.
+    case skipped(steps: Int)
     /// A noise level is done, both sides of guidance included.
     case denoised(step: Int, of: Int)
     /// The pixels are there; nothing follows.

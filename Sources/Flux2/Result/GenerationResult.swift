@@ -20,6 +20,8 @@ public struct GenerationResult: Sendable {
     public var plan: MemoryPlan
     /// What came while it was computed.
     public var streamed: Streamed
+    /// Steps that took over most of their work from earlier ones.
+    public var skippedSteps = 0
 }
 
 /// Weights that came while a picture was computed.

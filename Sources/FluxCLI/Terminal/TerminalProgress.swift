@@ -10,6 +10,8 @@ final class TerminalProgress: Sendable {
         var begun = ContinuousClock.now
         /// When a step was last told to a log.
         var told = ContinuousClock.now
+        /// Steps that were skipped.
+        var skipped = 0
     }
 
     private let report: Reporter
@@ -50,6 +52,7 @@ final class TerminalProgress: Sendable {
         case .encodedReferences(let count, let tokens, let besides):
             line("references: \(count), \(tokens) tokens beside the picture's \(besides)")
         case .working(let stage, let done, let total): bar(stage, done, total)
+        case .skipped(let steps): state.withLock { $0.skipped = steps }
         case .denoised(let step, let total):
             if !report.isInteractive { log(step, of: total) }
         case .warned(let text): line("warning: \(text)")
@@ -87,13 +90,18 @@ final class TerminalProgress: Sendable {
             if due { state.told = .now }
             return due
         }
-        if due { line("step \(step) of \(total)\(elapsed())") }
+        if due { line("step \(step) of \(total)\(skipped)\(elapsed())") }
     }
 
     /// Ends the line that is being drawn over.
     func finish() { status.finish() }
 
     private func line(_ text: String) { status.write(text) }
+
+    private var skipped: String {
+        let count = state.withLock { $0.skipped }
+        return count > 0 ? ", \(count) skipped" : ""
+    }
 
     private func elapsed() -> String {
         state.withLock { ", \(Terminal.seconds(Self.seconds(since: $0.begun)))" }
@@ -108,6 +116,7 @@ final class TerminalProgress: Sendable {
         let begun = begun(stage.rawValue)
         status.draw(isLast: done == total) {
             Self.text(stage, done, total, Self.seconds(since: begun))
+                + (stage == .denoise ? skipped : "")
         }
     }
 

@@ -65,7 +65,7 @@ struct DoubleStreamBlock {
 
     /// - Shapes: `picture` [B, Ti, D], `text` [B, Tt, D] → the same.
     func callAsFunction(
-        picture x: Tensor, text y: Tensor, modulations: (picture: [Modulation], text: [Modulation]),
+        picture x: Tensor, text y: Tensor, modulations: DoubleModulations,
         rotary: RotaryTable, cache: KeyValue?
     ) throws -> (picture: Tensor, text: Tensor) {
         // Weights of attention are done with before those of a feed-forward come.
@@ -86,14 +86,23 @@ struct DoubleStreamBlock {
         try bounded(text.finished(x, modulations[1]))
     }
 
+    /// Queries, keys and values of the picture.
+    func projectedPicture(_ x: Tensor, _ modulations: [Modulation]) throws -> Projected {
+        try picture.projected(x, modulations[0])
+    }
+
     /// Adds what attention of all to all brings.
+    ///
+    /// - Parameter projected: ``projectedPicture(_:_:)`` where that has been computed; nil computes it.
     func joined(
-        _ x: Tensor, _ y: Tensor, _ modulations: (picture: [Modulation], text: [Modulation]),
-        _ rotary: RotaryTable, _ cache: KeyValue?
+        _ x: Tensor, _ y: Tensor, _ modulations: DoubleModulations,
+        _ rotary: RotaryTable, _ cache: KeyValue?, projected: Projected? = nil
     ) throws -> (picture: Tensor, text: Tensor) {
         let attended = try jointAttention(
-            [text.projected(y, modulations.text[0]), picture.projected(x, modulations.picture[0])],
-            rotary: rotary, cache: cache)
+            [
+                text.projected(y, modulations.text[0]),
+                projected ?? projectedPicture(x, modulations.picture),
+            ], rotary: rotary, cache: cache)
         let parts = try attended.split([y.size(1), x.size(1)], along: 1)
         return try (
             picture: picture.joined(x, parts[1], modulations.picture[0]),

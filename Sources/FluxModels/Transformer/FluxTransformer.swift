@@ -19,6 +19,13 @@ public struct TransformerInput {
     /// Where blocks keep their inputs when they are computed again for gradients; nil keeps all that
     /// gradients need.
     public var recomputation: RecomputationMemory?
+    /// What was computed before of what other evaluations need, too; nil computes it here.
+    public var shared: SharedInput?
+    /// The text as ``FluxTransformer/embedded(text:)`` gives it, which the noise level does not change;
+    /// nil computes it here.
+    public var embeddedText: Tensor?
+    /// Lets the evaluation do without all blocks but the first; not together with gradients.
+    public var memory: BlockMemory?
 
     /// Gathers the inputs; guidance is 4 unless another is given, as in DiffSynth-Studio.
     public init(
@@ -82,6 +89,9 @@ public struct FluxTransformer {
     public func callAsFunction(
         _ input: TransformerInput, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
+        guard input.memory == nil else {
+            return try sideBySide([input], prepare: { _ in }) { try observe($1, $2) }[0]
+        }
         let embedding = try steering(input, observe)
         return try velocity(
             of: runSingleBlocks(input, embedding, observe), input, embedding, observe)
@@ -89,6 +99,7 @@ public struct FluxTransformer {
 
     /// What steers all blocks.
     func steering(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
+        if let shared = input.shared { return shared.embedding }
         let embedding = try timestepEmbedding(input.sigma, guidance: input.guidance)
         try observe("time_guidance_embed", embedding)
         return embedding
@@ -99,35 +110,64 @@ public struct FluxTransformer {
         of hidden: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {
         let picture = try hidden.slice(input.text.size(1)..<hidden.size(1), along: 1)
-        let velocity = try finish(picture, embedding, observe)
+        let velocity = try finish(picture, input, embedding, observe)
         return try velocity.slice(0..<input.latents.size(1), along: 1)
     }
 
     /// What steers the double-stream blocks, and what they start from.
     func embedded(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
-    ) throws -> (
-        modulations: (picture: [Modulation], text: [Modulation]),
-        streams: (picture: Tensor, text: Tensor)
-    ) {
-        let modulations = try (
-            picture: pictureModulation(embedding, observe: observe),
-            text: textModulation(embedding, observe: observe)
-        )
-        let tokens = try input.references.map {
-            try Tensor.concatenating([input.latents, $0], along: 1)
-        }
+    ) throws -> (modulations: DoubleModulations, streams: (picture: Tensor, text: Tensor)) {
+        let modulations = try doubleModulations(input, embedding, observe)
         let streams = try (
-            picture: latentEmbedder(tokens ?? input.latents), text: textEmbedder(input.text)
+            picture: embeddedPicture(input, observe), text: embeddedText(input, observe)
         )
-        try observe("x_embedder", streams.picture)
-        try observe("context_embedder", streams.text)
         return (modulations, streams)
     }
 
+    func doubleModulations(
+        _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+    ) throws -> DoubleModulations {
+        if let shared = input.shared { return shared.double }
+        return try (
+            picture: pictureModulation(embedding, observe: observe),
+            text: textModulation(embedding, observe: observe)
+        )
+    }
+
     /// What steers the single-stream blocks.
-    func singleModulation(_ embedding: Tensor, _ observe: Observer) throws -> Modulation {
-        try singleModulation(embedding, observe: observe)[0]
+    func singleModulation(
+        _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+    ) throws -> Modulation {
+        if let shared = input.shared { return shared.single }
+        return try singleModulation(embedding, observe: observe)[0]
+    }
+
+    /// Scale and shift of the last normalisation, one behind the other, [B, 1, 2D].
+    func outputModulation(_ input: TransformerInput, _ embedding: Tensor) throws -> Tensor {
+        if let shared = input.shared { return shared.output }
+        return try outputModulation(silu(embedding)).unsqueezed(1)
+    }
+
+    /// Latents and references, [B, Ti + Tr, D].
+    func embeddedPicture(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
+        if let shared = input.shared { return shared.picture }
+        let tokens = try input.references.map {
+            try Tensor.concatenating([input.latents, $0], along: 1)
+        }
+        let picture = try latentEmbedder(tokens ?? input.latents)
+        try observe("x_embedder", picture)
+        return picture
+    }
+
+    /// What the text's stream starts from, [B, Tt, D]; the same at all noise levels.
+    public func embedded(text: Tensor) throws -> Tensor { try textEmbedder(text) }
+
+    private func embeddedText(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
+        if let text = input.embeddedText { return text }
+        let text = try embedded(text: input.text)
+        try observe("context_embedder", text)
+        return text
     }
 
     /// The streams behind the double-stream blocks as one sequence, text first.
@@ -152,7 +192,7 @@ public struct FluxTransformer {
     ) throws -> Tensor {
         // Nothing else holds the sequence, so each block's input goes when its output is there.
         var hidden = try runDoubleBlocks(input, embedding, observe)
-        let modulation = try singleModulation(embedding, observe)
+        let modulation = try singleModulation(input, embedding, observe)
         for (index, block) in singleBlocks.enumerated() {
             hidden = try block.recomputed(
                 input.recomputation, hidden, modulation: modulation, rotary: input.rotary,
@@ -163,10 +203,10 @@ public struct FluxTransformer {
     }
 
     /// The last normalisation, whose matrix gives scale before shift, and the projection.
-    private func finish(
-        _ picture: Tensor, _ embedding: Tensor, _ observe: Observer
+    func finish(
+        _ picture: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {
-        let (scale, shift) = try outputModulation(silu(embedding)).unsqueezed(1).halves(along: -1)
+        let (scale, shift) = try outputModulation(input, embedding).halves(along: -1)
         let normed = try modulated(
             picture, shift: shift, scale: scale, epsilon: configuration.epsilon)
         try observe("norm_out", normed)

@@ -5,17 +5,21 @@ extension FluxTransformer {
     fileprivate struct Passage {
         let input: TransformerInput
         let embedding: Tensor
-        let modulations: (picture: [Modulation], text: [Modulation])
+        let modulations: DoubleModulations
         let single: Modulation
         var streams: (picture: Tensor, text: Tensor)
+        /// The latents' tokens before the first block, then behind it; kept where a memory asks for them.
+        var mark: Tensor?
         /// The sequence behind the double-stream blocks.
         var hidden: Tensor?
+        /// Whether the blocks that are left are skipped.
+        var isSkipping = false
     }
 
     /// Computes the velocities of several inputs, each with the same numbers as by itself.
     ///
     /// Each group of weights serves all inputs before the next one is used: weights that come while
-    /// they are used come once for all.
+    /// they are used come once for all. Inputs with a ``SharedInput`` all have the same one.
     ///
     /// - Parameters:
     ///   - prepare: called with the number of an input before something is computed for it.
@@ -29,23 +33,36 @@ extension FluxTransformer {
             try prepare(side)
             return try begin(inputs[side]) { try observe(side, $0, $1) }
         }
-        /// One part of a block for all inputs.
+        /// One part of a block for all inputs that pass it.
         func each(_ body: (inout Passage) throws -> Void) throws {
-            for side in passages.indices {
+            for side in passages.indices where !passages[side].isSkipping {
                 try prepare(side)
                 try body(&passages[side])
             }
         }
+        /// Attention of a block. The first block projects a picture that is shared once for all inputs.
+        func join(_ block: DoubleStreamBlock, _ index: Int) throws {
+            var projected: Projected?
+            try each { passage in
+                if index == 0, passage.input.shared != nil, projected == nil {
+                    projected = try block.projectedPicture(
+                        passage.streams.picture, passage.modulations.picture)
+                }
+                try passage.join(block, projected, "double_\(index)")
+            }
+        }
         for (index, block) in doubleBlocks.enumerated() {
-            try each { try $0.join(block, "double_\(index)") }
+            try join(block, index)
             try each {
                 $0.streams.picture = try block.finishedPicture(
                     $0.streams.picture, $0.modulations.picture)
             }
+            // The text's feed-forward is for the blocks that follow.
+            if index == 0 { try each { try $0.decide() } }
             try each {
                 $0.streams.text = try block.finishedText($0.streams.text, $0.modulations.text)
             }
-            for (side, passage) in passages.enumerated() {
+            for (side, passage) in passages.enumerated() where !passage.isSkipping {
                 try observe(side, "transformer_blocks.\(index).image", passage.streams.picture)
             }
         }
@@ -55,34 +72,71 @@ extension FluxTransformer {
             try each { attended.append(try $0.attend(block, "single_\(index)")) }
             attended.reverse()
             try each { try $0.finish(block, attended.removeLast()) }
-            for (side, passage) in passages.enumerated() {
+            for (side, passage) in passages.enumerated() where !passage.isSkipping {
                 guard let hidden = passage.hidden else { continue }
                 try observe(side, "single_transformer_blocks.\(index)", hidden)
             }
         }
         return try passages.indices.map { side in
             try prepare(side)
-            let passage = passages[side]
-            guard let hidden = passage.hidden else { preconditionFailure("no sequence") }
-            return try velocity(of: hidden, passage.input, passage.embedding) {
-                try observe(side, $0, $1)
-            }
+            return try end(passages[side]) { try observe(side, $0, $1) }
         }
     }
 
     private func begin(_ input: TransformerInput, _ observe: Observer) throws -> Passage {
         let embedding = try steering(input, observe)
         let (modulations, streams) = try embedded(input, embedding, observe)
-        return Passage(
+        var passage = Passage(
             input: input, embedding: embedding, modulations: modulations,
-            single: try singleModulation(embedding, observe), streams: streams)
+            single: try singleModulation(input, embedding, observe), streams: streams)
+        if input.memory != nil { passage.mark = try passage.latents }
+        return passage
+    }
+
+    private func end(_ passage: Passage, _ observe: Observer) throws -> Tensor {
+        if passage.isSkipping {
+            return try finish(
+                passage.completed(), passage.input, passage.embedding, observe)
+        }
+        guard let hidden = passage.hidden else { preconditionFailure("no sequence") }
+        try passage.keep(hidden)
+        return try velocity(of: hidden, passage.input, passage.embedding, observe)
     }
 }
 
 extension FluxTransformer.Passage {
-    fileprivate mutating func join(_ block: DoubleStreamBlock, _ cache: String) throws {
+    /// The latents' part of the picture's stream.
+    fileprivate var latents: Tensor {
+        get throws { try streams.picture.slice(0..<input.latents.size(1), along: 1) }
+    }
+
+    fileprivate mutating func join(
+        _ block: DoubleStreamBlock, _ projected: Projected?, _ cache: String
+    ) throws {
         streams = try block.joined(
-            streams.picture, streams.text, modulations, input.rotary, input.caches[cache])
+            streams.picture, streams.text, modulations, input.rotary, input.caches[cache],
+            projected: projected)
+    }
+
+    /// Asks the memory, behind the first block, whether the others are skipped.
+    fileprivate mutating func decide() throws {
+        guard let memory = input.memory, let before = mark else { return }
+        let after = try latents
+        isSkipping = try memory.decides(before, after)
+        mark = after
+    }
+
+    /// What the last block would give for the latents.
+    fileprivate func completed() throws -> Tensor {
+        guard let memory = input.memory, let mark else { preconditionFailure("no memory") }
+        return try memory.completed(mark)
+    }
+
+    /// Has the memory keep what the blocks behind the first have brought.
+    fileprivate func keep(_ hidden: Tensor) throws {
+        guard let memory = input.memory, let mark else { return }
+        let start = input.text.size(1)
+        try memory.keep(mark, hidden.slice(start..<start + input.latents.size(1), along: 1))
     }
 
     fileprivate mutating func concatenate() throws {

@@ -15,6 +15,10 @@ final class BringQueue: Sendable {
         var next: Int
         /// Passages to begin after the present one.
         var passesLeft = 0
+        /// The place in the order from which units come only when one of them is asked for; nil for none.
+        var gate: Int?
+        /// Whether that has happened in the present passage.
+        var isGateOpen = true
         var free: [Int]
         var ready: [(unit: Int, slot: Int)] = []
         /// Slots that are open or being filled are neither free nor ready.
@@ -33,6 +37,22 @@ final class BringQueue: Sendable {
         }
 
         var isAtEnd: Bool { next == order.count }
+        var isAtGate: Bool { next == gate && !isGateOpen }
+
+        /// Begins the next passage where the present one has ended and another is to come.
+        func beginIfDue() {
+            guard isAtEnd, passesLeft > 0 else { return }
+            passesLeft -= 1
+            next = 0
+            isGateOpen = false
+        }
+
+        /// Whether a unit is ready or being brought.
+        func isHere(_ unit: Int) -> Bool {
+            if ready.contains(where: { $0.unit == unit }) { return true }
+            // What is being brought is the one before `next`.
+            return isBringing && next > 0 && order[next - 1] == unit
+        }
     }
 
     /// - Parameter count: units in a passage.
@@ -50,9 +70,13 @@ final class BringQueue: Sendable {
     var counters: StreamCounters { locked { $0.counters } }
 
     /// Says how many passages are to come; what begins the next is brought while the last ends.
-    func expect(passes: Int) {
+    ///
+    /// - Parameter gate: where a passage may end early: units from this place on come when one of
+    ///   them is asked for.
+    func expect(passes: Int, gate: Int? = nil) {
         locked { state in
             state.passesLeft = passes
+            state.gate = gate.flatMap { $0 < state.order.count ? $0 : nil }
             startThread(state)
             condition.broadcast()
         }
@@ -66,6 +90,20 @@ final class BringQueue: Sendable {
         }
     }
 
+    /// Ends a passage at its gate: nothing behind it is wanted.
+    func endAtGate() {
+        locked { state in
+            guard state.gate != nil else { return }
+            // Where nothing comes before the gate, it may not have begun yet.
+            state.beginIfDue()
+            state.era += 1
+            state.free += state.ready.map(\.slot)
+            state.ready = []
+            state.next = state.order.count
+            condition.broadcast()
+        }
+    }
+
     /// Takes a unit that has been brought, waiting for it if need be.
     ///
     /// - Throws: what bringing it threw.
@@ -73,6 +111,7 @@ final class BringQueue: Sendable {
         let begin = Date()
         return try locked { state in
             startThread(state)
+            openGate(to: unit, state)
             if !isComing(unit, state) { restart(at: unit, state) }
             var hasWaited = false
             while true {
@@ -131,11 +170,19 @@ final class BringQueue: Sendable {
         }
     }
 
+    /// Has a passage go on behind its gate where a unit from there is asked for.
+    private func openGate(to unit: Int, _ state: State) {
+        guard let gate = state.gate, !state.isHere(unit),
+            let place = state.order.firstIndex(of: unit), place >= gate
+        else { return }
+        state.beginIfDue()
+        state.isGateOpen = true
+        condition.broadcast()
+    }
+
     /// Whether a unit is ready, being brought, or next.
     private func isComing(_ unit: Int, _ state: State) -> Bool {
-        if state.ready.contains(where: { $0.unit == unit }) { return true }
-        // What is being brought is the one before `next`.
-        if state.isBringing, state.next > 0, state.order[state.next - 1] == unit { return true }
+        if state.isHere(unit) { return true }
         if state.isAtEnd { return unit == state.order.first && state.passesLeft > 0 }
         return state.order[state.next] == unit
     }
@@ -152,6 +199,7 @@ final class BringQueue: Sendable {
     private func restart(atPlace place: Int, _ state: State) {
         state.era += 1
         state.next = place
+        state.isGateOpen = place >= state.gate ?? 0
         state.free += state.ready.map(\.slot)
         state.ready = []
         condition.broadcast()
@@ -185,11 +233,8 @@ final class BringQueue: Sendable {
     private func nextWork() -> Work? {
         locked { state in
             while !state.isStopped {
-                if state.isAtEnd, state.passesLeft > 0 {
-                    state.passesLeft -= 1
-                    state.next = 0
-                }
-                if !state.isAtEnd, state.failure == nil, !state.free.isEmpty {
+                state.beginIfDue()
+                if !state.isAtEnd, !state.isAtGate, state.failure == nil, !state.free.isEmpty {
                     let work = Work(
                         unit: state.order[state.next], slot: state.free.removeFirst(),
                         era: state.era)

@@ -2,8 +2,8 @@ public import Torch
 
 /// Brings the weights of a model while it computes, a few units ahead of their use.
 ///
-/// Units are used in their order, passage after passage; a unit that is asked for out of order is
-/// brought all the same, and what follows it after that.
+/// Units are used in their order, passage after passage, which may end early; a unit that is asked for
+/// out of order is brought all the same, and what follows it after that.
 public final class WeightStream: WeightSupply {
     /// In the order of their use.
     public let units: [WeightUnit]
@@ -73,7 +73,17 @@ public final class WeightStream: WeightSupply {
     public var counters: StreamCounters { queue.counters }
 
     /// Begins to bring, and says how often all units will be used one after the other.
-    public func expect(passes: Int) { queue.expect(passes: passes) }
+    ///
+    /// - Parameter first: names of the units at the beginning that are used in any case, if passages
+    ///   may end behind them; what follows is brought when it is asked for, and nothing in vain.
+    public func expect(passes: Int, endingEarlyAfter first: Set<String>? = nil) {
+        let gate = first.map { first in units.prefix { first.contains($0.name) }.count }
+        queue.expect(passes: passes, gate: gate)
+    }
+
+    /// Ends a passage behind its first units, as ``expect(passes:endingEarlyAfter:)`` has announced; what
+    /// begins the next is brought.
+    public func endEarly() { queue.endAtGate() }
 
     /// The values of a parameter, good until one of another unit is asked for.
     ///
