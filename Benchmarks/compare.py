@@ -58,7 +58,8 @@ def main():
     report(options, figures)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"options": vars(options), "figures": figures}, file, indent=1)
+            json.dump({"size": options.size, "steps": options.steps, "prompt": options.prompt,
+                       "figures": figures}, file, indent=1)
 
 
 def quantize(options):
@@ -78,9 +79,10 @@ def warm(options, program):
     """Reads the program's files until that is fast, so that no side waits for the disk."""
     files = glob.glob(os.path.join(options.model, "*", "*.safetensors"))
     if program == "flux2-int8":
+        # What is packed takes the place of what it was made of.
         cache = os.environ.get("FLUX2_WEIGHT_CACHE", os.path.expanduser("~/.cache/flux2/weights"))
-        packed = glob.glob(os.path.join(cache, "**", "*.safetensors"), recursive=True)
-        files = packed or files
+        files = glob.glob(os.path.join(options.model, "vae", "*.safetensors")) + glob.glob(
+            os.path.join(cache, "**", "*.safetensors"), recursive=True)
     for _ in range(5):
         started, size = time.perf_counter(), 0
         for file in files:

@@ -21,6 +21,14 @@ def mend_torchvision():
     """Lets torchvision built for CUDA be imported beside torch built without it."""
     import torch
 
+    try:
+        import torchvision  # noqa: F401
+        return None
+    except ImportError:
+        return None
+    except RuntimeError:
+        for name in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
     library = torch.library.Library("torchvision", "FRAGMENT")
     library.define("nms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
     library.define("qnms(Tensor boxes, Tensor scores, float threshold) -> Tensor")

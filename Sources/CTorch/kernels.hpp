@@ -1,8 +1,9 @@
 // Which of the package's own kernels compute what.
 //
-// Kernels compute bfloat16 on the processor, where no gradients are recorded; everything else is
-// libtorch's. `has_kernel` decides it, and nothing else does. To add a kernel: a name in
-// `ct_kernel`, a line in each of the switches of kernels.cpp.
+// Kernels compute bfloat16 on the processor, and products with int8 weights in float32 too, where no
+// gradients are recorded; everything else is libtorch's. `has_kernel` decides it; layers may have
+// reasons of their own to say no besides. To add a kernel: a name in `ct_kernel` and in Swift's
+// `Kernel`, a line in each of the switches of kernels.cpp.
 #pragma once
 
 #include "guard.hpp"

@@ -1,4 +1,4 @@
-// The inner product of all kernels for AVX-512 with bfloat16: six rows times a panel of 64 columns.
+// The inner product of attention for AVX-512 with bfloat16: six rows times a panel of 64 columns.
 //
 // A panel holds a matrix [K, 64] as K/2 lines of 64 words, each of two neighbours along K; pairs is
 // K/2. Everything of a product but the panel stays in registers: 24 hold sums, 4 a line.

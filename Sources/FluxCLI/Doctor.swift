@@ -71,6 +71,10 @@ struct Doctor: ParsableCommand {
 extension Kernel {
     /// What computes where the kernel does not.
     fileprivate var instead: String {
-        self == .int8 ? "libtorch, with weights brought into bfloat16" : "libtorch"
+        switch self {
+        case .int8: "libtorch, with weights brought into the type that is computed in"
+        case .winograd where Kernel.convolution.isUsed: "as all convolutions"
+        default: "libtorch"
+        }
     }
 }

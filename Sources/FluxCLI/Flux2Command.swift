@@ -7,6 +7,7 @@ struct Main {
         LauncherWatch.begin()
         let arguments = Spelling.dashed(Array(CommandLine.arguments.dropFirst()))
         do {
+            try KernelOptions.checkEnvironment()
             await Flux2Command.main(try ConfigExpansion.expanded(arguments))
         } catch {
             Train.exit(withError: error)

@@ -12,7 +12,8 @@ struct Quantize: AsyncParsableCommand {
             Matrices are packed; vectors, embeddings, modulation and the last layer stay as they \
             are. float8 is a plain conversion, as DiffSynth-Studio makes it; the others have scales: \
             one (float8-tensor), one for each row (float8-row, int8), or one for 128 neighbours \
-            (int8-group). int8-rotated is for multiplying integers by integers. See docs/quantization.md for how far each is from the original.
+            (int8-group). int8-rotated is for multiplying integers by integers. See \
+            docs/quantization.md for how far each is from the original.
             """)
 
     /// What can be written in 8 bits.

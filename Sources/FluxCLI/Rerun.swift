@@ -45,7 +45,7 @@ struct Rerun: AsyncParsableCommand {
         HostMemory.keepFreed()
         if let output { try OutputOptions.check(output, overwrite: force) }
         let old = try Image(contentsOf: image)
-        let settings = try Settings(ofPicture: image)
+        var settings = try Settings(ofPicture: image)
         let report = Reporter(quiet: quiet)
         let request = try request(settings, report)
         let dtype = try settings.known(DType(name: settings.dtype), "dtype", settings.dtype)
@@ -53,7 +53,7 @@ struct Rerun: AsyncParsableCommand {
         var model = model
         if model.model == nil, model.transformer == nil { model.model = try known(settings.model) }
         let files = try await model.files(report)
-        kernels.apply()
+        try kernels.apply(orThoseOf: &settings, report)
         let engine = Engine(
             files, device: device, dtype: dtype, threads: threads,
             memory: try settings.memory(), weightCache: .standard())

@@ -36,6 +36,8 @@ struct Settings: Codable {
     var device: String
     /// How weights are kept, by component, where not as their files have them.
     var weights: [String: String]?
+    /// With which kernels at most the processor computed; not for other devices.
+    var kernels: String?
     var version = Version.current
 
     init(
@@ -54,6 +56,7 @@ struct Settings: Codable {
         self.model = URL(fileURLWithPath: model).lastPathComponent
         self.dtype = dtype.name
         self.device = device.description
+        if device.kind == .cpu { kernels = KernelSet.current.rawValue }
         noteUnusual(request)
         let packed = storage.filter { $0.value != .asStored }
         guard !packed.isEmpty else { return }
@@ -145,6 +148,12 @@ extension Settings {
         request.textLength = textLength
         if let parity { request.parity = try known(Parity(rawValue: parity), "parity", parity) }
         return request
+    }
+
+    /// The kernels that the picture was made with; older ones name none, and were made by libtorch.
+    func kernelSet() throws -> KernelSet {
+        guard let kernels else { return .reference }
+        return try known(KernelSet(rawValue: kernels), "set of kernels", kernels)
     }
 
     /// How weights were kept.

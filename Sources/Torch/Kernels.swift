@@ -3,9 +3,10 @@ internal import CTorch
 /// The kernels of this package's own that may compute: those for `bfloat16`, and for weights of 8
 /// bits, on the processor where no gradients are recorded. Everything else is computed by libtorch.
 ///
-/// Kernels round once where libtorch rounds after each operation of several, so their results
-/// differ from libtorch's by less than `bfloat16` resolves, and are closer to exact ones. They do
-/// not depend on the number of threads.
+/// Kernels round once where libtorch rounds after each operation of several, so their results differ
+/// from libtorch's by less than `bfloat16` resolves, and are closer to exact ones; not so
+/// ``Kernel/winograd``, enlarging convolutions and ``Kernel/int8``, which round what they multiply.
+/// None depends on the number of threads.
 public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
     /// None: libtorch computes everything.
     case reference
@@ -13,8 +14,8 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
     case portable
     /// Those of processors that multiply integers of 8 bits with AVX-512 as well.
     case avx512Integers = "avx512-vnni"
-    /// Those of processors that multiply `bfloat16` with AVX-512 as well, as far as they round
-    /// nothing before it is multiplied.
+    /// Those of processors that multiply `bfloat16` with AVX-512 as well, as far as they round no
+    /// sums of what is computed before multiplying them.
     case direct
     /// Those of the same processors, convolutions by fewer products of rounded sums among them.
     case avx512BFloat16 = "avx512-bf16"
@@ -39,6 +40,7 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
         return try body()
     }
 
+    /// Whether the second allows more.
     public static func < (a: KernelSet, b: KernelSet) -> Bool { a.raw.rawValue < b.raw.rawValue }
 
     private var raw: ct_kernel_set {

@@ -14,6 +14,7 @@ public struct Work: Hashable, Sendable, Codable {
     /// Bytes of weights, of what they are multiplied with, and of what that gives, each time.
     public var bytes = 0
 
+    /// None.
     public init() {}
 
     /// Operations of all kinds.
@@ -30,6 +31,7 @@ public struct Work: Hashable, Sendable, Codable {
         return work
     }
 
+    /// What is in one and not in the other.
     public static func - (a: Work, b: Work) -> Work {
         var result = a
         result.int8 -= b.int8

@@ -39,6 +39,8 @@ extension CommandLineTests {
                 ),
                 (["--no-edit-image-auto-resize"], ["--edit-image", input("exact.png")]),
                 (["--steps", "4", "--step-cache", "1000"], []),
+                (["--dtype", "bfloat16", "--kernels", "reference"], []),
+                (["--dtype", "bfloat16", "--weights", "int8"], []),
                 (["--height", "128", "--tiled", "--tile-size", "8"], []),
                 (
                     ["--lora-mode", "fused"],

@@ -6,9 +6,11 @@ import Torch
 
 /// An autoencoder with channels enough for every kernel, and weights that keep activations alive.
 @Suite(
-    "An autoencoder by kernels is as exact as by libtorch", .enabled(if: KernelSet.best >= .direct))
+    "An autoencoder by kernels is as exact as by libtorch",
+    .enabled(if: KernelSet.current >= .direct))
 struct AutoencoderKernelTests {
     private let model: Autoencoder
+    private let parameters: [Parameter]
 
     init() throws {
         let json = """
@@ -19,7 +21,8 @@ struct AutoencoderKernelTests {
             AutoencoderConfiguration.self, from: Data(json.utf8))
         let scope = Scope()
         model = Autoencoder(scope, configuration)
-        try loadRandomNumbers(scope.parameters, seed: 1)
+        parameters = scope.parameters
+        try loadRandomNumbers(parameters, seed: 1)
     }
 
     @Test func decoding() throws {
@@ -28,6 +31,23 @@ struct AutoencoderKernelTests {
         let errors = try kernelErrors { try model.decode(latents.to(dtype: $0)) }
         #expect(errors.direct <= errors.libtorch, "\(errors)")
         #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
+    }
+
+    /// A unit whose convolutions are frozen is libtorch's, too, where its shortcut is not.
+    @Test func trainedShortcutsHaveGradients() throws {
+        let shortcuts = parameters.filter {
+            $0.key.contains("decoder") && $0.key.hasSuffix("conv_shortcut.weight")
+        }
+        #expect(!shortcuts.isEmpty)
+        for shortcut in shortcuts { try shortcut.tensor.requireGradient() }
+        let latents = try Tensor.randn([1, 128, 4, 4], generator: Generator(seed: 6))
+        try withGradients {
+            try model.decode(latents.to(dtype: .bfloat16)).square().sum().backward()
+        }
+        for shortcut in shortcuts {
+            let gradient = try #require(try shortcut.tensor.gradient(), "\(shortcut.key)")
+            #expect(try gradient.square().sum().item() > 0, "\(shortcut.key)")
+        }
     }
 
     private static let realModel = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]

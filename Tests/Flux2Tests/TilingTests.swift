@@ -62,7 +62,9 @@ struct TilingTests {
             of: picture, model)
         let distance = try (found - whole).abs().maximum().item()
         let scale = try whole.abs().maximum().item()
-        #expect(distance <= (dtype == .bfloat16 ? 0 : 1e-5 * scale))
+        // Without AVX-512 libtorch adds up a norm's sums by pieces that depend on the map's size.
+        let rounding = Runtime.cpuCapability == "AVX512" ? 0 : 0x1p-8 * scale
+        #expect(distance <= (dtype == .bfloat16 ? rounding : 1e-5 * scale))
     }
 
     private static let realModel = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]

@@ -18,8 +18,8 @@ public func loadRandomNumbers(_ parameters: [Parameter], seed: UInt64) throws {
     }
 }
 
-/// Relative errors of a computation in `bfloat16` against the same in 32 bits: by kernels that round
-/// nothing more than libtorch, by the best ones, and by libtorch.
+/// Relative errors of a computation in `bfloat16` against the same in 32 bits: by kernels that multiply
+/// pixels as they are, by the best ones, and by libtorch.
 public func kernelErrors(
     _ body: (DType) throws -> Tensor
 ) throws -> (direct: Double, best: Double, libtorch: Double) {

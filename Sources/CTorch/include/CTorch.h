@@ -214,7 +214,7 @@ typedef enum {
   CT_KERNELS_REFERENCE = 0,
   CT_KERNELS_PORTABLE = 1,  // compiled for several instruction sets, with equal results
   CT_KERNELS_AVX512_VNNI = 2,  // products of integers of 8 bits
-  CT_KERNELS_DIRECT = 3,       // AVX-512 with products of bfloat16, all of which are of what is given
+  CT_KERNELS_DIRECT = 3,       // AVX-512 with products of bfloat16, of pixels as they are
   CT_KERNELS_AVX512_BF16 = 4,  // the same, and products of sums where that makes fewer of them
 } ct_kernel_set;
 

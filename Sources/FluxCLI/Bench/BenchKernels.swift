@@ -6,8 +6,9 @@ import Torch
 struct BenchKernels: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels",
-        abstract: "Measure the kernels for the processor, each beside libtorch.",
+        abstract: "Measure kernels for the processor, each beside libtorch.",
         discussion: """
+            Those of transformers and text encoders; flux2 bench shows how long the autoencoder takes. \
             Operations are measured by turns with a matrix product; attention and layers with weights \
             of 8 bits are compared with that. For these, libtorch multiplies weights of 16 bits. The \
             best of some rounds counts.

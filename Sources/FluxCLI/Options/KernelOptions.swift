@@ -9,20 +9,37 @@ struct KernelOptions: ParsableArguments {
             auto, reference, portable, avx512-vnni, direct or avx512-bf16. With reference libtorch \
             computes everything; else kernels of this program's own compute bfloat16 on the \
             processor, and from avx512-vnni on weights of int8-rotated as integers; auto takes the \
-            best. direct is avx512-bf16 without products of rounded sums (Winograd). FLUX2_KERNELS \
-            says what auto may take.
+            best. direct is avx512-bf16 without products of rounded sums of pixels (Winograd). \
+            FLUX2_KERNELS says what auto may take.
             """)
     var kernels = KernelChoice.auto
 
+    /// Refuses a word in the environment that says nothing, whatever the command.
+    static func checkEnvironment() throws {
+        guard let set = ProcessInfo.processInfo.environment["FLUX2_KERNELS"], !set.isEmpty,
+            KernelChoice(argument: set) == nil
+        else { return }
+        throw ValidationError("FLUX2_KERNELS has to be a value of --kernels, not \(set)")
+    }
+
     func validate() throws {
-        if let set = ProcessInfo.processInfo.environment["FLUX2_KERNELS"],
-            !set.isEmpty, KernelChoice(argument: set) == nil
-        {
-            throw ValidationError("FLUX2_KERNELS has to be a value of --kernels, not \(set)")
-        }
         if case .upTo(let set) = kernels, set > .best {
             throw ValidationError(
                 "--kernels \(set.rawValue): this processor has no \(set.rawValue)")
+        }
+    }
+
+    /// The same for a picture that is made again: what is not asked for is as it was. Its settings
+    /// then name what computes.
+    func apply(orThoseOf settings: inout Settings, _ report: Reporter) throws {
+        guard settings.device == Device.cpu.description else { return apply() }
+        let set = try settings.kernelSet()
+        if case .auto = kernels { KernelSet.allow(set) } else { apply() }
+        settings.kernels = KernelSet.current.rawValue
+        if case .auto = kernels, KernelSet.current != set {
+            report.notice(
+                "computing with kernels \(KernelSet.current.rawValue): this processor has no "
+                    + "\(set.rawValue), which the picture was made with")
         }
     }
 

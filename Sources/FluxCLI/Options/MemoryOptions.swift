@@ -133,11 +133,14 @@ struct MemoryOptions: ParsableArguments {
             }
         }
         if weights.contains(where: { $0.isFastest || $0.storage == .matrices(.int8Rotated) }),
-            device.kind == .cpu, !Kernel.int8.isUsed
+            device.kind == .cpu,
+            !PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
         {
+            let need =
+                Kernel.int8.isUsed ? "bfloat16 or float32" : "\(Kernel.int8.set.rawValue)"
             report.notice(
                 "weights of 8 bits become \(dtype.name) before they are multiplied: multiplying "
-                    + "integers needs \(Kernel.int8.set.rawValue)")
+                    + "integers needs \(need)")
         }
         switch vramLimit {
         case nil: break

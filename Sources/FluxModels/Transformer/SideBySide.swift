@@ -48,7 +48,8 @@ extension FluxTransformer {
                     projected = try block.projectedPicture(
                         passage.streams.picture, passage.modulations.picture)
                 }
-                try passage.join(block, projected, "double_\(index)")
+                let own = passage.input.shared == nil ? nil : projected
+                try passage.join(block, own, "double_\(index)")
             }
         }
         for (index, block) in doubleBlocks.enumerated() {

@@ -38,10 +38,10 @@ struct ResidualUnit {
 }
 
 extension ResidualUnit {
-    /// Whether the package's own kernels compute it; the shortcut sees to itself.
+    /// Whether the package's own kernels compute it.
     func hasKernels(for x: Tensor) -> Bool {
         norm1.hasKernel(for: x) && conv1.hasKernel(for: x) && norm2.hasKernel(for: x)
-            && conv2.hasKernel(for: x)
+            && conv2.hasKernel(for: x) && shortcut?.hasKernel(for: x) ?? true
     }
 }
 

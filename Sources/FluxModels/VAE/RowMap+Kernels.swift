@@ -1,7 +1,8 @@
 internal import Torch
 
 /// Rows by the package's own kernels: borders are made with the rows, and an enlarged map is not made
-/// at all. Kernels give a pixel the same value in whatever piece it is computed.
+/// at all. Kernels give a pixel the same value in whatever piece it is computed, as long as pieces begin
+/// with an even row, since products are saved for two rows at a time.
 extension RowMap {
     func convolvedByKernels(_ convolution: Convolution, _ added: RowMap?) -> RowMap {
         let reach = convolution.padding

@@ -117,7 +117,8 @@ extension Convolution {
     }
 
     /// Convolves a map with each pixel repeated twice along both axes, by kernels and without making
-    /// the large map: each result looks at 2x2 pixels of the small one, by sums of weights.
+    /// the large map: by products of differences of neighbours where ``savesProducts`` and
+    /// ``Kernel/winograd`` allow it, else by sums of weights with 2x2 pixels of the small one.
     ///
     /// - Shapes: `x` [B, Cin, h + 2, w + 2] of `bfloat16` with a border of 1 → [B, Cout, 2h, 2w].
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError` where there are no kernels.

@@ -109,7 +109,7 @@ public struct PackedWeight {
     /// Of `float32`: [] for all values, [rows, 1], or [rows, groups] of equal width; nil is 1.
     public let scale: Tensor?
     /// Whether rows were turned before they became values: blocks of neighbours times a Hadamard
-    /// matrix of length 1, as wide as the largest power of two up to 256 that divides a row.
+    /// matrix over the root of its width, as wide as the largest power of two up to 256 that divides a row.
     public let isRotated: Bool
 
     /// Puts values and scales together.
