@@ -66,7 +66,8 @@ import Testing
 
         @Test func whatIsGivenBackLeavesTheProcess() throws {
             let pool = try #require(MemoryPool(limit: 8 << 20))
-            let size = 64 << 20
+            // Large beside what other tests take and give meanwhile.
+            let size = 512 << 20
             let before = HostMemory.usage().private
             let piece = try #require(pool.take(size))
             piece.initializeMemory(as: UInt8.self, repeating: 1, count: size)
