@@ -45,7 +45,8 @@ struct AutoencoderKernelTests {
             try model.decode(latents.to(dtype: .bfloat16)).square().sum().backward()
         }
         for shortcut in shortcuts {
-            let gradient = try #require(try shortcut.value(like: latents).gradient(), "\(shortcut.key)")
+            let value = try shortcut.value(like: latents)
+            let gradient = try #require(try value.gradient(), "\(shortcut.key)")
             #expect(try gradient.square().sum().item() > 0, "\(shortcut.key)")
         }
     }
