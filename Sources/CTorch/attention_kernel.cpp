@@ -11,8 +11,8 @@
 #include <memory>
 #include <new>
 
+#include "avx512.hpp"
 #include "parallel.hpp"
-#include "products.hpp"
 #include "work.hpp"
 
 using namespace ct;
@@ -89,11 +89,6 @@ CT_AVX512_BEGIN
 
 // --- Packing -------------------------------------------------------------------------------------
 
-// Sixteen numbers of a row from one on, and zeros behind its end.
-[[gnu::always_inline]] inline __mmask16 first_lanes(int64_t count) {
-  return count >= 16 ? 0xFFFF : count > 0 ? static_cast<__mmask16>((1u << count) - 1) : 0;
-}
-
 // 64 keys as a panel of pairs along the head: lines of 64 words, one of each key.
 void pack_keys(const Attention &a, int64_t b, int64_t head, int64_t panel, uint32_t *to) {
   int64_t pairs = a.pairs();
@@ -103,7 +98,7 @@ void pack_keys(const Attention &a, int64_t b, int64_t head, int64_t panel, uint3
 #pragma unroll
       for (int i = 0; i < 16; i++) {
         int64_t key = panel * panel_columns + group + i;
-        __mmask16 mask = key < a.keys ? first_lanes(pairs - pair) : 0;
+        __mmask16 mask = key < a.keys ? avx512::first(pairs - pair) : 0;
         rows[i] = _mm512_maskz_loadu_epi32(mask, mask ? a.k.at(b, head, key) + 2 * pair : nullptr);
       }
       transpose_words(rows, to + pair * panel_columns + group, panel_columns,
@@ -120,7 +115,7 @@ void pack_values(const Attention &a, int64_t b, int64_t head, int64_t panel, uin
     const uint16_t *low = key < a.keys ? a.v.at(b, head, key) : nullptr;
     const uint16_t *high = key + 1 < a.keys ? a.v.at(b, head, key + 1) : nullptr;
     for (int64_t column = 0; column < a.value_panels() * panel_columns; column += 16) {
-      __mmask16 mask = first_lanes(a.size - column);
+      __mmask16 mask = avx512::first(a.size - column);
       __m256i x = _mm256_maskz_loadu_epi16(low ? mask : 0, low + (low ? column : 0));
       __m256i y = _mm256_maskz_loadu_epi16(high ? mask : 0, high + (high ? column : 0));
       __m512i both = _mm512_or_si512(_mm512_cvtepu16_epi32(x),
@@ -132,6 +127,23 @@ void pack_values(const Attention &a, int64_t b, int64_t head, int64_t panel, uin
 }
 
 // --- Six queries and a tile of keys ----------------------------------------------------------------
+
+// c[6, 64] = a[6, K] · panel, or that added to `c`; pairs is K/2, and strides are in numbers.
+[[gnu::always_inline]] inline void multiply_panel(const uint16_t *a, int64_t a_stride,
+                                                  const uint32_t *panel, int64_t pairs, float *c,
+                                                  int64_t c_stride, bool adds) {
+  __m512 sums[panel_rows][4];
+#pragma unroll
+  for (int row = 0; row < panel_rows; row++)
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+      sums[row][i] = adds ? _mm512_loadu_ps(c + row * c_stride + 16 * i) : _mm512_setzero_ps();
+  avx512::multiply(sums, a, a_stride, reinterpret_cast<const uint16_t *>(panel), pairs);
+#pragma unroll
+  for (int row = 0; row < panel_rows; row++)
+#pragma unroll
+    for (int i = 0; i < 4; i++) _mm512_storeu_ps(c + row * c_stride + 16 * i, sums[row][i]);
+}
 
 // Scores of keys that a query may not look at become -inf.
 void forbid(float *scores, int64_t first, int64_t count, Span allowed) {
@@ -253,7 +265,7 @@ struct Tile {
       float by = s.sums[row] == 0 ? 0 : 1 / s.sums[row];
       for (int64_t i = 0; i < a.size; i += 16) {
         __m512 sum = _mm512_mul_ps(_mm512_load_ps(s.outputs + row * width() + i), _mm512_set1_ps(by));
-        _mm256_mask_storeu_epi16(to + i, first_lanes(a.size - i), (__m256i)_mm512_cvtneps_pbh(sum));
+        avx512::store(to + i, sum, avx512::first(a.size - i));
       }
     }
   }

@@ -98,10 +98,9 @@ bool is_of_maps(ct_kernel kernel) {
 
 bool is_map(const at::Tensor &t) { return t.dim() == 4 && t.numel() > 0; }
 
-// A weight [out, in, side, side]. With few channels, what Winograd's way adds takes as long as the
-// products that it saves, and its error is not made up for.
+// A weight is [out, in, side, side].
 bool suits_winograd(const at::Tensor &weight) {
-  return weight.dim() == 4 && std::min(weight.size(0), weight.size(1)) >= 128;
+  return weight.dim() == 4 && ct_worth_saving_products(weight.size(0), weight.size(1));
 }
 
 // Integers of 8 bits, and numbers of a type that they are made of.
@@ -180,6 +179,12 @@ void ct_allow_kernels(ct_kernel_set highest) { allowed = highest; }
 
 ct_kernel_set ct_allow_kernels_here(ct_kernel_set highest) {
   return std::exchange(allowed_here, highest);
+}
+
+bool ct_worth_saving_products(int64_t outputs, int64_t inputs) {
+  // With few channels, what Winograd's way adds takes as long as the products that it saves, and its
+  // error is not made up for.
+  return std::min(outputs, inputs) >= 128;
 }
 
 ct_kernel_set ct_kernel_needs(ct_kernel kernel) { return needs(kernel); }

@@ -86,8 +86,7 @@ at::Tensor turned_by_aten(const at::Tensor &rows) {
 
 void unpack_by_aten(const Packed &packed, at::Tensor &target) {
   int64_t rows = packed.values.size(0), length = row_length(packed.values);
-  // Some rows at a time: all in 32 bits would take four times the memory that was planned.
-  int64_t step = std::max<int64_t>(1, (int64_t{1} << 22) / std::max<int64_t>(length, 1));
+  int64_t step = rows_at_once(packed.values);
   for (int64_t start = 0; start < rows; start += step) {
     int64_t count = std::min(step, rows - start);
     at::Tensor part = packed.values.narrow(0, start, count).to(at::kFloat).reshape({count, length});
@@ -153,7 +152,7 @@ PackingError ct::error_of_turned(const at::Tensor &weight, const Packed &packed)
   check(packed);
   TORCH_CHECK(weight.sizes() == packed.values.sizes(), "a weight of another shape was packed");
   PackingError sum;
-  int64_t step = std::max<int64_t>(1, (int64_t{1} << 22) / std::max<int64_t>(row_length(weight), 1));
+  int64_t step = rows_at_once(weight);
   for (int64_t start = 0; start < weight.size(0); start += step) {
     int64_t count = std::min(step, weight.size(0) - start);
     auto some = [&](const at::Tensor &t) { return t.narrow(0, start, count); };

@@ -9,6 +9,10 @@ namespace ct {
 /// Memory for a short while: the same again and again, unless somebody still shows it.
 at::Tensor lent(at::IntArrayRef sizes, at::ScalarType type, c10::Device where);
 
+/// Rows of a matrix that are converted at once with operations of ATen: whole matrices in 32 bits would
+/// take four times the memory that was planned.
+int64_t rows_at_once(const at::Tensor &matrix);
+
 /// Writes `values` times `scale`, multiplied in 32 bits and rounded once. The scale may be
 /// undefined, of one element, or [rows, groups] for values [rows, ...].
 void unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target);

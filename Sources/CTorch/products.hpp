@@ -1,7 +1,7 @@
-// The inner product of attention for AVX-512 with bfloat16: six rows times a panel of 64 columns.
+// What kernels for AVX-512 with products of bfloat16 or of integers share.
 //
-// A panel holds a matrix [K, 64] as K/2 lines of 64 words, each of two neighbours along K; pairs is
-// K/2. Everything of a product but the panel stays in registers: 24 hold sums, 4 a line.
+// Products are of six rows with a panel of 64 columns: a matrix [K, 64] as lines of 64 words, each of
+// two or four neighbours along K. Everything but the panel stays in registers: 24 hold sums, 4 a line.
 #pragma once
 
 #if defined(__x86_64__) && defined(__clang__)
@@ -25,42 +25,6 @@
 namespace ct {
 
 constexpr int panel_rows = 6, panel_columns = 64;
-
-CT_AVX512_BEGIN
-
-// c[6, 64] = a[6, K] · panel, or that added to `c`. Strides are in numbers; `a` has pairs of
-// neighbours along K where 32 bits can be read.
-[[gnu::always_inline]] inline void multiply_panel(const uint16_t *a, int64_t a_stride,
-                                                  const uint32_t *panel, int64_t pairs, float *c,
-                                                  int64_t c_stride, bool adds) {
-  __m512 sums[panel_rows][4];
-#pragma unroll
-  for (int row = 0; row < panel_rows; row++)
-#pragma unroll
-    for (int i = 0; i < 4; i++)
-      sums[row][i] = adds ? _mm512_loadu_ps(c + row * c_stride + 16 * i) : _mm512_setzero_ps();
-#pragma clang loop unroll_count(2)
-  for (int64_t pair = 0; pair < pairs; pair++) {
-    __m512bh line[4];
-#pragma unroll
-    for (int i = 0; i < 4; i++)
-      line[i] = (__m512bh)_mm512_loadu_si512(panel + pair * panel_columns + 16 * i);
-#pragma unroll
-    for (int row = 0; row < panel_rows; row++) {
-      int32_t both;
-      std::memcpy(&both, a + row * a_stride + 2 * pair, 4);
-      auto factor = (__m512bh)_mm512_set1_epi32(both);
-#pragma unroll
-      for (int i = 0; i < 4; i++) sums[row][i] = _mm512_dpbf16_ps(sums[row][i], factor, line[i]);
-    }
-  }
-#pragma unroll
-  for (int row = 0; row < panel_rows; row++)
-#pragma unroll
-    for (int i = 0; i < 4; i++) _mm512_storeu_ps(c + row * c_stride + 16 * i, sums[row][i]);
-}
-
-CT_AVX512_END
 
 CT_AVX512_PLAIN_BEGIN
 

@@ -95,11 +95,8 @@ void check_scale(const at::Tensor &values, const at::Tensor &scale) {
       "scales of shape ", scale.sizes(), " for values of shape ", values.sizes());
 }
 
-// With operations of ATen, some rows at a time: whole matrices in 32 bits would take four times the
-// memory that was planned.
 void unpack_by_rows(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
-  int64_t rows = values.size(0);
-  int64_t step = std::max<int64_t>(1, (int64_t{1} << 22) * rows / std::max<int64_t>(1, values.numel()));
+  int64_t rows = values.size(0), step = rows_at_once(values);
   for (int64_t start = 0; start < rows; start += step) {
     int64_t count = std::min(step, rows - start);
     at::Tensor exact = values.narrow(0, start, count).to(at::kFloat);
@@ -114,6 +111,11 @@ void unpack_by_rows(const at::Tensor &values, const at::Tensor &scale, at::Tenso
   }
 }
 }  // namespace
+
+int64_t ct::rows_at_once(const at::Tensor &matrix) {
+  return std::max<int64_t>(
+      1, (int64_t{1} << 22) * matrix.size(0) / std::max<int64_t>(1, matrix.numel()));
+}
 
 void ct::unpack8(const at::Tensor &values, const at::Tensor &scale, at::Tensor &target) {
   check_scale(values, scale);

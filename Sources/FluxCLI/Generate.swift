@@ -16,13 +16,7 @@ struct Generate: AsyncParsableCommand {
     @Option(help: "Pictures of each prompt, with seeds that follow each other.")
     var count = 1
 
-    @OptionGroup(title: "Model") var model: ModelOptions
-    @OptionGroup(title: "Picture") var picture: PictureOptions
-    @OptionGroup(title: "Inputs") var inputs: InputOptions
-    @OptionGroup(title: "LoRA") var lora: LoRAOptions
-    @OptionGroup(title: "Tiling") var tiling: TilingOptions
-    @OptionGroup(title: "Computation") var compute: ComputeOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
+    @OptionGroup var options: RequestOptions
     @OptionGroup(title: "Output") var output: OutputOptions
 
     func validate() throws {
@@ -41,19 +35,11 @@ struct Generate: AsyncParsableCommand {
         // Outputs are looked at before models are, and before pictures are read.
         try Batch(.init(prompt: "", seed: 0), prompts: prompts, count: count, output: output)
             .check()
-        let files = try await model.files(report)
-        let request = try picture.request(prompts[0], for: files, inputs, lora, tiling, report)
-        let batch = Batch(request, prompts: prompts, count: count, output: output)
-        let (device, dtype) = compute.resolved(report)
-        let memory = try memory.settings(device, dtype, report)
-        let engine = Engine(
-            files, device: device, dtype: dtype, threads: compute.threads,
-            promptCache: compute.noPromptCache ? nil : .standard(),
-            memory: memory, weightCache: self.memory.noWeightCache ? nil : .standard())
+        let prepared = try await options.prepared(prompts[0], report)
+        let batch = Batch(prepared.request, prompts: prompts, count: count, output: output)
         let maker = PictureMaker(
-            engine: engine, model: model.model ?? files.name ?? files.transformer[0],
-            device: device,
-            dtype: dtype, memory: memory, report: report)
+            engine: prepared.engine(), model: prepared.model, settings: prepared.settings,
+            report: report)
         try await maker.make(batch)
     }
 

@@ -6,9 +6,7 @@ import Torch
 struct PictureMaker {
     let engine: Engine
     let model: String
-    let device: Device
-    let dtype: DType
-    let memory: MemorySettings
+    let settings: EngineSettings
     let report: Reporter
 
     func make(_ batch: Batch) async throws {
@@ -37,9 +35,11 @@ struct PictureMaker {
         }
         progress.finish()
         let settings = Settings(
-            request, model: model, dtype: dtype, device: device, weights: memory.storage)
+            request, model: model, dtype: self.settings.dtype, device: self.settings.device,
+            weights: self.settings.memory.storage)
         try Deliverer(job.output, report).deliver(
-            result, settings, peakPrivate: watch.stop(), device: device)
+            result, settings, peakPrivate: watch.stop(),
+            device: self.settings.device)
         return result.image
     }
 }

@@ -27,8 +27,7 @@ struct Rerun: AsyncParsableCommand {
     @OptionGroup(title: "Inputs") var inputs: InputOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
 
-    @Option(help: "Processor threads; libtorch's own choice when absent.")
-    var threads: Int?
+    @OptionGroup var processor: ThreadOptions
 
     @OptionGroup var kernels: KernelOptions
 
@@ -55,7 +54,7 @@ struct Rerun: AsyncParsableCommand {
         let files = try await model.files(report)
         try kernels.apply(orThoseOf: &settings, report)
         let engine = Engine(
-            files, device: device, dtype: dtype, threads: threads,
+            files, device: device, dtype: dtype, threads: processor.threads,
             memory: try settings.memory(), weightCache: .standard())
         let progress = TerminalProgress(report)
         let result = try await cancellingOnInterrupt {

@@ -25,12 +25,18 @@ struct AutoencoderKernelTests {
         try loadRandomNumbers(parameters, seed: 1)
     }
 
+    @discardableResult
+    private func expectExactness(_ body: (DType) throws -> Tensor) throws -> KernelErrors {
+        let errors = try kernelErrors(body)
+        #expect(errors.direct <= errors.libtorch, "\(errors)")
+        #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
+        return errors
+    }
+
     @Test func decoding() throws {
         let latents = try Tensor.randn([1, 128, 8, 6], generator: Generator(seed: 2))
             .to(dtype: .bfloat16)
-        let errors = try kernelErrors { try model.decode(latents.to(dtype: $0)) }
-        #expect(errors.direct <= errors.libtorch, "\(errors)")
-        #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
+        try expectExactness { try model.decode(latents.to(dtype: $0)) }
     }
 
     /// A unit whose convolutions are frozen is libtorch's, too, where its shortcut is not.
@@ -58,18 +64,14 @@ struct AutoencoderKernelTests {
         let model = try TinyModel(path: #require(Self.realModel)).autoencoder()
         let latents = try Tensor.randn([1, 128, 16, 16], generator: Generator(seed: 2))
             .to(dtype: .bfloat16)
-        let errors = try kernelErrors { try model.decode(latents.to(dtype: $0)) }
+        let errors = try expectExactness { try model.decode(latents.to(dtype: $0)) }
         print("decoding, against 32 bits: \(errors)")
-        #expect(errors.direct <= errors.libtorch, "\(errors)")
-        #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
     }
 
     @Test func encoding() throws {
         let picture = try Tensor.randn([2, 3, 64, 48], generator: Generator(seed: 3))
             .to(dtype: .bfloat16)
-        let errors = try kernelErrors { try model.encode(picture.to(dtype: $0)) }
-        #expect(errors.direct <= errors.libtorch, "\(errors)")
-        #expect(errors.best <= 1.1 * errors.libtorch, "\(errors)")
+        try expectExactness { try model.encode(picture.to(dtype: $0)) }
     }
 
     @Test(arguments: [KernelSet.direct, .best])

@@ -18,11 +18,12 @@ public func loadRandomNumbers(_ parameters: [Parameter], seed: UInt64) throws {
     }
 }
 
+/// Of kernels that multiply pixels as they are, of the best ones, and of libtorch.
+public typealias KernelErrors = (direct: Double, best: Double, libtorch: Double)
+
 /// Relative errors of a computation in `bfloat16` against the same in 32 bits: by kernels that multiply
 /// pixels as they are, by the best ones, and by libtorch.
-public func kernelErrors(
-    _ body: (DType) throws -> Tensor
-) throws -> (direct: Double, best: Double, libtorch: Double) {
+public func kernelErrors(_ body: (DType) throws -> Tensor) throws -> KernelErrors {
     try withoutGradients {
         let exact = try body(.float32)
         func error(_ set: KernelSet) throws -> Double {

@@ -239,6 +239,8 @@ ct_kernel_set ct_kernels(void);       // what this thread runs
 void ct_allow_kernels(ct_kernel_set highest);
 ct_kernel_set ct_allow_kernels_here(ct_kernel_set highest);
 ct_kernel_set ct_kernel_needs(ct_kernel kernel);  // what a kernel is written in
+// Whether convolutions of so many channels are to be done by fewer products.
+bool ct_worth_saving_products(int64_t outputs, int64_t inputs);
 // Whether a kernel computes on these operands now, else libtorch does; absent ones are NULL.
 bool ct_has_kernel(ct_kernel kernel, const ct_tensor *operands, size_t count);
 

@@ -53,8 +53,7 @@ extension KernelRate {
 private struct KernelBench {
     let rounds: Int
     private let generator: Generator
-    private let x: Tensor
-    private let weight: Tensor
+    private let sample: SampleProduct
     private let heads = 24
     private let size = 128
     private let width = 3072
@@ -62,8 +61,7 @@ private struct KernelBench {
     init(rounds: Int) throws {
         self.rounds = rounds
         generator = try Generator(seed: 1)
-        x = try Tensor.randn([1536, 3072], generator: generator, dtype: .bfloat16)
-        weight = try Tensor.randn([3072, 3072], generator: generator, dtype: .bfloat16)
+        sample = try SampleProduct()
     }
 
     private func numbers(_ shape: [Int]) throws -> Tensor {
@@ -91,7 +89,7 @@ private struct KernelBench {
         var best = (own: Double.infinity, libtorch: Double.infinity, product: Double.infinity)
         _ = try body()
         for round in 0..<rounds {
-            best.product = try min(best.product, seconds { try linear(x, weight) })
+            best.product = try min(best.product, seconds { try sample() })
             best.own = try min(best.own, seconds(body))
             // Where it takes long, it is not worth being waited for more than twice.
             guard kernel != nil, round < 2 || best.libtorch < 0.5 else { continue }
@@ -100,16 +98,14 @@ private struct KernelBench {
             }
             best.libtorch = min(best.libtorch, other)
         }
-        let product = 2.0 * 1536 * 3072 * 3072 / best.product / 1e9
+        let product = sample.operations / best.product / 1e9
         return KernelRate(
             kernel: kernel, size: size, unit: unit, rate: work / best.own / 1e9,
             libtorch: kernel == nil ? nil : work / best.libtorch / 1e9, product: product)
     }
 
     func product() throws -> KernelRate {
-        try rate(nil, "1536x3072 by 3072x3072", .operations, work: 2 * 1536 * 3072 * 3072) {
-            try linear(x, weight)
-        }
+        try rate(nil, sample.size, .operations, work: sample.operations) { try sample() }
     }
 
     /// Queries, keys and values as parts of one projection's rows.

@@ -13,16 +13,10 @@ public struct MachineRates: Hashable, Sendable, Codable {
     /// Measures each some times; the best counts.
     public static func measure(_ device: Device, _ dtype: DType) throws -> MachineRates {
         try withoutGradients {
-            let generator = try Generator(seed: 1)
-            func numbers(_ shape: [Int]) throws -> Tensor {
-                try Tensor.randn(shape, generator: generator, dtype: dtype).to(device: device)
-            }
-            let (x, weight) = try (numbers([1536, 3072]), numbers([3072, 3072]))
-            let once = 2.0 * 1536 * 3072 * 3072
-            let product = once / (try fastest { try linear(x, weight) })
+            let product = try SampleProduct(dtype: dtype, device: device)
             return MachineRates(
-                product: product, integerProduct: try integers(x, numbers([12288, 3072])),
-                bandwidth: try reading(device))
+                product: product.operations / (try fastest { try product() }),
+                integerProduct: try integers(product.x), bandwidth: try reading(device))
         }
     }
 
@@ -42,8 +36,9 @@ public struct MachineRates: Hashable, Sendable, Codable {
         return max(numbers / product + integers, Double(work.bytes) / bandwidth)
     }
 
-    private static func integers(_ x: Tensor, _ weight: Tensor) throws -> Double? {
+    private static func integers(_ x: Tensor) throws -> Double? {
         guard PackedWeight.areMultipliedAsIntegers(on: x.device, in: x.dtype) else { return nil }
+        let weight = try Tensor.randn([4 * x.size(1), x.size(1)], generator: Generator(seed: 2))
         let layer = Linear(Scope(), from: weight.size(1), to: weight.size(0))
         try layer.weight.load(.packed(.packing(weight, as: .int8Rotated)))
         let once = 2 * Double(x.size(0) * weight.size(0) * weight.size(1))
@@ -58,13 +53,10 @@ public struct MachineRates: Hashable, Sendable, Codable {
 
     /// Seconds of the fastest of some calls; what they give is waited for.
     private static func fastest(_ body: () throws -> Tensor) throws -> Double {
-        func wait(_ result: Tensor) throws {
-            _ = try result.reshaped([-1]).slice(0..<1, along: 0).sum().item()
-        }
-        try wait(body())
+        try body().wait()
         return try (0..<8).map { _ in
             let clock = Clock()
-            try wait(body())
+            try body().wait()
             return clock.seconds
         }.min() ?? 0
     }

@@ -6,9 +6,9 @@ internal import Torch
 extension AutoencoderFootprint {
     var usesKernels: Bool { layers.kernels >= Kernel.convolution.set }
 
-    /// Whether products are saved, as `suits_winograd` decides it.
     private func saves(_ inputs: Int, _ outputs: Int) -> Bool {
-        layers.kernels >= Kernel.winograd.set && min(inputs, outputs) >= 128
+        layers.kernels >= Kernel.winograd.set
+            && Convolution.isWorthSavingProducts(from: inputs, to: outputs)
     }
 
     /// What a weight becomes for the convolution of an enlarged map, in places of a kernel.

@@ -16,8 +16,7 @@ enum VectorDrawing {
 
     /// A line of text whose foot is at `y`.
     static func text(_ x: Int, _ y: Int, _ text: String, _ extra: String = "") -> String {
-        let safe = text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
-        return "<text x=\"\(x)\" y=\"\(y)\" \(extra)>\(safe)</text>"
+        "<text x=\"\(x)\" y=\"\(y)\" \(extra)>\(text.escapedForHTML)</text>"
     }
 
     /// A filled rectangle.

@@ -14,8 +14,7 @@ struct BenchKernels: ParsableCommand {
             best of some rounds counts.
             """)
 
-    @Option(help: "Processor threads; libtorch's own choice when absent.")
-    var threads: Int?
+    @OptionGroup var processor: ThreadOptions
 
     @Option(help: "How often each operation is measured.")
     var rounds = 5
@@ -26,15 +25,12 @@ struct BenchKernels: ParsableCommand {
         guard (1...1000).contains(rounds) else {
             throw ValidationError("--rounds must be 1 to 1000, not \(rounds)")
         }
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads must be 1 to 1024, not \(threads)")
-        }
     }
 
     func run() throws {
         HostMemory.keepFreed()
         kernels.apply()
-        if let threads { Runtime.threads = threads }
+        if let threads = processor.threads { Runtime.threads = threads }
         print("kernels \(KernelSet.current.rawValue), \(Runtime.threads) threads")
         try KernelRate.measure(rounds: rounds) { print($0.line) }
     }

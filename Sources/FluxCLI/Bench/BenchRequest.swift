@@ -21,13 +21,7 @@ struct BenchRequest: AsyncParsableCommand {
     @Option(help: "How many pictures are made.")
     var rounds = 3
 
-    @OptionGroup(title: "Model") var model: ModelOptions
-    @OptionGroup(title: "Picture") var picture: PictureOptions
-    @OptionGroup(title: "Inputs") var inputs: InputOptions
-    @OptionGroup(title: "LoRA") var lora: LoRAOptions
-    @OptionGroup(title: "Tiling") var tiling: TilingOptions
-    @OptionGroup(title: "Computation") var compute: ComputeOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
+    @OptionGroup var options: RequestOptions
 
     @Option(help: "Also draw the stages as bars in this .svg file.")
     var svg: String?
@@ -48,22 +42,16 @@ struct BenchRequest: AsyncParsableCommand {
         HostMemory.keepFreed()
         let report = Reporter(quiet: json)
         if let svg { try DrawingFile.check(svg, overwrite: force) }
-        let files = try await model.files(report)
-        let request = try picture.request(prompt, for: files, inputs, lora, tiling, report)
-        let (device, dtype) = compute.resolved(report)
-        let settings = try memory.settings(device, dtype, report)
-        let (threads, rounds) = (compute.threads, rounds)
-        let keepsWeights = !memory.noWeightCache
-        let name = model.model ?? files.name ?? files.transformer[0]
+        var prepared = try await options.prepared(prompt, report)
+        // Each picture's prompt is encoded.
+        prepared.settings.promptCache = nil
+        let (made, rounds) = (prepared, rounds)
         let bench = try await cancellingOnInterrupt {
             try await RequestBench.measure(
-                request, model: name, device: device, dtype: dtype, weights: settings.storage,
-                rounds: rounds,
-                engine: {
-                    Engine(
-                        files, device: device, dtype: dtype, threads: threads, memory: settings,
-                        weightCache: keepsWeights ? .standard() : nil)
-                }, onRound: { report.notice("picture \($0 + 1) of \(rounds)") })
+                made.request, model: made.model, device: made.settings.device,
+                dtype: made.settings.dtype, weights: made.settings.memory.storage, rounds: rounds,
+                engine: made.engine,
+                onRound: { report.notice("picture \($0 + 1) of \(rounds)") })
         }
         print(json ? try JSON.line(bench) : bench.table)
         if let svg { try DrawingFile.write(bench.drawing, to: svg, overwrite: force) }

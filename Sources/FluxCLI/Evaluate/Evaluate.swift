@@ -15,8 +15,7 @@ struct Evaluate: AsyncParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Picture") var picture: PictureOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
-    @OptionGroup(title: "Computation") var compute: ComputeOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
+    @OptionGroup var engine: EngineOptions
 
     func run() async throws {
         HostMemory.keepFreed()
@@ -25,19 +24,14 @@ struct Evaluate: AsyncParsableCommand {
         let task = try EvaluationTask(evaluation)
         let files = try await model.files(report)
         let source = try source(task, files, report)
-        let (device, dtype) = compute.resolved(report)
-        let memory = try memory.settings(device, dtype, report)
-        let engine = Engine(
-            files, device: device, dtype: dtype, threads: compute.threads,
-            promptCache: compute.noPromptCache ? nil : .standard(),
-            memory: memory, weightCache: self.memory.noWeightCache ? nil : .standard())
-        let run = EvaluationRun(engine: engine, task: task, source: source, report: report)
+        let settings = try engine.resolved(report)
+        let run = EvaluationRun(
+            engine: settings.engine(files), task: task, source: source, report: report)
         var outcome = try await cancellingOnInterrupt { try await run.outcome() }
         if case .model(let request) = source, !task.rows.isEmpty {
             outcome.settings = Settings(
-                request, model: model.model ?? files.name ?? files.transformer[0], dtype: dtype,
-                device: device,
-                weights: memory.storage)
+                request, model: model.name(of: files), dtype: settings.dtype,
+                device: settings.device, weights: settings.memory.storage)
         }
         try deliver(outcome, task, report)
     }

@@ -10,8 +10,7 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "auto, bfloat16, float16 or float32; auto takes bfloat16 where it is native.")
     var dtype = Precision.auto
 
-    @Option(help: "Processor threads; libtorch's own choice when absent.")
-    var threads: Int?
+    @OptionGroup var processor: ThreadOptions
 
     @OptionGroup var kernels: KernelOptions
 
@@ -21,12 +20,6 @@ struct ComputeOptions: ParsableArguments {
             FLUX2_PROMPT_CACHE names the folder where features of prompts are kept, or says off.
             """)
     var noPromptCache = false
-
-    func validate() throws {
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads must be 1 to 1024, not \(threads)")
-        }
-    }
 }
 
 extension ComputeOptions {

@@ -132,16 +132,7 @@ struct MemoryOptions: ParsableArguments {
                 settings.storage[part] = format.resolved(on: device, dtype)
             }
         }
-        if weights.contains(where: { $0.isFastest || $0.storage == .matrices(.int8Rotated) }),
-            device.kind == .cpu,
-            !PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
-        {
-            let need =
-                Kernel.int8.isUsed ? "bfloat16 or float32" : "\(Kernel.int8.set.rawValue)"
-            report.notice(
-                "weights of 8 bits become \(dtype.name) before they are multiplied: multiplying "
-                    + "integers needs \(need)")
-        }
+        tellOfIntegers(device, dtype, report)
         switch vramLimit {
         case nil: break
         case .gib(let value):
@@ -157,5 +148,19 @@ struct MemoryOptions: ParsableArguments {
             throw ValidationError("--rehearse is for the CPU, not for \(device)")
         }
         return settings
+    }
+
+    /// Says why integers are not multiplied on a processor, where that was meant.
+    private func tellOfIntegers(_ device: Device, _ dtype: DType, _ report: Reporter) {
+        let areMeant = weights.contains {
+            $0.isFastest || $0.storage == .matrices(.int8Rotated)
+        }
+        guard areMeant, device.kind == .cpu,
+            !PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
+        else { return }
+        let need = Kernel.int8.isUsed ? "bfloat16 or float32" : Kernel.int8.set.rawValue
+        report.notice(
+            "weights of 8 bits become \(dtype.name) before they are multiplied: multiplying "
+                + "integers needs \(need)")
     }
 }

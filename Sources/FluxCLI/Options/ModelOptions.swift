@@ -59,6 +59,9 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
+    /// How the model that these files are of is called.
+    func name(of files: ModelFiles) -> String { model ?? files.name ?? files.transformer[0] }
+
     /// The model that is named; where neither it nor any part of one is, that of the program.
     private func chosen(_ report: Reporter) throws -> String? {
         guard [model, transformer, textEncoder, vae, tokenizer].allSatisfy({ $0 == nil }) else {

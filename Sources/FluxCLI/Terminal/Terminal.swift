@@ -1,14 +1,40 @@
 import Foundation
+import Synchronization
 
 /// What the program says besides its results: always on standard error.
 struct Reporter: Sendable {
     let quiet: Bool
     /// Whether a person watches, so that a line may be drawn over.
     let isInteractive = isatty(STDERR_FILENO) == 1
+    private let warningLog = WarningLog()
 
+    init(quiet: Bool) {
+        self.quiet = quiet
+    }
+
+    /// All warnings so far, in order, for results in JSON.
+    var warnings: [String] { warningLog.texts.withLock(\.self) }
+
+    /// A line of progress or information, which `--quiet` silences.
     func notice(_ line: String) {
         guard !quiet else { return }
         write(line + "\n")
+    }
+
+    /// Something that may make the result another one than expected. `--quiet` does not silence it, and a
+    /// text is told once.
+    func warn(_ text: String) {
+        let isNew = warningLog.texts.withLock { texts in
+            guard !texts.contains(text) else { return false }
+            texts.append(text)
+            return true
+        }
+        if isNew { write("warning: \(text)\n") }
+    }
+
+    /// What copies of a reporter share.
+    private final class WarningLog: Sendable {
+        let texts = Mutex<[String]>([])
     }
 
     func write(_ text: String) {

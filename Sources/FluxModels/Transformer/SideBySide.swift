@@ -33,54 +33,71 @@ extension FluxTransformer {
             try prepare(side)
             return try begin(inputs[side]) { try observe(side, $0, $1) }
         }
-        /// One part of a block for all inputs that pass it.
-        func each(_ body: (inout Passage) throws -> Void) throws {
-            for side in passages.indices where !passages[side].isSkipping {
-                try prepare(side)
-                try body(&passages[side])
-            }
+        for index in doubleBlocks.indices {
+            try doubleBlock(index, &passages, prepare, observe)
         }
-        /// Attention of a block. The first block projects a picture that is shared once for all inputs.
-        func join(_ block: DoubleStreamBlock, _ index: Int) throws {
-            var projected: Projected?
-            try each { passage in
-                if index == 0, passage.input.shared != nil, projected == nil {
-                    projected = try block.projectedPicture(
-                        passage.streams.picture, passage.modulations.picture)
-                }
-                let own = passage.input.shared == nil ? nil : projected
-                try passage.join(block, own, "double_\(index)")
-            }
-        }
-        for (index, block) in doubleBlocks.enumerated() {
-            try join(block, index)
-            try each {
-                $0.streams.picture = try block.finishedPicture(
-                    $0.streams.picture, $0.modulations.picture)
-            }
-            // The text's feed-forward is for the blocks that follow.
-            if index == 0 { try each { try $0.decide() } }
-            try each {
-                $0.streams.text = try block.finishedText($0.streams.text, $0.modulations.text)
-            }
-            for (side, passage) in passages.enumerated() where !passage.isSkipping {
-                try observe(side, "transformer_blocks.\(index).image", passage.streams.picture)
-            }
-        }
-        try each { try $0.concatenate() }
-        for (index, block) in singleBlocks.enumerated() {
-            var attended: [Tensor] = []
-            try each { attended.append(try $0.attend(block, "single_\(index)")) }
-            attended.reverse()
-            try each { try $0.finish(block, attended.removeLast()) }
-            for (side, passage) in passages.enumerated() where !passage.isSkipping {
-                guard let hidden = passage.hidden else { continue }
-                try observe(side, "single_transformer_blocks.\(index)", hidden)
-            }
+        try each(&passages, prepare) { try $0.concatenate() }
+        for index in singleBlocks.indices {
+            try singleBlock(index, &passages, prepare, observe)
         }
         return try passages.indices.map { side in
             try prepare(side)
             return try end(passages[side]) { try observe(side, $0, $1) }
+        }
+    }
+
+    /// One part of a block for all inputs that pass it.
+    private func each(
+        _ passages: inout [Passage], _ prepare: (Int) throws -> Void,
+        _ body: (inout Passage) throws -> Void
+    ) throws {
+        for side in passages.indices where !passages[side].isSkipping {
+            try prepare(side)
+            try body(&passages[side])
+        }
+    }
+
+    private func doubleBlock(
+        _ index: Int, _ passages: inout [Passage], _ prepare: (Int) throws -> Void,
+        _ observe: (Int, String, Tensor) throws -> Void
+    ) throws {
+        let block = doubleBlocks[index]
+        // The first block projects a picture that is shared once for all inputs.
+        var projected: Projected?
+        try each(&passages, prepare) { passage in
+            let isShared = index == 0 && passage.input.shared != nil
+            if isShared, projected == nil {
+                projected = try block.projectedPicture(
+                    passage.streams.picture, passage.modulations.picture)
+            }
+            try passage.join(block, isShared ? projected : nil, "double_\(index)")
+        }
+        try each(&passages, prepare) {
+            $0.streams.picture = try block.finishedPicture(
+                $0.streams.picture, $0.modulations.picture)
+        }
+        // The text's feed-forward is for the blocks that follow.
+        if index == 0 { try each(&passages, prepare) { try $0.decide() } }
+        try each(&passages, prepare) {
+            $0.streams.text = try block.finishedText($0.streams.text, $0.modulations.text)
+        }
+        for (side, passage) in passages.enumerated() where !passage.isSkipping {
+            try observe(side, "transformer_blocks.\(index).image", passage.streams.picture)
+        }
+    }
+
+    private func singleBlock(
+        _ index: Int, _ passages: inout [Passage], _ prepare: (Int) throws -> Void,
+        _ observe: (Int, String, Tensor) throws -> Void
+    ) throws {
+        let block = singleBlocks[index]
+        var attended: [Tensor] = []
+        try each(&passages, prepare) { attended.append(try $0.attend(block, "single_\(index)")) }
+        attended.reverse()
+        try each(&passages, prepare) { try $0.finish(block, attended.removeLast()) }
+        for (side, passage) in passages.enumerated() where !passage.isSkipping {
+            guard let hidden = passage.hidden else { continue }
+            try observe(side, "single_transformer_blocks.\(index)", hidden)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import Flux2
 public import Torch
 
 /// How fast a device multiplies matrices, which is most of what training does.
@@ -14,29 +15,23 @@ public enum MatmulRate {
         device: Device, dtype: DType, rows: Int = 512, width: Int = 3072, seconds: Double = 0.3
     ) throws -> Double {
         try withoutGradients {
-            let generator = try Generator(seed: 1)
-            func matrix(_ rows: Int) throws -> Tensor {
-                try Tensor.rand([rows, width], generator: generator)
-                    .to(dtype: dtype, device: device)
-            }
-            let (x, weight) = try (matrix(rows), matrix(width))
-            // A value that is asked for waits for all work on the device.
-            func wait(_ y: Tensor) throws { _ = try y.sum().item() }
-            try wait(linear(x, weight))
+            let product = try SampleProduct(
+                rows: rows, width: width, dtype: dtype, device: device)
+            try product().wait()
             var count = 0
             let clock = ContinuousClock()
             let begun = clock.now
             var passed = 0.0
             while passed < seconds {
-                var y = x
+                var y = product.x
                 for _ in 0..<(device.kind == .cpu ? 1 : 16) {
-                    y = try linear(x, weight)
+                    y = try product()
                     count += 1
                 }
-                try wait(y.slice(0..<1, along: 0))
+                try y.wait()
                 passed = (clock.now - begun) / .seconds(1)
             }
-            return 2 * Double(rows * width * width * count) / passed
+            return product.operations * Double(count) / passed
         }
     }
 }

@@ -94,6 +94,11 @@ extension Convolution {
         Kernel.convolution.serves(x) && !isRecorded(weight, bias)
     }
 
+    /// Whether kernels take fewer products for so many channels, where ``Kernel/winograd`` is allowed.
+    public static func isWorthSavingProducts(from inputs: Int, to outputs: Int) -> Bool {
+        ct_worth_saving_products(Int64(outputs), Int64(inputs))
+    }
+
     /// Convolves by kernels a map that has its border, rounding once.
     ///
     /// A kernel of 3x3 with stride 1 takes fewer products of rounded sums where the layer and

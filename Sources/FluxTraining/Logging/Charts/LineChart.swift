@@ -1,3 +1,4 @@
+internal import Flux2
 internal import Foundation
 
 /// Values over steps, as an SVG drawing.

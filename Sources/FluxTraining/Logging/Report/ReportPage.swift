@@ -1,3 +1,4 @@
+internal import Flux2
 internal import Foundation
 
 /// A report as a page of HTML that needs nothing but itself.

@@ -1,6 +1,6 @@
 extension String {
     /// The text for a place between tags or in a quoted attribute, without control characters.
-    var escapedForHTML: String {
+    package var escapedForHTML: String {
         var safe = ""
         for scalar in unicodeScalars {
             switch scalar {
