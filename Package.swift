@@ -77,6 +77,7 @@ let package = Package(
                 .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("webp"),
             ]),
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Files"], swiftSettings: strict),
+        .target(name: "CStart"),
         .target(name: "CYAML", linkerSettings: [.linkedLibrary("yaml")]),
         .target(
             name: "CHub", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("crypto")]),
@@ -115,7 +116,7 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "CYAML", "Files", "Flux2", "FluxEvaluation", "FluxModels", "FluxTraining",
+                "CStart", "CYAML", "Files", "Flux2", "FluxEvaluation", "FluxModels", "FluxTraining",
                 "Imaging",
                 "JSONReading", "LoRA", "ModelHub", "Safetensors", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -191,7 +192,7 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
+                "CStart", "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
                 "TestSupport", "Torch",
             ],
             swiftSettings: tests),

@@ -11,7 +11,7 @@ struct Doctor: ParsableCommand {
     func run() throws {
         print("flux2       \(Version.current)")
         print("engine      libtorch \(Runtime.version) in \(Runtime.libraryFolder ?? "?")")
-        print("            \(Runtime.cpuCapability), \(Runtime.threads) threads")
+        print("            \(Runtime.cpuCapability), \(Runtime.threads) threads, \(Self.waiting())")
         Self.kernels().forEach { print($0) }
         print("processor   \(Self.features().joined(separator: " "))")
         print("dtype auto  \(Precision.auto.resolved(on: .cpu).0.name) on cpu")
@@ -35,6 +35,14 @@ struct Doctor: ParsableCommand {
         let flags = Set(line.split(separator: " ").map(String.init))
         let found = wanted.filter(flags.contains)
         return found.isEmpty ? ["no known vector extensions"] : found
+    }
+
+    /// How threads wait for each other, which the environment says to libgomp.
+    private static func waiting() -> String {
+        let environment = ProcessInfo.processInfo.environment
+        if let count = environment["GOMP_SPINCOUNT"] { return "GOMP_SPINCOUNT=\(count)" }
+        guard let policy = environment["OMP_WAIT_POLICY"] else { return "waiting as libtorch does" }
+        return "waiting \(policy == "passive" ? "passively" : "as OMP_WAIT_POLICY=\(policy)")"
     }
 
     /// What computes each operation that there is a kernel for.
