@@ -67,6 +67,7 @@ let package = Package(
         // Formats, without the engine
         .target(name: "Files", swiftSettings: strict),
         .target(name: "JSONReading", swiftSettings: strict),
+        .target(name: "Domains", swiftSettings: strict),
         .target(
             name: "Safetensors", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
         .target(name: "GGUF", dependencies: ["Files"], swiftSettings: strict),
@@ -82,7 +83,7 @@ let package = Package(
         .target(
             name: "CHub", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("crypto")]),
         .target(
-            name: "ModelHub", dependencies: ["CHub", "Files", "JSONReading"],
+            name: "ModelHub", dependencies: ["CHub", "Domains", "Files", "JSONReading"],
             swiftSettings: strict),
 
         .target(name: "FluxEvaluation", dependencies: ["Imaging"], swiftSettings: strict),
@@ -92,31 +93,34 @@ let package = Package(
             name: "Residency",
             dependencies: ["Files", "GGUF", "JSONReading", "Safetensors", "Torch"],
             swiftSettings: strict),
-        .target(name: "FluxModels", dependencies: ["Torch"], swiftSettings: strict),
+        .target(name: "FluxModels", dependencies: ["Domains", "Torch"], swiftSettings: strict),
         .target(
             name: "LoRA",
             dependencies: [
-                "Files", "FluxModels", "JSONReading", "Residency", "Safetensors", "Torch",
+                "Domains", "Files", "FluxModels", "JSONReading", "Residency", "Safetensors",
+                "Torch",
             ],
             swiftSettings: strict),
         .target(
             name: "Flux2",
             dependencies: [
-                "Files", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub", "Residency",
-                "Safetensors", "Tokenization", "Torch",
+                "Domains", "Files", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
+                "Residency", "Safetensors", "Tokenization", "Torch",
             ],
             swiftSettings: strict),
         .target(
             name: "FluxTraining",
             dependencies: [
-                "Files", "Flux2", "FluxModels", "Imaging", "JSONReading", "LoRA", "ModelHub",
+                "Domains", "Files", "Flux2", "FluxModels", "Imaging", "JSONReading", "LoRA",
+                "ModelHub",
                 "Residency", "Safetensors", "Tokenization", "Torch",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "CStart", "CYAML", "Files", "Flux2", "FluxEvaluation", "FluxModels", "FluxTraining",
+                "CStart", "CYAML", "Domains", "Files", "Flux2", "FluxEvaluation", "FluxModels",
+                "FluxTraining",
                 "Imaging",
                 "JSONReading", "LoRA", "ModelHub", "Safetensors", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -138,6 +142,7 @@ let package = Package(
             path: "Tests/TestSupport", exclude: ["hub_server.py"], swiftSettings: tests),
         .testTarget(
             name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "DomainsTests", dependencies: ["Domains"], swiftSettings: tests),
         .testTarget(
             name: "SafetensorsTests",
             dependencies: ["Files", "Residency", "Safetensors", "TestSupport"],
@@ -192,7 +197,8 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "CStart", "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub", "Residency", "Safetensors",
+                "CStart", "Domains", "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub",
+                "Residency", "Safetensors",
                 "TestSupport", "Torch",
             ],
             swiftSettings: tests),

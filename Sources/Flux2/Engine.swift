@@ -1,3 +1,4 @@
+internal import Domains
 internal import Files
 internal import FluxModels
 internal import Imaging
@@ -12,6 +13,7 @@ public actor Engine {
     private let promptCache: PromptCache?
     private let memory: MemorySettings
     private let weightCache: WeightCache?
+    private let threads: Int?
     private var pipeline: Pipeline?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -35,6 +37,7 @@ public actor Engine {
         self.device = device
         self.dtype = dtype
         self.promptCache = promptCache
+        self.threads = threads
         if let threads { Runtime.threads = threads }
     }
 
@@ -50,6 +53,7 @@ public actor Engine {
 
     /// A pipeline to ask, before weights are brought into 8 bits.
     private func looked() throws -> Pipeline {
+        try NumericSetting.threads.require(threads)
         try device.prepare()
         return try Pipeline(
             files, device: device, dtype: dtype, promptCache: promptCache, memory: memory,
@@ -58,6 +62,7 @@ public actor Engine {
 
     func opened(_ onEvent: (GenerationEvent) -> Void = { _ in }) throws -> Pipeline {
         if let pipeline { return pipeline }
+        try NumericSetting.threads.require(threads)
         try device.prepare()
         let pipeline = try Pipeline(
             packed(onEvent), device: device, dtype: dtype, promptCache: promptCache, memory: memory)

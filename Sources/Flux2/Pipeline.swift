@@ -1,3 +1,4 @@
+internal import Domains
 package import FluxModels
 internal import Residency
 package import Tokenization
@@ -36,6 +37,7 @@ package final class Pipeline {
         _ files: ModelFiles, device: Device, dtype: DType, promptCache: PromptCache? = nil,
         memory: MemorySettings = MemorySettings(), packedWillBeMapped: Bool = false
     ) throws {
+        try NumericSetting.textLength.require(files.textLength)
         let parts = try ModelParts(files)
         let shape = parts.architecture
         self.device = device

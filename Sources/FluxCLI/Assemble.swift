@@ -59,7 +59,7 @@ struct Assemble: AsyncParsableCommand {
                 "nothing to change: give --checkpoint, --lora, --dtype, --notice, --distilled or "
                     + "--index")
         }
-        _ = try settings()
+        try settings().loras.forEach { try $0.check() }
     }
 
     private func settings() throws -> AssemblySettings {

@@ -8,7 +8,9 @@ struct Main {
         let arguments = Spelling.dashed(Array(CommandLine.arguments.dropFirst()))
         do {
             try KernelOptions.checkEnvironment()
-            await Flux2Command.main(try ConfigExpansion.expanded(arguments))
+            let expanded = try ConfigExpansion.expanded(NumericArguments.joined(arguments))
+            try NumericArguments.check(expanded)
+            await Flux2Command.main(expanded)
         } catch {
             Train.exit(withError: error)
         }

@@ -23,9 +23,6 @@ struct Generate: AsyncParsableCommand {
         guard (prompt == nil) != (promptFile == nil) else {
             throw ValidationError("give either a prompt or --prompt-file")
         }
-        guard (1...10_000).contains(count) else {
-            throw ValidationError("--count must be 1 to 10000, not \(count)")
-        }
     }
 
     func run() async throws {

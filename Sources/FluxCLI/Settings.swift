@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domains
 import Flux2
 import FluxModels
 import Foundation
@@ -129,9 +130,49 @@ extension Settings {
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {
             self = try decoder.decode(Settings.self, from: Data(text.utf8))
-        } catch {
-            throw ValidationError("\(path): its settings cannot be read")
+            try checkNumbers()
+        } catch let error as NumberError {
+            throw ValidationError("\(path): in its settings, \(error)")
+        } catch let error as DecodingError {
+            throw ValidationError("\(path): its settings cannot be read\(Self.place(error))")
         }
+    }
+
+    /// Which field an error is about.
+    private static func place(_ error: DecodingError) -> String {
+        let context: DecodingError.Context? =
+            switch error {
+            case .typeMismatch(_, let context), .valueNotFound(_, let context),
+                .dataCorrupted(let context), .keyNotFound(_, let context):
+                context
+            @unknown default: nil
+            }
+        guard case .keyNotFound(let key, _) = error else {
+            return context?.codingPath.last.map { ": '\($0.stringValue)' is no value of its" } ?? ""
+        }
+        return ": '\(key.stringValue)' is missing"
+    }
+
+    /// - Throws: `NumberError` naming a field that no picture can have been made with.
+    private func checkNumbers() throws {
+        func check(_ value: Int?, _ name: String, _ setting: NumericSetting) throws {
+            if let value { try setting.domain.check(value, "'\(name)'") }
+        }
+        func check(_ value: Double?, _ name: String, _ setting: NumericSetting) throws {
+            if let value { try setting.domain.check(value, "'\(name)'") }
+        }
+        try check(height, "height", .height)
+        try check(width, "width", .width)
+        try check(requestedHeight, "requested_height", .height)
+        try check(requestedWidth, "requested_width", .width)
+        try check(steps, "steps", .steps)
+        try check(textLength, "text_length", .t5SequenceLength)
+        try check(inpaintBlurSize, "inpaint_blur_size", .inpaintBlurSize)
+        try check(inpaintBlurSigma, "inpaint_blur_sigma", .inpaintBlurSigma)
+        try check(stepCache, "step_cache", .stepCache)
+        try check(cfgScale, "cfg_scale", .cfgScale)
+        try check(embeddedGuidance, "embedded_guidance", .embeddedGuidance)
+        try check(denoisingStrength, "denoising_strength", .denoisingStrength)
     }
 
     /// The request without pictures, tensors and LoRAs, which are not stored.

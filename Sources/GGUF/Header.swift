@@ -123,8 +123,19 @@ struct Header {
         return first..<end
     }
 
+    /// Refuses lengths that cannot be multiplied, also where one of them is 0.
+    private func checkCount(of tensor: GGUFTensor, _ reader: HeaderReader) throws {
+        var total = 1
+        for length in tensor.shape where length > 0 {
+            let (product, overflows) = total.multipliedReportingOverflow(by: length)
+            guard !overflows else { throw reader.fault(.badShape(tensor.shape), tensor.name) }
+            total = product
+        }
+    }
+
     private func byteCount(of tensor: GGUFTensor, _ reader: HeaderReader) throws -> Int {
         let type = tensor.type
+        try checkCount(of: tensor, reader)
         let length = tensor.shape.last ?? 1
         guard length % type.valuesPerBlock == 0 else {
             throw reader.fault(.brokenRow(length: length, type: type), tensor.name)

@@ -175,7 +175,12 @@ private struct ModuleReader {
         guard alpha.count == 1 else {
             throw LoRAError(path: path, reason: .unsupported("'\(name)' with several alphas"))
         }
-        return try alpha.item() / Double(rank)
+        let scale = try alpha.item() / Double(rank)
+        guard scale.isFinite else {
+            throw LoRAError(
+                path: path, reason: .unsupported("'\(name)' of rank \(rank)"))
+        }
+        return scale
     }
 
     func magnitude(_ ranges: [Range<Int>], _ place: AdapterTarget) throws -> Adapter.Magnitude? {

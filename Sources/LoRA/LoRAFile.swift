@@ -58,7 +58,7 @@ public struct LoRAFile: Sendable {
         guard !modules.isEmpty else {
             throw LoRAError(path: path, reason: .nothing(tensors: file.tensors.count))
         }
-        let scales = try LoRAScales(file)
+        var scales = try LoRAScales(file)
         self.modules = try modules.values.sorted { $0.name < $1.name }.map { module in
             var module = module
             module.scaleOfMetadata = try scales.scale(

@@ -33,6 +33,11 @@ extension Adapter {
                 path: source, reason: .unsupported("'\(key)' is not of low rank; merging it"))
         }
         let factor = scale * strength
+        guard factor.isFinite else {
+            throw LoRAError(
+                path: source,
+                reason: .badMetadata("'\(key)' would be multiplied by \(factor), no finite number"))
+        }
         guard factor != 1 else { return (down, up) }
         return (down, try (up.to(dtype: .float32) * factor).to(dtype: up.dtype))
     }

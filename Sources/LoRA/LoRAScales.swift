@@ -1,3 +1,4 @@
+internal import Domains
 internal import Foundation
 internal import JSONReading
 internal import Safetensors
@@ -7,6 +8,9 @@ struct LoRAScales {
     private var fields: [String: JSONValue] = [:]
     /// Patterns in the order of the file, since the first that fits counts.
     private var patterns: [String: [Pattern]] = [:]
+    private var expressions: [String: NamePattern] = [:]
+    /// What is left of the work that all patterns of a file may make.
+    private var steps = 5_000_000
     private let path: String
 
     private typealias Pattern = (text: String, value: Double)
@@ -57,28 +61,44 @@ struct LoRAScales {
 
     /// - Parameter rank: of the module's matrices, where they are of low rank.
     /// - Returns: nil where nothing is noted, so that the scale is 1.
-    /// - Throws: `LoRAError` for a pattern that cannot be read.
-    func scale(of module: String, rank: Int?) throws -> Double? {
-        guard let alpha = try pattern("alpha_pattern", module) ?? number("lora_alpha"),
-            let rank = try rank.map(Double.init) ?? pattern("rank_pattern", module) ?? number("r"),
+    /// - Throws: `LoRAError` for a pattern that cannot be read, and for what is no alpha or rank.
+    mutating func scale(of module: String, rank: Int?) throws -> Double? {
+        guard
+            let alpha = try pattern("alpha_pattern", module, .loraAlpha)
+                ?? number("lora_alpha", .loraAlpha),
+            let rank = try rank.map(Double.init) ?? pattern("rank_pattern", module, .loraRank)
+                ?? number("r", .loraRank),
             rank > 0
         else { return nil }
         return alpha / (fields["use_rslora"]?.boolean == true ? rank.squareRoot() : rank)
     }
 
-    private func number(_ key: String) -> Double? {
-        guard case .number(let value)? = fields[key] else { return nil }
+    private func number(_ key: String, _ field: NumericField) throws -> Double? {
+        let found = fields[key] ?? .null
+        if found == .null { return nil }
+        guard case .number(let value) = found, field.domain.contains(value) else {
+            throw bad("'\(key)' must be \(field.domain), not \(found.summary)")
+        }
         return value
     }
 
     /// Patterns match whole names or ends of names behind a dot, as regular expressions.
     ///
     /// - Source: `get_pattern_key` of peft.
-    private func pattern(_ key: String, _ module: String) throws -> Double? {
-        try patterns[key]?.first { try matches($0.text, module) }?.value
+    private mutating func pattern(
+        _ key: String, _ module: String, _ field: NumericField
+    ) throws -> Double? {
+        for (text, value) in patterns[key] ?? [] where try matches(text, module) {
+            guard field.domain.contains(value) else {
+                throw bad(
+                    "'\(key)' must have \(field.domain) for '\(text.prefix(60))', not \(value)")
+            }
+            return value
+        }
+        return nil
     }
 
-    private func matches(_ pattern: String, _ module: String) throws -> Bool {
+    private mutating func matches(_ pattern: String, _ module: String) throws -> Bool {
         if module == pattern || module.hasSuffix("." + pattern) { return true }
         // Most patterns are names, which there may be hundreds of.
         let isName = pattern.utf8.allSatisfy { byte in
@@ -87,9 +107,16 @@ struct LoRAScales {
                 || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xDF)
         }
         guard !isName else { return false }
-        guard let expression = try? Regex("(.*\\.)?(\(pattern))") else {
-            throw LoRAError(path: path, reason: .badMetadata("'\(pattern)' is no pattern"))
+        do {
+            let known = try expressions[pattern] ?? NamePattern(pattern)
+            expressions[pattern] = known
+            return try known.matches(module, behindDots: true, steps: &steps)
+        } catch let error as NamePatternError {
+            throw bad("the pattern '\(pattern.prefix(60))' \(error)")
         }
-        return (try? expression.wholeMatch(in: module)) != nil
+    }
+
+    private func bad(_ why: String) -> LoRAError {
+        LoRAError(path: path, reason: .badMetadata(why))
     }
 }

@@ -30,6 +30,7 @@ public struct HubClient: Sendable {
                     throw HubError(
                         repository.id, .badAnswer("the hub lists a file named '\(file.path)'"))
                 }
+                try snapshot.checkSizes()
                 return snapshot
             } catch let error as HTTPError {
                 throw api.explain(error, repository, revision: revision)

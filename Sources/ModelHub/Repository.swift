@@ -1,3 +1,5 @@
+internal import Domains
+
 /// A model or a data set on a hub.
 public struct Repository: Hashable, Sendable {
     /// What a repository is for; hubs keep the kinds under addresses of their own.
@@ -116,6 +118,25 @@ public struct Snapshot: Hashable, Sendable {
         return files.filter { file in
             (wanted.isEmpty || wanted.contains { $0.matches(file.path) })
                 && !unwanted.contains { $0.matches(file.path) }
+        }
+    }
+}
+
+extension Snapshot {
+    /// Refuses sizes that no disk holds, so that they can be added up.
+    ///
+    /// - Throws: `HubError` naming the file.
+    func checkSizes() throws {
+        var total = 0
+        for file in files {
+            let isSound = NumericField.size.domain.contains(file.size)
+            if isSound { total += file.size }
+            guard isSound, total <= 1 << 60 else {
+                throw HubError(
+                    repository.id,
+                    .badAnswer(
+                        "the hub lists '\(file.path)' of \(file.size) bytes, which no disk holds"))
+            }
         }
     }
 }

@@ -17,10 +17,10 @@ public enum Runtime {
     /// Whether the processor multiplies bfloat16 natively; without, float32 is faster.
     public static var cpuHasBFloat16: Bool { ct_cpu_has_bfloat16() }
 
-    /// The number of threads that one operation on the CPU uses.
+    /// The number of threads that one operation on the CPU uses; at least 1.
     public static var threads: Int {
         get { Int(ct_threads()) }
-        set { ct_set_threads(Int32(clamping: newValue)) }
+        set { ct_set_threads(Int32(clamping: max(1, newValue))) }
     }
 
     /// The folder that libtorch was loaded from.

@@ -64,6 +64,7 @@ public struct ModelAssembly {
         let targets = AdapterTargets(transformer.parameters.shapes)
         transformer.fold(
             try settings.loras.map { use in
+                try use.check()
                 let file = try LoRAFile(path: use.path)
                 let changes = try file.changes(for: targets)
                 try changes.requireAll(of: file)

@@ -108,10 +108,10 @@ extension MemoryDemand {
             remembersPrompts ? 0 : branches == 2 && request.prompt != request.negativePrompt ? 2 : 1
         extraTextTokens =
             [request.extras, request.negativeExtras]
-            .map { $0.textEmbedding?.shape[1] ?? 0 }.max() ?? 0
+            .map { $0.textEmbedding?.secondLength ?? 0 }.max() ?? 0
         cachedTokens =
             [request.extras, request.negativeExtras]
-            .flatMap { $0.caches.values.map { $0.keys.shape[1] } }.max() ?? 0
+            .flatMap { $0.caches.values.map(\.keys.secondLength) }.max() ?? 0
         references = request.encodedEditSizes
         hasInputImage = request.inputImage != nil
         self.loraBytes = loraBytes
@@ -133,4 +133,9 @@ extension GenerationRequest {
             return (fitted.height, fitted.width)
         }
     }
+}
+
+extension TensorRecord {
+    /// Tokens of an input; 0 for what has none, which is refused elsewhere.
+    fileprivate var secondLength: Int { shape.count > 1 ? shape[1] : 0 }
 }

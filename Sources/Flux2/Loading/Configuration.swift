@@ -1,3 +1,4 @@
+internal import Domains
 internal import Foundation
 
 /// Reads a JSON configuration and says in one line what is wrong with it.
@@ -15,6 +16,8 @@ package enum Configuration {
             return try JSONDecoder().decode(type, from: data)
         } catch let error as DecodingError {
             throw ModelError(path: path, reason: .badConfiguration(describe(error)))
+        } catch let error as NumberError {
+            throw ModelError(path: path, reason: .badConfiguration("\(error)"))
         }
     }
 

@@ -1,3 +1,4 @@
+internal import Domains
 internal import FluxModels
 internal import Files
 internal import Foundation
@@ -42,11 +43,13 @@ public struct FusedTransformer {
     /// Changes are added in 32 bits, one LoRA after the other, and rounded once.
     ///
     /// - Parameter onWeight: told how many of how many are written.
-    /// - Throws: `FileError`, `SafetensorsError`, `TorchError`.
+    /// - Throws: `RequestError` for a strength that is no finite number, `FileError`,
+    ///   `SafetensorsError`, `TorchError`.
     public func write(
         with changes: [(changes: LoRAChanges, strength: Double)], to path: String,
         overwrite: Bool, onWeight: @escaping (Int, Int) -> Void = { _, _ in }
     ) throws {
+        for change in changes { try NumericSetting.loraStrength.require(change.strength) }
         var done = 0
         let tensors = weights.parameters.sorted { $0.key < $1.key }.map { parameter in
             TensorToWrite(

@@ -1,3 +1,4 @@
+internal import Domains
 internal import FluxModels
 internal import Foundation
 internal import ModelHub
@@ -91,6 +92,19 @@ struct ModelFolder {
                 case textLength = "text_length"
                 case cfgScale = "cfg_scale"
             }
+
+            init(from decoder: any Decoder) throws {
+                let fields = try decoder.container(keyedBy: CodingKeys.self)
+                notice = try fields.decodeIfPresent(String.self, forKey: .notice)
+                textLength = try fields.integer(.textLength, .textLength)
+                height = try fields.integer(.height, .height)
+                width = try fields.integer(.width, .width)
+                steps = try fields.integer(.steps, .steps)
+                cfgScale = try fields.decodeIfPresent(Double.self, forKey: .cfgScale)
+                if let cfgScale {
+                    try NumericSetting.cfgScale.domain.check(cfgScale, "'flux2.cfg_scale'")
+                }
+            }
         }
     }
 
@@ -120,5 +134,14 @@ extension ModelFolder.Index.Extension {
             name: name, steps: steps ?? other?.steps ?? usual.steps,
             cfgScale: cfgScale ?? other?.cfgScale ?? usual.cfgScale,
             embeddedGuidance: other?.embeddedGuidance, height: height, width: width)
+    }
+}
+
+extension KeyedDecodingContainer where Key == ModelFolder.Index.Extension.CodingKeys {
+    /// A number that is one of a setting's, if there is one.
+    func integer(_ key: Key, _ setting: NumericSetting) throws -> Int? {
+        let value = try decodeIfPresent(Int.self, forKey: key)
+        if let value { try setting.domain.check(value, "'flux2.\(key.stringValue)'") }
+        return value
     }
 }

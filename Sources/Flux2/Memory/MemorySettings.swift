@@ -1,10 +1,11 @@
+internal import Domains
 public import FluxModels
 public import Torch
 
 /// What memory a model may take, and how its weights are kept.
 public struct MemorySettings: Hashable, Sendable {
-    /// The most that may be used of the device, in bytes; nil is what is free. On the CPU that is
-    /// memory of this process alone, which mapped weights are no part of.
+    /// The most that may be used of the device, in bytes; nil is what is free, 0 is as little as can
+    /// be. On the CPU that is memory of this process alone, which mapped weights are no part of.
     public var deviceLimit: Int?
     /// The most memory of the host that may be used, mapped weights included, in bytes; nil is what
     /// is free.
@@ -20,6 +21,9 @@ public struct MemorySettings: Hashable, Sendable {
 
     /// All memory that is free.
     public init() {}
+
+    /// Whether no more of the device is used than weights need one after the other, whatever is free.
+    var usesLeast: Bool { deviceLimit == 0 }
 
     /// What DiffSynth-Studio's values come to.
     ///
@@ -53,9 +57,9 @@ public struct MemorySettings: Hashable, Sendable {
     ///
     /// - Throws: `RequestError` naming the setting, for what is no amount of memory.
     public static func bytes(gib: Double, _ setting: String) throws -> Int {
-        guard gib >= 0, gib < Double(1 << 30) else {
+        guard NumericSetting.vramLimit.domain.contains(gib) else {
             throw RequestError(
-                setting: setting, expected: "a number of GiB, 0 or more", found: "\(gib)")
+                setting: setting, expected: "a number from 0 to 1048576 GiB", found: "\(gib)")
         }
         return Int(gib * Double(1 << 30))
     }

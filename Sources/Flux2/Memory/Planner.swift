@@ -69,10 +69,11 @@ struct Planner {
     var usesDevice: Bool { device.kind != .cpu || settings.rehearses }
 
     private var deviceBudget: Int {
-        let most = min(settings.deviceLimit ?? deviceFree, deviceFree)
+        let limit = settings.usesLeast ? nil : settings.deviceLimit
+        let most = min(limit ?? deviceFree, deviceFree)
         if device.kind == .cpu {
             let host = settings.rehearses ? most : hostBudget - Self.hostMargin(hostBudget)
-            return max(0, settings.deviceLimit.map { min($0, host) } ?? host)
+            return max(0, limit.map { min($0, host) } ?? host)
         }
         // A driver and its libraries take some of it, too.
         return max(0, most - 2 * Self.margin)
@@ -127,7 +128,8 @@ struct Planner {
         // The process itself is elsewhere.
         let budget = deviceBudget(demand.stage) + stage.base
         let room = budget - stage.total
-        guard part.unitBytes > room else {
+        let comes = settings.usesLeast && part.unitBytes > 0
+        guard comes || part.unitBytes > room else {
             stage.weights += part.unitBytes
             let all = Set(part.units.map(\.name))
             return (stage, settings.rehearses ? .slots(resident: all, .init()) : .whole)
@@ -139,7 +141,7 @@ struct Planner {
                 stage: demand.stage, place: "\(device)", needed: stage.total - stage.base,
                 available: deviceBudget(demand.stage))
         }
-        let resident = Self.spread(part.units, over: budget - stage.total)
+        let resident = comes ? [] : Self.spread(part.units, over: budget - stage.total)
         let stay = part.units.filter { resident.contains($0.name) }
         stage.weights += stay.reduce(0) { $0 + $1.byteCount }
         let streamed = part.unitBytes - stay.reduce(0) { $0 + $1.byteCount }
@@ -158,7 +160,7 @@ struct Planner {
 
     /// Whether all parts fit on the device at once, which spares loading them again.
     var keepsAll: Bool {
-        guard usesDevice, settings.lowered.isEmpty else { return false }
+        guard usesDevice, settings.lowered.isEmpty, !settings.usesLeast else { return false }
         let weights = parts.reduce(0) { $0 + $1.unitBytes + $1.small }
         let most = demands.map { demand in
             demand.activations

@@ -1,3 +1,4 @@
+internal import Domains
 public import FluxModels
 internal import Foundation
 public import Torch
@@ -52,10 +53,12 @@ extension StageStorage {
         }
         var limit: Double?
         if let value = object.removeValue(forKey: "vram_limit"), !(value is NSNull) {
-            guard let number = value as? Double, number >= 0 else {
+            guard let number = value as? Double,
+                NumericSetting.vramLimit.domain.contains(number)
+            else {
                 throw RequestError(
-                    setting: "\(path).vram_limit", expected: "a number of GiB, or null",
-                    found: "\(value)")
+                    setting: "\(path).vram_limit",
+                    expected: "a number from 0 to 1048576 GiB, or null", found: "\(value)")
             }
             limit = number
         }
@@ -73,15 +76,28 @@ extension StageStorage {
             }
         var components: [Component: StageStorage] = [:]
         for (component, value) in parts {
-            guard let texts = value as? [String: String] else {
-                throw RequestError(
-                    setting: "\(path).\(component.rawValue)", expected: "an object of strings",
-                    found: "another value")
-            }
             components[component] = try StageStorage(
-                texts, name: path, dtype: dtype, device: device)
+                texts(value, "\(path).\(component.rawValue)"), name: path, dtype: dtype,
+                device: device)
         }
         return (components, limit)
+    }
+
+    /// The values of a component. `clear_parameters`, DiffSynth-Studio's ninth, needs nothing: weights
+    /// that are not in use take no memory of their own.
+    private static func texts(_ value: Any, _ name: String) throws -> [String: String] {
+        var fields = value as? [String: Any] ?? [:]
+        let clears = fields.removeValue(forKey: "clear_parameters")
+        guard clears == nil || clears is Bool else {
+            throw RequestError(
+                setting: "\(name).clear_parameters", expected: "true or false",
+                found: "another value")
+        }
+        guard value is [String: Any], let texts = fields as? [String: String] else {
+            throw RequestError(
+                setting: name, expected: "an object of strings", found: "another value")
+        }
+        return texts
     }
 }
 

@@ -1,3 +1,4 @@
+package import Domains
 internal import FluxModels
 internal import Imaging
 
@@ -6,33 +7,16 @@ extension GenerationRequest {
     ///
     /// - Throws: `RequestError` naming the first setting that is out of range.
     public func validate() throws {
-        for (name, value) in [("height", height), ("width", width)] {
-            try require(
-                (1...Self.largestSide).contains(value), name, "1 to \(Self.largestSide) pixels",
-                "\(value)")
-        }
-        try require((1...10_000).contains(steps), "steps", "1 to 10000", "\(steps)")
-        if let textLength {
-            try require(
-                (1...4096).contains(textLength), "t5-sequence-length", "1 to 4096 tokens",
-                "\(textLength)")
-        }
-        if let stepCache {
-            try require(
-                stepCache >= 0 && stepCache.isFinite, "step-cache", "a number from 0 on",
-                "\(stepCache)")
-        }
-        try require(cfgScale.isFinite, "cfg-scale", "a finite number", "\(cfgScale)")
-        try require(
-            embeddedGuidance.isFinite, "embedded-guidance", "a finite number",
-            "\(embeddedGuidance)")
-        try require(
-            (0...1).contains(denoisingStrength), "denoising-strength", "0 to 1",
-            "\(denoisingStrength)")
+        try NumericSetting.height.require(height)
+        try NumericSetting.width.require(width)
+        try NumericSetting.steps.require(steps)
+        try NumericSetting.t5SequenceLength.require(textLength)
+        try NumericSetting.stepCache.require(stepCache)
+        try NumericSetting.cfgScale.require(cfgScale)
+        try NumericSetting.embeddedGuidance.require(embeddedGuidance)
+        try NumericSetting.denoisingStrength.require(denoisingStrength)
         for lora in loras {
-            try require(
-                lora.strength.isFinite, "lora \(lora.path)", "of a finite weight",
-                "\(lora.strength)")
+            try lora.check()
             try require(
                 lora.branch != .negative || cfgScale != 1, "negative-lora",
                 "given with a --cfg-scale other than 1", "without")
@@ -41,7 +25,20 @@ extension GenerationRequest {
             Set(loras.map(\.path)).count == loras.count, "lora", "named once each",
             loras.map(\.path).joined(separator: ", "))
         try validatePictures()
-        try validateTiling()
+        try validateTensors()
+        try tiling.check()
+    }
+
+    /// Refuses inputs of other ranks or types, before a model is looked at.
+    private func validateTensors() throws {
+        try initialNoise?.require("initial-noise", "[1, C, h, w]", axes: 4)
+        for extras in [extras, negativeExtras] {
+            try extras.textEmbedding?.require("extra-text-embedding", "[1, T, J]", axes: 3)
+            for cache in extras.caches.values {
+                try cache.keys.require("kv-cache", "[1, T, H, d]", axes: 4)
+                try cache.values.require("kv-cache", "[1, T, H, d]", axes: 4)
+            }
+        }
     }
 
     private func validatePictures() throws {
@@ -77,21 +74,11 @@ extension GenerationRequest {
             "of the picture's proportions, \(size.width)x\(size.height)",
             "\(mask.width)x\(mask.height)")
         guard let blur = inpainting.blur else { return }
+        try NumericSetting.inpaintBlurSigma.require(blur.sigma)
         let limit = min(size.height, size.width) / 16
         try require(
             (0..<limit).contains(blur.size), "inpaint-blur-size",
             "0 to \(limit - 1) tokens for \(size.width)x\(size.height) pixels", "\(blur.size)")
-        try require(
-            blur.sigma > 0 && blur.sigma.isFinite, "inpaint-blur-sigma", "above 0",
-            "\(blur.sigma)")
-    }
-
-    private func validateTiling() throws {
-        guard case .feathered(let tiles) = tiling else { return }
-        try require(tiles.size >= 8, "tile-size", "8 latents or more", "\(tiles.size)")
-        try require(
-            (1...tiles.size).contains(tiles.stride), "tile-stride", "1 to \(tiles.size)",
-            "\(tiles.stride)")
     }
 
     private func require(
@@ -120,4 +107,40 @@ public struct RequestError: Error, Hashable, CustomStringConvertible {
     }
 
     public var description: String { "\(setting) must be \(expected), not \(found)" }
+}
+
+extension NumericSetting {
+    /// - Throws: `RequestError` naming the property; nil is no number and passes.
+    package func require(_ value: Int?) throws {
+        if let value { try domain.require(value, property) }
+    }
+
+    /// - Throws: `RequestError` naming the property; nil is no number and passes.
+    package func require(_ value: Double?) throws {
+        if let value { try domain.require(value, property) }
+    }
+}
+
+extension NumberDomain {
+    /// - Throws: `RequestError` for a number that is none of the values.
+    func require(_ value: Int, _ setting: String) throws {
+        guard !contains(value) else { return }
+        throw RequestError(setting: setting, expected: "\(self)", found: "\(value)")
+    }
+
+    /// - Throws: `RequestError` for a number that is none of the values.
+    func require(_ value: Double, _ setting: String) throws {
+        guard !contains(value) else { return }
+        throw RequestError(setting: setting, expected: "\(self)", found: "\(value)")
+    }
+}
+
+extension TensorRecord {
+    /// Refuses a tensor of another rank or no floating-point type, and one of more than one sample.
+    fileprivate func require(_ setting: String, _ expected: String, axes: Int) throws {
+        _ = try elementType(for: setting)
+        guard shape.count == axes, shape[0] == 1, shape.allSatisfy({ $0 > 0 }) else {
+            throw RequestError(setting: setting, expected: expected, found: "\(shape)")
+        }
+    }
 }

@@ -129,6 +129,8 @@ public struct GenerationRequest: Hashable, Sendable {
 
     /// The size of the picture that will come out, in pixels.
     public var roundedSize: (height: Int, width: Int) {
-        ((height + 15) / 16 * 16, (width + 15) / 16 * 16)
+        // What is refused later must not overflow here.
+        func rounded(_ side: Int) -> Int { (min(side, Self.largestSide) + 15) / 16 * 16 }
+        return (rounded(height), rounded(width))
     }
 }

@@ -1,3 +1,5 @@
+internal import Domains
+
 /// A LoRA in a generation.
 public struct LoRAUse: Hashable, Sendable {
     /// A `.safetensors` file in any of the common namings.
@@ -20,5 +22,12 @@ public struct LoRAUse: Hashable, Sendable {
         case hot
         /// Folded into a copy of them: as fast as without, and DiffSynth-Studio's default.
         case fused
+    }
+}
+
+extension LoRAUse {
+    /// - Throws: `RequestError` for a strength that is no finite number, or far from any in use.
+    public func check() throws {
+        try NumericSetting.loraStrength.domain.require(strength, "the weight of \(path)")
     }
 }

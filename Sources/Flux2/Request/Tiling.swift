@@ -1,3 +1,4 @@
+internal import Domains
 public import FluxModels
 
 /// Whether and how pictures pass the autoencoder in pieces.
@@ -12,4 +13,35 @@ public enum Tiling: Hashable, Sendable {
     case feathered(FeatheredTiles)
     /// Tiles as diffusers blends them.
     case overlapping(OverlappingTiles)
+}
+
+extension Tiling {
+    /// - Throws: `RequestError` for tiles that no picture can be made of.
+    public func check() throws {
+        switch self {
+        case .automatic, .off, .strips: break
+        case .feathered(let tiles):
+            try NumericSetting.tileSize.require(tiles.size)
+            try Self.require(tiles.stride, of: tiles.size)
+        case .overlapping(let tiles):
+            try NumericSetting.tileSize.require(tiles.latentTile)
+            guard (0..<1).contains(tiles.overlap) else {
+                throw RequestError(
+                    setting: "overlap", expected: "a number from 0 to below 1",
+                    found: "\(tiles.overlap)")
+            }
+            for side in [tiles.latentTile, tiles.pictureTile] {
+                try NumberDomain.integers(1...(1 << 20)).require(side, "pictureTile")
+                try Self.require(Int(Double(side) * (1 - tiles.overlap)), of: side)
+            }
+        }
+    }
+
+    private static func require(_ stride: Int, of size: Int) throws {
+        guard (1...size).contains(stride) else {
+            throw RequestError(
+                setting: "tileStride", expected: "an integer from 1 to tileSize, \(size)",
+                found: "\(stride)")
+        }
+    }
 }

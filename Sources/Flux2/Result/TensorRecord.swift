@@ -37,14 +37,35 @@ public struct TensorRecord: Hashable, Sendable {
 
     /// The tensor on the CPU.
     ///
-    /// - Throws: `RequestError` for a type that tensors do not have.
+    /// - Throws: `RequestError` for a type that numbers are not computed in, and for another number of
+    ///   bytes than the shape's.
     func tensor(for setting: String) throws -> Tensor {
-        guard let dtype = type.dtype else {
+        let dtype = try elementType(for: setting)
+        guard let count = Self.count(shape), count * dtype.byteCount == bytes.count else {
             throw RequestError(
-                setting: setting, expected: "of a floating-point type", found: type.rawValue)
+                setting: setting, expected: "as many values as its shape \(shape)",
+                found: "\(bytes.count) bytes")
         }
         return try bytes.withUnsafeBytes {
             try Tensor.from(bytes: $0, shape: shape, dtype: dtype)
+        }
+    }
+
+    /// The type of the elements, which is one of floating-point numbers.
+    func elementType(for setting: String) throws -> DType {
+        guard let dtype = type.dtype, dtype.isFloatingPoint else {
+            throw RequestError(
+                setting: setting, expected: "of a floating-point type", found: type.rawValue)
+        }
+        return dtype
+    }
+
+    /// Elements of a shape; nil where they are past counting.
+    private static func count(_ shape: [Int]) -> Int? {
+        shape.reduce(1) { product, length in
+            guard let product, (0...1 << 50).contains(length) else { return nil }
+            let (next, overflows) = product.multipliedReportingOverflow(by: length)
+            return overflows || next > 1 << 50 ? nil : next
         }
     }
 }

@@ -39,9 +39,6 @@ struct EvaluationOptions: ParsableArguments {
     var quiet = false
 
     func validate() throws {
-        if let limit, limit < 1 {
-            throw ValidationError("--limit must be 1 or more, not \(limit)")
-        }
         if !vaeOnly, rows == nil { throw ValidationError("give --rows, or --vae-only") }
         guard vaeOnly else { return }
         for (isGiven, name) in [

@@ -40,15 +40,6 @@ struct Launch: AsyncParsableCommand {
     var command: [String] = []
 
     func validate() throws {
-        if let processes, !(1...1024).contains(processes) {
-            throw ValidationError("--processes must be 1 to 1024, not \(processes)")
-        }
-        if let masterPort, !(1...65535).contains(masterPort) {
-            throw ValidationError("--master-port must be 1 to 65535, not \(masterPort)")
-        }
-        if let threads = threadsPerProcess, !(1...1024).contains(threads) {
-            throw ValidationError("--threads-per-process must be 1 to 1024, not \(threads)")
-        }
         guard command.isEmpty == selfTest else {
             throw ValidationError("give either a command after -- or --self-test")
         }

@@ -168,6 +168,7 @@ extension LoRACommand {
             guard into == nil || (output.to == nil && target.model == nil) else {
                 throw ValidationError("--into contradicts --to and --model")
             }
+            try files.forEach { try LoRAUse(path: $0.path, strength: $0.weight).check() }
         }
 
         func run() throws {
@@ -221,12 +222,6 @@ extension LoRACommand {
         var rank = 32
 
         @OptionGroup var output: LoRAOutputOptions
-
-        func validate() throws {
-            guard (1...4096).contains(rank) else {
-                throw ValidationError("--rank must be 1 to 4096, not \(rank)")
-            }
-        }
 
         func run() throws {
             try withoutGradients {

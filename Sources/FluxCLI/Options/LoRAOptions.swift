@@ -42,6 +42,7 @@ struct LoRAOptions: ParsableArguments {
         guard loraMode == nil || !all.isEmpty else {
             throw ValidationError("--lora-mode needs --lora")
         }
+        try uses.forEach { try $0.check() }
     }
 
     var uses: [LoRAUse] {

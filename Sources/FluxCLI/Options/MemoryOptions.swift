@@ -7,8 +7,9 @@ import Torch
 struct MemoryOptions: ParsableArguments {
     @Option(
         help: """
-            GiB of the device's memory to stay below, or auto: all of it but half a GiB. What does \
-            not fit comes while it is used. On the CPU: memory of this process alone.
+            GiB of the device's memory to stay below, or auto: all of it but half a GiB; 0 is as \
+            little as can be. What does not fit comes while it is used. On the CPU: memory of this \
+            process alone.
             """)
     var vramLimit: Limit?
 
@@ -64,7 +65,7 @@ struct MemoryOptions: ParsableArguments {
         init?(argument: String) {
             if argument == "auto" {
                 self = .auto
-            } else if let value = Double(argument), value >= 0, value.isFinite {
+            } else if let value = Double(argument) {
                 self = .gib(value)
             } else {
                 return nil
@@ -102,9 +103,6 @@ struct MemoryOptions: ParsableArguments {
     }
 
     func validate() throws {
-        if let ramLimit, !(ramLimit > 0 && ramLimit.isFinite) {
-            throw ValidationError("--ram-limit must be above 0, not \(ramLimit)")
-        }
         let ways = [lowVram, vramConfig != nil, !weights.isEmpty].count { $0 }
         guard ways <= 1 else {
             throw ValidationError("give one of --low-vram, --vram-config and --weights")

@@ -26,12 +26,6 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "No progress, no notices.")
     var quiet = false
 
-    func validate() throws {
-        if let quality, !(1...100).contains(quality) {
-            throw ValidationError("--quality must be 1 to 100, not \(quality)")
-        }
-    }
-
     /// Refuses what cannot be written before any work is done.
     func check() throws {
         try Self.check(output, overwrite: force)

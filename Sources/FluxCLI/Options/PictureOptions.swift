@@ -24,8 +24,8 @@ struct PictureOptions: ParsableArguments {
         help: "Pixels, rounded up to a multiple of 16; the model's preset when absent, else 1024.")
     var width: Int?
 
-    @Option(help: "Seed of the noise; drawn and told when absent.")
-    var seed: UInt64?
+    @Option(help: "Seed of the noise; drawn and told when absent or -1.")
+    var seed: Seed?
 
     @Option(help: "Where noise is drawn; another kind of device gives another picture.")
     var randDevice = Device.cpu
@@ -55,7 +55,7 @@ struct PictureOptions: ParsableArguments {
         _ prompt: String, for files: ModelFiles, _ report: Reporter
     ) throws -> GenerationRequest {
         var request = GenerationRequest(
-            prompt: prompt, seed: seed ?? GenerationRequest.anySeed())
+            prompt: prompt, seed: seed?.value ?? GenerationRequest.anySeed())
         request.negativePrompt = negativePrompt
         request.textLength = t5SequenceLength
         request.embeddedGuidance = embeddedGuidance
@@ -85,7 +85,7 @@ struct PictureOptions: ParsableArguments {
         if files.variant?.isDistilled ?? files.isDistilled, request.cfgScale != 1 {
             report.notice("a distilled model gains nothing from --cfg-scale \(request.cfgScale)")
         }
-        if seed == nil { report.notice("seed \(request.seed)") }
+        if seed?.value == nil { report.notice("seed \(request.seed)") }
     }
 
     private func tell(_ preset: Preset, _ request: GenerationRequest, _ report: Reporter) {

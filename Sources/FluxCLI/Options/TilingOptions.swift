@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domains
 import Flux2
 import FluxModels
 
@@ -30,18 +31,22 @@ struct TilingOptions: ParsableArguments {
         if tiled, let tiling, tiling != .feathered, tiling != .overlapping {
             throw ValidationError("--tiled contradicts --tiling \(tiling)")
         }
-        if tileSize != nil || tileStride != nil, scheme != .feathered, scheme != .overlapping {
-            throw ValidationError("--tile-size and --tile-stride need --tiled")
-        }
-        guard size >= 8, (1...size).contains(stride) else {
+        guard stride <= size else {
             throw ValidationError(
-                "--tile-size must be 8 or more and --tile-stride 1 to the size, "
-                    + "not \(size) and \(stride)")
+                "--tile-stride must be an integer from 1 to the size of a tile, \(size), not "
+                    + "\(stride)")
         }
     }
 
-    /// The way that is asked for.
-    func resolved() -> Tiling {
+    /// The way that is asked for; says what has no effect, as in DiffSynth-Studio.
+    func resolved(_ report: Reporter) -> Tiling {
+        if tileSize != nil || tileStride != nil, scheme != .feathered, scheme != .overlapping {
+            report.warn("--tile-size and --tile-stride have no effect without --tiled")
+        }
+        return resolved
+    }
+
+    private var resolved: Tiling {
         switch scheme {
         case .auto: .automatic
         case .off: .off
@@ -70,19 +75,21 @@ struct TilingOptions: ParsableArguments {
         }
     }
 
-    /// Undoes `text(_:)`.
+    /// Undoes `text(_:)`; nil for what no picture is made with.
     static func tiling(_ text: String?) -> Tiling? {
         guard let text else { return .automatic }
         let words = text.split(separator: " ").map(String.init)
-        guard words.count == 3, let size = Int(words[1]), let second = Double(words[2]) else {
-            return nil
-        }
-        switch words[0] {
-        case "feathered": return .feathered(FeatheredTiles(size: size, stride: Int(second)))
-        case "overlapping":
-            return .overlapping(
+        guard words.count == 3, let size = Int(words[1]), let second = Double(words[2]),
+            NumericSetting.tileSize.domain.contains(size)
+        else { return nil }
+        var tiling: Tiling?
+        if words[0] == "feathered", let stride = Int(exactly: second) {
+            tiling = .feathered(FeatheredTiles(size: size, stride: stride))
+        } else if words[0] == "overlapping" {
+            tiling = .overlapping(
                 OverlappingTiles(pictureTile: 8 * size, latentTile: size, overlap: second))
-        default: return nil
         }
+        guard let tiling, (try? tiling.check()) != nil else { return nil }
+        return tiling
     }
 }

@@ -22,8 +22,9 @@ struct Train: AsyncParsableCommand {
     @OptionGroup(title: "Looking") var inspection: TrainInspectionOptions
     @OptionGroup(title: "From DiffSynth-Studio") var foreign: TrainForeignOptions
 
-    @Option(help: "What random numbers follow from; one that is drawn, and told, when absent.")
-    var seed: UInt64?
+    @Option(
+        help: "What random numbers follow from; one that is drawn, and told, when absent or -1.")
+    var seed: Seed?
 
     @Option(help: "sample: each sample has its own; torch: one after the other, as PyTorch draws.")
     var draws = DrawOrder.sample
@@ -120,7 +121,7 @@ struct Train: AsyncParsableCommand {
         settings.inspection = inspection.settings()
         settings.drawOrder = draws
         settings.streamsWeights = foreign.enableModelCpuOffload
-        settings.seed = try seed ?? drawnSeed(report)
+        settings.seed = try seed?.value ?? drawnSeed(report)
         return settings
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domains
 import FluxTraining
 
 /// What is trained on.
@@ -69,9 +70,7 @@ struct TrainDataOptions: ParsableArguments {
         data.skipsUnreadable = skipUnreadable
         data.ignoresOrientation = ignoreExif
         data.dropsAlpha = dropAlpha
-        guard keepEncoded >= 0, keepEncoded < 1e6 else {
-            throw ValidationError("--keep_encoded must be a number of GB, not \(keepEncoded)")
-        }
+        try NumericSetting.keepEncoded.domain.check(keepEncoded, "--keep_encoded")
         data.keptBytes = Int(keepEncoded * 1e9)
         return data
     }

@@ -27,7 +27,7 @@ struct TrainMethodOptions: ParsableArguments {
     @Option(help: "The rank of the LoRA.")
     var loraRank = 32
 
-    @Option(help: "The LoRA is multiplied with this over the rank; the rank when absent.")
+    @Option(help: "The LoRA is multiplied with this over the rank; the rank when absent or 0.")
     var loraAlpha: Double?
 
     @Option(help: "A LoRA file to train further.")

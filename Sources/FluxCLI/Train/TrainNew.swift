@@ -15,14 +15,16 @@ struct TrainNew: ParsableCommand {
     @Argument(help: "The model's folder.")
     var folder: String
 
-    @Option(help: "What the weights follow from.")
-    var seed: UInt64 = 0
+    @Option(help: "What the weights follow from; -1 draws one, and tells it.")
+    var seed = Seed.fixed(0)
 
     @Flag(help: "Replace weights that exist.")
     var force = false
 
     func run() throws {
-        let counts = try NewModel(folder: folder).write(seed: seed, overwrite: force)
+        let drawn = seed.value ?? GenerationRequest.anySeed()
+        let counts = try NewModel(folder: folder).write(seed: drawn, overwrite: force)
+        if seed == .drawn { print("seed \(drawn)") }
         for (component, count) in counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             print(
                 "\(folder)/\(component.rawValue): \(count) values, "

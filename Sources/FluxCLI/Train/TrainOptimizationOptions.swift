@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domains
 import FluxTraining
 public import Torch
 
@@ -32,7 +33,7 @@ struct TrainOptimizationOptions: ParsableArguments {
     @Option(help: "Updates by which the rate has grown from 0 to its whole.")
     var lrWarmupSteps = 0
 
-    @Option(help: "The largest norm of all gradients together.")
+    @Option(help: "The largest norm of all gradients together; without limit when absent or 0.")
     var maxGradNorm: Double?
 
     @Option(
@@ -44,7 +45,7 @@ struct TrainOptimizationOptions: ParsableArguments {
     @Option(help: "What of an average of weights stays in an update; checkpoints hold averages.")
     var emaDecay: Double?
 
-    @Option(help: "Spread optimizer state (1), and gradients (2), over processes.")
+    @Option(help: "Spread optimizer state (1), and gradients (2), over processes; 0 does not.")
     var zero: Int?
 
     @Option(help: "Stop after so many steps (100), seconds (90s), minutes (30m) or hours (2h).")
@@ -69,16 +70,8 @@ struct TrainOptimizationOptions: ParsableArguments {
                 "--master_weights must be none, fp32, stochastic or kahan, not '\(masterWeights)'")
         }
         settings.masters = masters
-        if let emaDecay, !(0..<1).contains(emaDecay) {
-            throw ValidationError("--ema_decay must be below 1, such as 0.999, not \(emaDecay)")
-        }
         settings.averageDecay = emaDecay
-        settings.sharding = try zero.map { stage in
-            guard let found = ShardingStage(rawValue: stage) else {
-                throw ValidationError("--zero must be 1 or 2, not \(stage)")
-            }
-            return found
-        }
+        settings.sharding = zero.flatMap(ShardingStage.init(rawValue:))
         (settings.stopAfterSteps, settings.stopAfterSeconds) = try limits()
         return settings
     }
@@ -104,13 +97,17 @@ struct TrainOptimizationOptions: ParsableArguments {
 
     private func limits() throws -> (steps: Int?, seconds: Double?) {
         guard let stopAfter else { return (nil, nil) }
-        if let steps = Int(stopAfter), steps > 0 { return (steps, nil) }
+        if let steps = Int(stopAfter), NumericSetting.stopAfterSteps.domain.contains(steps) {
+            return (steps, nil)
+        }
         let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
         guard let unit = stopAfter.last.flatMap({ units[$0] }),
-            let count = Double(stopAfter.dropLast()), count > 0
+            let count = Double(stopAfter.dropLast()),
+            NumericSetting.stopAfterSeconds.domain.contains(count * unit)
         else {
             throw ValidationError(
-                "--stop_after must be a number of steps, or 90s, 30m, 2h, not '\(stopAfter)'")
+                "--stop_after must be a number of steps up to a billion, or 90s, 30m, 2h, not "
+                    + "'\(stopAfter)'")
         }
         return (nil, count * unit)
     }

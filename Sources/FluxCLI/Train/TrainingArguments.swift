@@ -41,6 +41,7 @@ enum TrainingArguments {
         switch value {
         case let number as Int: return number
         case let number as UInt64: return NSNumber(value: number)
+        case let seed as Seed: return seed.value.map { NSNumber(value: $0) } ?? -1
         case let number as Double: return number
         case let flag as Bool: return flag
         case let text as String: return text

@@ -87,5 +87,6 @@ extension AutoencoderConfiguration {
         unitsPerLevel = layout.count(in: shapes) {
             "encoder.down_blocks.0.resnets.\($0).conv1.weight"
         }
+        guard (try? check()) != nil else { return nil }
     }
 }

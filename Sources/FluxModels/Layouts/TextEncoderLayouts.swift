@@ -61,5 +61,6 @@ extension TextEncoderConfiguration {
         vocabularySize = vocabulary
         rotaryTheta = family == .qwen3 ? 1e6 : 1e9
         epsilon = family == .qwen3 ? 1e-6 : 1e-5
+        guard (try? check()) != nil else { return nil }
     }
 }

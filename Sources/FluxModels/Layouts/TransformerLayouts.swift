@@ -105,5 +105,6 @@ extension TransformerConfiguration {
                 of: "time_guidance_embed.guidance_embedder.linear_1.weight", in: shapes) != nil
         rotaryAxes = Array(repeating: headSize / 4, count: 4)
         self.timestepChannels = timestepChannels
+        guard (try? check()) != nil else { return nil }
     }
 }

@@ -82,12 +82,11 @@ extension TextEncoderConfiguration {
             let vocabulary = shapes["token_embd.weight"]?.first
         else { return nil }
         let shared = metadata.count("attention.head_count_kv") ?? heads
-        guard heads > 0, shared > 0, heads % shared == 0, size > 0, size % 2 == 0, width > 0 else {
-            return nil
-        }
+        guard heads > 0, shared > 0, heads % shared == 0 else { return nil }
         self.init(
             family: family, width: width, feedForwardWidth: hidden, layerCount: layers,
             headCount: heads, keyValueHeadCount: shared, headSize: size,
             vocabularySize: vocabulary, rotaryTheta: theta, epsilon: epsilon)
+        guard (try? check()) != nil else { return nil }
     }
 }

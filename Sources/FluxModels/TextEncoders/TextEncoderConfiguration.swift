@@ -1,3 +1,5 @@
+internal import Domains
+
 /// The architecture of a text encoder, which is the lower part of a language model.
 public struct TextEncoderConfiguration: Hashable, Sendable {
     /// The families whose hidden states FLUX.2 models were trained with.
@@ -93,7 +95,8 @@ extension TextEncoderConfiguration: Decodable {
         let outer = try decoder.container(keyedBy: CodingKeys.self)
         family = try Self.family(outer)
         taps = try outer.decodeIfPresent([Int].self, forKey: .taps) ?? family.taps
-        guard (taps.max() ?? 0) > 0, taps.allSatisfy({ $0 >= 0 }), Set(taps).count == taps.count
+        try NumericField.outLayers.check(taps, count: 1...64)
+        guard (taps.max() ?? 0) > 0, Set(taps).count == taps.count
         else {
             throw DecodingError.dataCorruptedError(
                 forKey: .taps, in: outer, debugDescription: "\(taps) must be different layers")
@@ -112,7 +115,8 @@ extension TextEncoderConfiguration: Decodable {
         // Newer versions of the library that writes these files moved the base one level down.
         let nested = try fields.decodeIfPresent(RotaryParameters.self, forKey: .rotaryParameters)
         rotaryTheta = try nested?.theta ?? fields.decode(Double.self, forKey: .rotaryTheta)
-        guard headCount > 0, keyValueHeadCount > 0, headCount % keyValueHeadCount == 0 else {
+        try check()
+        guard headCount % keyValueHeadCount == 0 else {
             throw DecodingError.dataCorruptedError(
                 forKey: .keyValueHeadCount, in: fields,
                 debugDescription: "\(headCount) heads cannot share \(keyValueHeadCount)")
@@ -127,6 +131,31 @@ extension TextEncoderConfiguration: Decodable {
             throw DecodingError.dataCorruptedError(
                 forKey: .modelType, in: fields,
                 debugDescription: "a '\(other)' model; FLUX.2 takes qwen3, mistral3 or mistral")
+        }
+    }
+}
+
+extension TextEncoderConfiguration {
+    /// Heads times channels that numbers stay below.
+    private static let largestWidth = 131_072
+
+    /// - Throws: `NumberError` naming a field of `config.json` with a number that no encoder has.
+    public func check() throws {
+        try NumericField.outLayers.check(taps, count: 1...64)
+        try NumericField.hiddenSize.check(width)
+        try NumericField.intermediateSize.check(feedForwardWidth)
+        try NumericField.hiddenLayers.check(layerCount)
+        try NumericField.attentionHeads.check(headCount)
+        try NumericField.keyValueHeads.check(keyValueHeadCount)
+        try NumericField.headSize.check(headSize)
+        try NumericField.vocabularySize.check(vocabularySize)
+        try NumericField.ropeTheta.check(rotaryTheta)
+        try NumericField.rmsNormEpsilon.check(epsilon)
+        guard headSize % 2 == 0, headCount * headSize <= Self.largestWidth else {
+            throw NumberError(
+                name: "'head_dim'",
+                expected: "even, and at most \(Self.largestWidth) for all of \(headCount) heads",
+                found: "\(headSize)")
         }
     }
 }

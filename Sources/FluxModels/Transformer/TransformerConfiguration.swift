@@ -1,3 +1,5 @@
+internal import Domains
+
 /// The architecture published in a checkpoint's `transformer/config.json`.
 public struct TransformerConfiguration: Hashable, Sendable {
     /// Double-stream blocks: text and picture have weights of their own.
@@ -58,6 +60,7 @@ extension TransformerConfiguration: Codable {
         embedsGuidance = try fields.decodeIfPresent(Bool.self, forKey: .embedsGuidance) ?? true
         rotaryAxes = try fields.decode([Int].self, forKey: .rotaryAxes)
         try decodeConstants(fields)
+        try check()
         guard rotaryAxes.reduce(0, +) == headSize, rotaryAxes.allSatisfy({ $0 > 0 && $0 % 2 == 0 })
         else {
             throw DecodingError.dataCorruptedError(
@@ -75,5 +78,35 @@ extension TransformerConfiguration: Codable {
         rotaryTheta = try read(.rotaryTheta, rotaryTheta)
         timestepChannels = try read(.timestepChannels, timestepChannels)
         epsilon = try read(.epsilon, epsilon)
+    }
+}
+
+extension TransformerConfiguration {
+    /// The widest model that numbers stay below.
+    static let largestWidth = 65536
+
+    /// - Throws: `NumberError` naming a field of `config.json` with a number that no transformer has.
+    public func check() throws {
+        try NumericField.layers.check(doubleBlockCount)
+        try NumericField.singleLayers.check(singleBlockCount)
+        try NumericField.attentionHeads.check(headCount)
+        try NumericField.attentionHeadSize.check(headSize)
+        try NumericField.inChannels.check(latentChannels)
+        try NumericField.jointAttentionSize.check(textWidth)
+        try NumericField.mlpRatio.check(feedForwardRatio)
+        try NumericField.ropeAxes.check(rotaryAxes, count: 1...8)
+        try NumericField.ropeTheta.check(rotaryTheta)
+        try NumericField.timestepChannels.check(timestepChannels)
+        try NumericField.epsilon.check(epsilon)
+        guard width <= Self.largestWidth, feedForwardWidth > 0 else {
+            throw NumberError(
+                name: "'num_attention_heads' times 'attention_head_dim'",
+                expected: "a width from 1 to \(Self.largestWidth)", found: "\(width)")
+        }
+        guard timestepChannels % 2 == 0 else {
+            throw NumberError(
+                name: "'timestep_guidance_channels'", expected: "even",
+                found: "\(timestepChannels)")
+        }
     }
 }

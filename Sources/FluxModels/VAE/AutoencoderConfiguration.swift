@@ -1,3 +1,5 @@
+internal import Domains
+
 /// The architecture published in a checkpoint's `vae/config.json`.
 public struct AutoencoderConfiguration: Hashable, Sendable {
     /// Channels per level of the encoder, from full resolution down.
@@ -57,13 +59,27 @@ extension AutoencoderConfiguration: Decodable {
             try fields.decodeIfPresent(Bool.self, forKey: .hasQuantConvolution) ?? true
         hasPostQuantConvolution =
             try fields.decodeIfPresent(Bool.self, forKey: .hasPostQuantConvolution) ?? true
+        try check()
         let widths = encoderWidths + decoderWidths
-        guard encoderWidths.count == decoderWidths.count, !encoderWidths.isEmpty, normGroups > 0,
-            widths.allSatisfy({ $0 > 0 && $0 % normGroups == 0 })
+        guard encoderWidths.count == decoderWidths.count,
+            widths.allSatisfy({ $0 % normGroups == 0 })
         else {
             throw DecodingError.dataCorruptedError(
                 forKey: .widths, in: fields,
                 debugDescription: "\(widths) must be multiples of \(normGroups) groups")
         }
+    }
+}
+
+extension AutoencoderConfiguration {
+    /// - Throws: `NumberError` naming a field of `config.json` with a number that no autoencoder has.
+    public func check() throws {
+        try NumericField.blockChannels.check(encoderWidths, count: 1...8)
+        try NumericField.decoderBlockChannels.check(decoderWidths, count: 1...8)
+        try NumericField.latentChannels.check(latentChannels)
+        try NumericField.layersPerBlock.check(unitsPerLevel)
+        try NumericField.normGroups.check(normGroups)
+        try NumericField.batchNormEpsilon.check(latentEpsilon)
+        try NumericField.batchNormMomentum.check(statisticsMomentum)
     }
 }

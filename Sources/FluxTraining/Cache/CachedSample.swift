@@ -1,3 +1,4 @@
+internal import Domains
 internal import Flux2
 internal import FluxModels
 internal import Foundation
@@ -74,6 +75,11 @@ public struct CachedSample: Hashable, Sendable {
         else {
             throw DataError(path: path, reason: .missing(column: "inputs in its header"))
         }
+        do {
+            try extras.check()
+        } catch let error as NumberError {
+            throw DataError(path: path, reason: .unfit("\(error)"))
+        }
         return extras
     }
 
@@ -92,7 +98,7 @@ public struct CachedSample: Hashable, Sendable {
     func measure() throws -> SampleMeasure {
         let file = try open()
         let sides = file.metadata["size"]?.split(separator: "x").compactMap { Int($0) } ?? []
-        guard sides.count == 2, sides.allSatisfy({ $0 > 0 }) else {
+        guard sides.count == 2, sides.allSatisfy({ (1...100_000).contains($0) }) else {
             throw DataError(path: path, reason: .missing(column: "size in its header"))
         }
         var measure = SampleMeasure(

@@ -20,7 +20,8 @@ struct EncodingRun {
         _ source: any SampleSource, isolation: isolated (any Actor)? = #isolation,
         onEvent: (TrainingEvent) -> Void
     ) async throws -> (folder: String, encoded: Int, present: Int) {
-        let order = (0..<source.count * settings.data.repeats).map { $0 % source.count }
+        let length = try DataOrder.length(source.count, settings.data.repeats)
+        let order = (0..<length).map { $0 % source.count }
         let share = EpochPlan(
             order: order, batchSize: 1, rank: group.rank, processes: group.size
         ) { _ in "" }.batches.flatMap { $0 }

@@ -1,3 +1,4 @@
+internal import Domains
 internal import Files
 internal import Foundation
 internal import Residency
@@ -74,9 +75,16 @@ struct TrainingState {
             }
             return value
         }
+        let progress = try decoded("progress", TrainingProgress.self)
+        let identity = try decoded("identity", Identity.self)
+        do {
+            try progress.check()
+            try identity.check()
+        } catch let error as NumberError {
+            throw TrainingError(reason: .foreignState("\(path): \(error)"))
+        }
         return TrainingState(
-            progress: try decoded("progress", TrainingProgress.self),
-            identity: try decoded("identity", Identity.self),
+            progress: progress, identity: identity,
             tensors: Dictionary(
                 try file.tensors.map { ($0.name, try Tensor.mapped($0, of: file)) }
             ) { first, _ in first })
@@ -122,5 +130,25 @@ extension Trainer {
     /// - Throws: `SafetensorsError`, `TrainingError` for a file that is no state.
     public static func seed(ofStateIn folder: String) throws -> UInt64? {
         try TrainingState.read(from: folder)?.identity.seed
+    }
+}
+
+extension TrainingProgress {
+    /// - Throws: `NumberError` naming what no run can have come to.
+    fileprivate func check() throws {
+        try NumericField.epoch.check(epoch)
+        try NumericField.batch.check(batch)
+        try NumericField.steps.check(steps)
+        try NumericField.updates.check(updates)
+        try NumericField.seconds.check(seconds)
+    }
+}
+
+extension TrainingState.Identity {
+    /// - Throws: `NumberError` naming what no run can have been set up with.
+    fileprivate func check() throws {
+        try NumericField.batchSize.check(batchSize)
+        try NumericField.accumulation.check(accumulation)
+        try NumericField.processes.check(processes)
     }
 }

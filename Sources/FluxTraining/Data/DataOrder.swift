@@ -24,11 +24,28 @@ public struct DataOrder: Hashable, Sendable {
         self.shuffles = shuffles
     }
 
+    /// The most samples that an epoch is put in order for.
+    private static let longest = 1 << 25
+
+    /// So many samples, so often each.
+    ///
+    /// - Throws: `TrainingError` for more than an epoch can have.
+    static func length(_ count: Int, _ repeats: Int) throws -> Int {
+        let (length, overflows) = count.multipliedReportingOverflow(by: repeats)
+        guard !overflows, (0...longest).contains(length) else {
+            throw TrainingError(
+                reason: .unfit(
+                    "--dataset_repeat must be at most \(longest / max(1, count)) for \(count) "
+                        + "samples, not \(repeats)"))
+        }
+        return length
+    }
+
     /// The samples of an epoch, by number.
     ///
     /// - Parameter given: what the order follows from; nil takes the seed and the epoch.
     public func samples(epoch: Int, seed given: UInt64? = nil) throws -> [Int] {
-        let length = count * repeats
+        let length = try Self.length(count, repeats)
         guard shuffles else { return (0..<length).map { $0 % count } }
         let generator = try Generator(seed: given ?? Mixing.seed(seed, UInt64(epoch), 1))
         return try Tensor.randperm(length, generator: generator).values(as: Int64.self)

@@ -1,3 +1,5 @@
+internal import Domains
+internal import Flux2
 public import Imaging
 
 /// How large the pictures of a data set are made.
@@ -18,12 +20,17 @@ public struct PictureSizing: Hashable, Sendable {
         self.height = height
         self.width = width
         self.maxPixels = maxPixels
+        let domain = NumericSetting.maxPixels.domain
+        guard domain.contains(maxPixels) else {
+            throw DataError(
+                path: "--max_pixels", reason: .unfit("must be \(domain), not \(maxPixels)"))
+        }
         guard let height, let width else { return }
         for (name, side) in [("height", height), ("width", width)]
-        where side < 16 || side % 16 != 0 {
+        where side < 16 || side > GenerationRequest.largestSide || side % 16 != 0 {
             throw DataError(
                 path: "--\(name)",
-                reason: .unfit("must be a multiple of 16, not \(side)"))
+                reason: .unfit("must be a multiple of 16 up to 16384, not \(side)"))
         }
     }
 

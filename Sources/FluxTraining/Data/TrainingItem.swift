@@ -1,3 +1,4 @@
+internal import Domains
 internal import Foundation
 public import Imaging
 
@@ -68,13 +69,27 @@ extension SampleExtras {
         "max_timestep_boundary", "noise_scale", "embedded_guidance", "edit_image_auto_resize",
     ]
 
+    /// - Throws: `NumberError` naming what no sample may say.
+    func check() throws {
+        if let inferenceSteps { try NumericField.inferenceSteps.check(inferenceSteps) }
+        for (value, field) in [
+            (cfgScale, NumericField.cfgScale), (embeddedGuidance, .embeddedGuidance),
+            (minTimestepBoundary, .minTimestepBoundary),
+            (maxTimestepBoundary, .maxTimestepBoundary), (noiseScale, .noiseScale),
+        ] {
+            if let value { try field.check(value) }
+        }
+    }
+
     /// Takes a column.
     ///
     /// - Returns: what it must be, where it is something else.
     mutating func take(_ name: String, _ value: MetadataValue) -> String? {
-        func number(_ keyPath: WritableKeyPath<SampleExtras, Double?>) -> String? {
+        func number(
+            _ keyPath: WritableKeyPath<SampleExtras, Double?>, _ field: NumericField
+        ) -> String? {
             self[keyPath: keyPath] = value.number
-            return value.number == nil ? "a number" : nil
+            return value.number.map(field.domain.contains) == true ? nil : "\(field.domain)"
         }
         func integer(_ keyPath: WritableKeyPath<SampleExtras, Int?>) -> String? {
             self[keyPath: keyPath] = value.integer
@@ -83,13 +98,14 @@ extension SampleExtras {
         switch name {
         case "seed": return integer(\.seed)
         case "num_inference_steps":
-            if let steps = value.integer, steps < 1 { return "1 or more" }
+            let domain = NumericField.inferenceSteps.domain
+            if let steps = value.integer, !domain.contains(steps) { return "\(domain)" }
             return integer(\.inferenceSteps)
-        case "cfg_scale": return number(\.cfgScale)
-        case "min_timestep_boundary": return number(\.minTimestepBoundary)
-        case "max_timestep_boundary": return number(\.maxTimestepBoundary)
-        case "noise_scale": return number(\.noiseScale)
-        case "embedded_guidance": return number(\.embeddedGuidance)
+        case "cfg_scale": return number(\.cfgScale, .cfgScale)
+        case "min_timestep_boundary": return number(\.minTimestepBoundary, .minTimestepBoundary)
+        case "max_timestep_boundary": return number(\.maxTimestepBoundary, .maxTimestepBoundary)
+        case "noise_scale": return number(\.noiseScale, .noiseScale)
+        case "embedded_guidance": return number(\.embeddedGuidance, .embeddedGuidance)
         case "rand_device":
             randomDevice = value.text
             return value.text == nil ? "a device" : nil

@@ -1,3 +1,4 @@
+internal import Domains
 public import Flux2
 internal import Foundation
 public import Torch
@@ -9,6 +10,7 @@ public actor Trainer {
     private let files: TrainingFiles
     private let device: Device
     private let dtype: DType
+    private let threads: Int?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         thread.asUnownedSerialExecutor()
@@ -25,6 +27,7 @@ public actor Trainer {
         self.files = files
         self.device = device
         self.dtype = dtype
+        self.threads = threads
         if let threads { Runtime.threads = threads }
     }
 
@@ -48,6 +51,7 @@ public actor Trainer {
         onEvent: @escaping @Sendable (TrainingEvent) -> Void = { _ in }
     ) async throws -> Outcome {
         try settings.check()
+        try NumericSetting.threads.require(threads)
         try device.prepare()
         // Others wait while the first process makes pictures and writes checkpoints.
         let group = try ProcessGroup(

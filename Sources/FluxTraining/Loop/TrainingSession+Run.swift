@@ -36,6 +36,12 @@ extension TrainingSession {
     ) async throws -> Bool {
         if progress.batch == 0 { progress.orderSeed = try draws.orderSeed() }
         let plan = try presentPlan()
+        guard progress.batch <= plan.batches.count else {
+            throw TrainingError(
+                reason: .foreignState(
+                    "\(TrainingState.path(in: settings.output.folder)): 'batch' must be at most "
+                        + "\(plan.batches.count), as many as the epoch has, not \(progress.batch)"))
+        }
         let rest = plan.batches[progress.batch...]
         var prefetcher = Prefetcher(
             source, numbers: rest.flatMap { $0.map(\.sample) }, workers: settings.data.workers)

@@ -63,8 +63,7 @@ extension TrainingSession {
         notes["flux2.base_model"] = settings.output.baseModel
         if settings.method.loraBase != nil {
             notes["flux2.lora_rank"] = "\(settings.method.loraRank)"
-            notes["flux2.lora_alpha"] =
-                "\(settings.method.loraAlpha ?? Double(settings.method.loraRank))"
+            notes["flux2.lora_alpha"] = "\(settings.method.appliedAlpha)"
             notes["flux2.lora_target_modules"] = "\(settings.method.loraTargets)"
         }
         return notes

@@ -163,7 +163,8 @@ extension TrainedWeights {
         }
         guard let base = method.loraBase else { return }
         try addAdapters(
-            to: base, targets: method.loraTargets, rank: method.loraRank, alpha: method.loraAlpha,
+            to: base, targets: method.loraTargets, rank: method.loraRank,
+            alpha: method.appliedAlpha,
             seed: settings.seed)
         guard let path = method.loraCheckpoint else { return }
         let (unused, absent) = try load(LoRAFile(path: path))

@@ -1,30 +1,19 @@
+internal import Domains
 internal import FluxModels
 
 extension TrainingSettings {
     /// Refuses settings that contradict each other, before anything is read.
     ///
-    /// - Throws: `TrainingError` in the words of the command line.
+    /// - Throws: `TrainingError`; about a number, in the words of these settings.
     public func check() throws {
         func require(_ holds: Bool, _ message: String) throws {
             if !holds { throw TrainingError(reason: .unfit(message)) }
         }
-        func positive(_ value: Int?, _ option: String) throws {
-            try require(
-                value.map { $0 > 0 } ?? true, "\(option) must be 1 or more, not \(value ?? 0)")
+        do {
+            try checkNumbers()
+        } catch let error as NumberError {
+            throw TrainingError(reason: .unfit("\(error)"))
         }
-        for (value, option) in [
-            (data.repeats, "--dataset_repeat"), (optimization.epochs, "--num_epochs"),
-            (optimization.accumulation, "--gradient_accumulation_steps"),
-            (data.batchSize, "--batch_size"), (data.maxPixels, "--max_pixels"),
-            (method.loraRank, "--lora_rank"),
-        ] { try positive(value, option) }
-        try positive(output.saveEvery, "--save_steps")
-        try positive(inspection.validateEvery, "--validation_steps")
-        try positive(inspection.sampleEvery, "--sample_steps")
-        try require(data.workers >= 0, "--dataset_num_workers must be 0 or more")
-        try require(
-            optimization.learningRate >= 0 && optimization.learningRate.isFinite,
-            "--learning_rate must be 0 or more, not \(optimization.learningRate)")
         try require(
             data.batchSize == 1 || drawOrder == .sample,
             "--draws torch is for --batch_size 1, as DiffSynth-Studio trains")
@@ -52,6 +41,17 @@ extension TrainingSettings {
                 + (task == .autoencoder ? "--validation_split" : "--sample_prompt"))
     }
 
+    /// - Throws: `NumberError` naming the setting.
+    private func checkNumbers() throws {
+        try NumericSetting.klWeight.check(divergenceWeight)
+        try data.checkNumbers()
+        try NumericSetting.loraRank.check(method.loraRank)
+        try NumericSetting.loraAlpha.check(method.loraAlpha)
+        try optimization.checkNumbers()
+        try NumericSetting.saveSteps.check(output.saveEvery)
+        try inspection.checkNumbers()
+    }
+
     private func checkAutoencoder() throws {
         let others = method.trained.contains { $0.component != .autoencoder }
         let useless: [(Bool, String)] = [
@@ -61,10 +61,6 @@ extension TrainingSettings {
             (isExact, "has no use for --exact_loss"),
             (!data.extraInputs.isEmpty, "has no use for --extra_inputs"),
             (!inspection.prompts.isEmpty, "has no use for --sample_prompt"),
-            (
-                divergenceWeight < 0 || !divergenceWeight.isFinite,
-                "needs a --kl_weight of 0 or more, not \(divergenceWeight)"
-            ),
         ]
         guard let first = useless.first(where: \.0) else { return }
         throw TrainingError(reason: .unfit("--task vae " + first.1))
@@ -84,5 +80,56 @@ extension TrainingSettings {
             reason: .unfit(
                 "--task \(task.rawValue): the \(other.rawValue) has done its work before samples are "
                     + "stored; --task \(whole) trains it"))
+    }
+}
+
+extension DataSettings {
+    /// The most pixels that are computed side by side.
+    private static let mostPixels = 1 << 34
+
+    /// - Throws: `NumberError` naming the setting.
+    fileprivate func checkNumbers() throws {
+        try NumericSetting.datasetRepeat.check(repeats)
+        try NumericSetting.datasetNumWorkers.check(workers)
+        try NumericSetting.height.check(height)
+        try NumericSetting.width.check(width)
+        try NumericSetting.maxPixels.check(maxPixels)
+        try NumericSetting.batchSize.check(batchSize)
+        try NumberDomain.integers(0...1_000_000_000_000_000, "bytes").check(keptBytes, "keptBytes")
+        let pixels = height.flatMap { height in width.map { $0 * height } } ?? maxPixels
+        guard batchSize * pixels <= Self.mostPixels else {
+            throw NumberError(
+                name: "batchSize",
+                expected: "at most \(Self.mostPixels / pixels) for pictures of \(pixels) pixels",
+                found: "\(batchSize)")
+        }
+    }
+}
+
+extension OptimizationSettings {
+    /// - Throws: `NumberError` naming the setting.
+    fileprivate func checkNumbers() throws {
+        try NumericSetting.learningRate.check(learningRate)
+        try NumericSetting.weightDecay.check(weightDecay)
+        try NumericSetting.numEpochs.check(epochs)
+        try NumericSetting.gradientAccumulationSteps.check(accumulation)
+        try NumericSetting.lrWarmupSteps.check(warmup)
+        try NumericSetting.maxGradNorm.check(clippedNorm)
+        try NumericSetting.emaDecay.check(averageDecay)
+        try NumericSetting.stopAfterSteps.check(stopAfterSteps)
+        try NumericSetting.stopAfterSeconds.check(stopAfterSeconds)
+    }
+}
+
+extension InspectionSettings {
+    /// - Throws: `NumberError` naming the setting.
+    fileprivate func checkNumbers() throws {
+        try NumericSetting.validationSplit.check(heldOut)
+        try NumericSetting.validationSteps.check(validateEvery)
+        try NumericSetting.sampleSteps.check(sampleEvery)
+        try NumericSetting.sampleHeight.check(sampleHeight)
+        try NumericSetting.sampleWidth.check(sampleWidth)
+        try NumericSetting.sampleInferenceSteps.check(sampleSteps)
+        try NumericSetting.sampleCfgScale.check(sampleScale)
     }
 }

@@ -83,7 +83,7 @@ public struct MethodSettings: Sendable {
     public var loraTargets = LoRATargets.automatic
     /// The rank of each.
     public var loraRank = 32
-    /// Changes are multiplied with this over the rank; nil is the rank.
+    /// Changes are multiplied with this over the rank; nil and 0 are the rank.
     public var loraAlpha: Double?
     /// A file to go on from.
     public var loraCheckpoint: String?
@@ -96,6 +96,11 @@ public struct MethodSettings: Sendable {
 
     /// Nothing is trained.
     public init() {}
+
+    /// ``loraAlpha``, or what stands for it.
+    var appliedAlpha: Double {
+        loraAlpha.flatMap { $0 == 0 ? nil : $0 } ?? Double(loraRank)
+    }
 }
 
 /// How weights are changed.
@@ -114,7 +119,7 @@ public struct OptimizationSettings: Sendable {
     public var schedule: RateSchedule.Shape?
     /// Updates by which the rate has grown to its whole.
     public var warmup = 0
-    /// The largest norm of all gradients together; nil does not limit it.
+    /// The largest norm of all gradients together; nil and 0 do not limit it.
     public var clippedNorm: Double?
     /// How small changes of bfloat16 weights are kept.
     public var masters = MasterWeights.none

@@ -17,7 +17,7 @@ final class Updater {
     ) throws {
         self.weights = weights
         self.group = group
-        clippedNorm = settings.clippedNorm
+        clippedNorm = settings.clippedNorm.flatMap { $0 == 0 ? nil : $0 }
         func make(_ parameters: [TrainableParameter]) throws -> any Optimizer {
             try settings.optimizer.optimizer(
                 of: parameters, weightDecay: settings.weightDecay, masters: settings.masters,

@@ -1,5 +1,5 @@
-internal import Foundation
 public import FluxModels
+internal import LoRA
 
 /// Which linear layers get a LoRA, in the way PEFT and DiffSynth-Studio read it.
 public enum LoRATargets: Hashable, Sendable {
@@ -65,14 +65,16 @@ public enum LoRATargets: Hashable, Sendable {
         throw LoRATargetError(targets: name, problem: .noLayer(holds: first))
     }
 
-    private static func matcher(_ pattern: String) throws -> (String) -> Bool {
-        guard let expression = try? NSRegularExpression(pattern: "^(?:\(pattern))$") else {
-            throw LoRATargetError(targets: pattern, problem: .noExpression)
+    private static func matcher(_ pattern: String) throws -> (String) throws -> Bool {
+        func refused<T>(_ body: () throws -> T) throws -> T {
+            do {
+                return try body()
+            } catch let error as NamePatternError {
+                throw LoRATargetError(targets: pattern, problem: .noExpression(error.description))
+            }
         }
-        return { layer in
-            let range = NSRange(layer.startIndex..., in: layer)
-            return expression.firstMatch(in: layer, range: range)?.range == range
-        }
+        let expression = try refused { try NamePattern(pattern) }
+        return { layer in try refused { try expression.matches(layer) } }
     }
 }
 
@@ -94,8 +96,8 @@ public struct LoRATargetError: Error, Hashable, CustomStringConvertible {
         case nothing
         /// The name is that of a group of layers.
         case noLayer(holds: String)
-        /// The only entry is no regular expression.
-        case noExpression
+        /// The only entry is no regular expression, or one that is not read.
+        case noExpression(String)
     }
 
     /// The argument, or the entry.
@@ -115,7 +117,7 @@ public struct LoRATargetError: Error, Hashable, CustomStringConvertible {
                 + "expression for whole names, such as '.*\\.\(targets)'"
         case .noLayer(let layer):
             "--lora_target_modules: '\(targets)' is no linear layer, it holds '\(layer)'"
-        case .noExpression: "--lora_target_modules: '\(targets)' is no regular expression"
+        case .noExpression(let why): "--lora_target_modules: '\(targets.prefix(80))' \(why)"
         }
     }
 }

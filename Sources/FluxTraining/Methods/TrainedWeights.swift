@@ -1,3 +1,4 @@
+internal import Domains
 internal import Flux2
 internal import Residency
 internal import Safetensors
@@ -91,7 +92,7 @@ public final class TrainedWeights {
     ///
     /// The first matrix is drawn uniformly from ±1/√in, the second is 0.
     ///
-    /// - Parameter alpha: the change is multiplied with alpha over rank; nil is the rank.
+    /// - Parameter alpha: the change is multiplied with alpha over rank; nil and 0 are the rank.
     /// - Throws: `LoRATargetError`; what loading throws.
     public func addAdapters(
         to place: TrainedPlace, targets: LoRATargets, rank: Int, alpha: Double? = nil,
@@ -101,7 +102,11 @@ public final class TrainedWeights {
         let shapes = all.shapes
         let keys = Set(try targets.keys(among: shapes))
         let generator = try Generator(seed: Mixing.seed(seed, 3))
-        let scale = (alpha ?? Double(rank)) / Double(rank)
+        for (value, setting) in [(Double(rank), NumericSetting.loraRank), (alpha ?? 0, .loraAlpha)]
+        {
+            try setting.require(value)
+        }
+        let scale = alpha.flatMap { $0 == 0 ? nil : $0 / Double(rank) } ?? 1
         try parts.load(place.component)
         for parameter in all where keys.contains(parameter.key) {
             let (outputs, inputs) = (parameter.shape[0], parameter.shape[1])

@@ -56,6 +56,7 @@ public struct NewModel {
         ]
         let paths = plans.map { "\(folder)/\($0.0.rawValue)/\($0.path)" }
         for path in paths { try AtomicFile.checkWritable(path, overwrite: overwrite) }
+        try requireMemory(plans.map { Self.count($0.1) }.max() ?? 0)
         var counts: [Component: Int] = [:]
         for (number, plan) in plans.enumerated() {
             let generator = try Generator(seed: Mixing.seed(seed, UInt64(number)))
@@ -65,9 +66,24 @@ public struct NewModel {
             }
             try SafetensorsWriter.write(
                 to: paths[number], tensors: tensors, metadata: ["format": "pt"])
-            counts[plan.0] = plan.1.reduce(0) { $0 + $1.shape.reduce(1, *) }
+            counts[plan.0] = Self.count(plan.1)
         }
         return counts
+    }
+
+    private static func count(_ parameters: [Parameter]) -> Int {
+        parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    }
+
+    /// Refuses to draw what cannot be held: the numbers of a configuration are anybody's.
+    private func requireMemory(_ values: Int) throws {
+        let free = try Device.cpu.memory().free
+        guard values <= free / 4 else {
+            throw ModelError(
+                path: folder,
+                reason: .mismatch(
+                    "a configuration asks for \(values) values of 4 bytes; \(free) bytes are free"))
+        }
     }
 
     private static let plain = "diffusion_pytorch_model.safetensors"

@@ -1,3 +1,4 @@
+internal import Domains
 package import Flux2
 package import FluxModels
 package import Residency
@@ -17,11 +18,13 @@ package final class TrainingParts {
 
     /// Looks at headers and configurations; no weight is read.
     ///
-    /// - Throws: `ModelError` for components that do not belong together.
+    /// - Throws: `ModelError` for components that do not belong together, `RequestError` for a text
+    ///   length out of range.
     package init(_ files: TrainingFiles, device: Device, dtype: DType) throws {
         self.device = device
         self.dtype = dtype
         textLength = files.textLength
+        try NumericSetting.textLength.require(textLength)
         let opened = try Dictionary(
             uniqueKeysWithValues: files.weights.map { component, paths in
                 (component, try ComponentFile(paths, expected: component))

@@ -1,3 +1,4 @@
+internal import Domains
 public import Flux2
 internal import Torch
 
@@ -44,6 +45,12 @@ public struct NoiseLevels: Hashable, Sendable {
     ///
     /// - Throws: `DataError` for boundaries that leave nothing.
     public static func range(_ extras: SampleExtras) throws -> Range<Int> {
+        for value in [extras.minTimestepBoundary, extras.maxTimestepBoundary].compactMap(\.self)
+        where !NumericField.minTimestepBoundary.domain.contains(value) {
+            throw DataError(
+                path: "timestep boundaries",
+                reason: .unfit("must rise and lie between 0 and 1, not \(value)"))
+        }
         let low = Int((extras.minTimestepBoundary ?? 0) * 1000)
         let high = Int((extras.maxTimestepBoundary ?? 1) * 1000)
         guard low >= 0, low < high, high <= 1000 else {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domains
 
 /// Puts what `--config` files say into the arguments of `flux2 train`, before they are parsed.
 ///
@@ -58,7 +59,12 @@ enum ConfigExpansion {
                 throw ValidationError("\(file.path): '\(key)' is no option of flux2 train")
             }
             do {
+                if case .text(let text) = value, let setting = NumericSetting(option: name) {
+                    try setting.domain.check(text, "'\(key)'")
+                }
                 _ = try Train.parse(option.arguments(name, value))
+            } catch let error as NumberError {
+                throw ValidationError("\(file.path): \(error)")
             } catch let error as ValidationError {
                 throw ValidationError("\(file.path): '\(key)' \(error)")
             } catch {
