@@ -8,7 +8,12 @@ struct Main {
         let arguments = Spelling.dashed(Array(CommandLine.arguments.dropFirst()))
         do {
             try KernelOptions.checkEnvironment()
-            await Flux2Command.main(try ConfigExpansion.expanded(arguments))
+            try Suggestion.requireCommand(arguments)
+            let expanded = try ConfigExpansion.expanded(arguments)
+            try Suggestion.requireOptions(expanded)
+            await Flux2Command.main(expanded)
+        } catch let suggestion as Suggestion {
+            suggestion.command.exit(withError: ValidationError(suggestion.text))
         } catch {
             Train.exit(withError: error)
         }

@@ -30,7 +30,7 @@ struct MemoryOptions: ParsableArguments {
         help: """
             A JSON file with DiffSynth's offload_dtype … computation_device, for all parts or by \
             transformer, text_encoder and vae.
-            """)
+            """, completion: .file())
     var vramConfig: String?
 
     @Option(
@@ -100,6 +100,9 @@ struct MemoryOptions: ParsableArguments {
             isFastest ? .int8(on: device, computingIn: dtype) : storage
         }
     }
+
+    /// Whether anything is said of how weights are kept.
+    var saysHowWeightsAreKept: Bool { lowVram || vramConfig != nil || !weights.isEmpty }
 
     func validate() throws {
         if let ramLimit, !(ramLimit > 0 && ramLimit.isFinite) {

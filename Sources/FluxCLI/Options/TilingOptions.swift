@@ -40,6 +40,14 @@ struct TilingOptions: ParsableArguments {
         }
     }
 
+    /// Whether sizes are given for tiles that are not made.
+    var hasIdleSizes: Bool {
+        (tileSize != nil || tileStride != nil) && scheme != .feathered && scheme != .overlapping
+    }
+
+    /// Whether anything is said of tiles.
+    var isGiven: Bool { tiled || tiling != nil || tileSize != nil || tileStride != nil }
+
     /// The way that is asked for.
     func resolved() -> Tiling {
         switch scheme {
