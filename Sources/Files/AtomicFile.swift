@@ -147,7 +147,8 @@ public enum AtomicFile {
         return mask
     }
 
-    static func folder(of path: String) -> String {
+    /// The folder that a path's last name lies in.
+    public static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

@@ -31,7 +31,7 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
     public var description: String {
         switch reason {
         case .failed(let action, let code): "\(path): cannot \(action): \(Self.cause(code))"
-        case .exists: "\(path): exists already and shall not be overwritten"
+        case .exists: "\(path): exists already; --force replaces it"
         case .shrank(let expected, let found):
             "\(path): expected \(expected) bytes, found \(found); did it change while being read?"
         }

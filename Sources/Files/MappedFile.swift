@@ -24,6 +24,13 @@ public final class MappedFile: Sendable {
         }
     }
 
+    /// A file that is not there, and has no bytes.
+    package init(absent path: String) {
+        self.path = path
+        descriptor = -1
+        bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
     private static func map(_ descriptor: Int32, _ path: String) throws -> UnsafeRawBufferPointer {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw FileError.failed("examine", path) }
@@ -43,7 +50,7 @@ public final class MappedFile: Sendable {
         if let base = bytes.baseAddress {
             munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
         }
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Bytes in the file.

@@ -100,11 +100,15 @@ public actor Engine {
 
     /// Works out what memory a request will take, without loading a weight.
     ///
+    /// - Parameter onEvent: told what is worth a warning.
     /// - Throws: `MemoryError` when it does not fit, and the errors of `generate`.
-    public func plan(_ request: GenerationRequest) throws -> MemoryPlan {
+    public func plan(
+        _ request: GenerationRequest, onEvent: @Sendable (GenerationEvent) -> Void = { _ in }
+    ) throws -> MemoryPlan {
         try request.validate()
         let pipeline = try pipeline ?? looked()
-        try pipeline.loras.read(request.loras) { _ in }
+        pipeline.remarks(on: request).forEach { onEvent(.warned($0)) }
+        try pipeline.loras.read(request.loras, onEvent)
         return try pipeline.plan(request).outcome.plan
     }
 
@@ -117,10 +121,24 @@ public actor Engine {
         onEvent: @Sendable (GenerationEvent) -> Void = { _ in }
     ) throws -> GenerationResult {
         try request.validate()
-        return try withoutGradients {
+        var warnings: [String] = []
+        func tell(_ event: GenerationEvent) {
+            if case .warned(let text) = event, !warnings.contains(text) { warnings.append(text) }
+            onEvent(event)
+        }
+        var result = try made(request, tell)
+        result.warnings = warnings
+        return result
+    }
+
+    private func made(
+        _ request: GenerationRequest, _ onEvent: (GenerationEvent) -> Void
+    ) throws -> GenerationResult {
+        try withoutGradients {
             let opening = Clock()
             let pipeline = try opened(onEvent)
             let load = opening.seconds
+            pipeline.remarks(on: request).forEach { onEvent(.warned($0)) }
             try pipeline.loras.read(request.loras, onEvent)
             let (outcome, settled) = try pipeline.plan(request)
             onEvent(.planned(outcome.plan))

@@ -14,7 +14,8 @@ package final class Pipeline {
     let promptCache: PromptCache?
     private let encoderWeights: Checkpoint
     private var identity: PromptIdentity?
-    private let tokenizer: Tokenizer
+    /// Nil for a model of which a part is planned with that is not here.
+    private let tokenizer: Tokenizer?
     private let encoderFamily: TextEncoderConfiguration.Family
     let device: Device
     let dtype: DType
@@ -66,6 +67,10 @@ package final class Pipeline {
         try textEncoder.refuseUnfit()
         loras = LoRABank(transformer.parameters, dtype: dtype, device: device)
         encoderFamily = shape.encoder.family
+        guard !files.tokenizer.isEmpty else {
+            tokenizer = nil
+            return
+        }
         tokenizer = try Self.tokenizer(files.tokenizer, for: shape.encoder)
         // A tokenizer of another model is refused now, not when there is a prompt.
         _ = try promptTokenizer(.diffsynth)
@@ -73,7 +78,11 @@ package final class Pipeline {
 
     /// The tokenizer with the words that are put around a prompt.
     func promptTokenizer(_ parity: Parity) throws -> PromptTokenizer {
-        try Self.promptTokenizer(tokenizer, encoderFamily, parity)
+        guard let tokenizer else {
+            throw ModelError(
+                path: "model", reason: .mismatch("is not on this machine and can only be planned with"))
+        }
+        return try Self.promptTokenizer(tokenizer, encoderFamily, parity)
     }
 
     package static func promptTokenizer(
@@ -162,9 +171,15 @@ struct ModelParts {
     let architecture: Architecture
 
     init(_ files: ModelFiles) throws {
-        transformer = try ComponentFile(files.transformer, expected: .transformer)
-        encoder = try ComponentFile(files.textEncoder, expected: .textEncoder)
-        autoencoder = try ComponentFile(files.autoencoder, expected: .autoencoder)
+        func part(_ component: Component, _ paths: [String]) throws -> ComponentFile {
+            guard let model = files.absent[component] else {
+                return try ComponentFile(paths, expected: component)
+            }
+            return ComponentFile(published: model, component, place: paths[0])
+        }
+        transformer = try part(.transformer, files.transformer)
+        encoder = try part(.textEncoder, files.textEncoder)
+        autoencoder = try part(.autoencoder, files.autoencoder)
         architecture = try Architecture(transformer, encoder, autoencoder)
         try architecture.check(files)
     }

@@ -12,13 +12,15 @@ struct Assemble: AsyncParsableCommand {
             Files and tensors keep their names; what does not change is copied.
             """)
 
-    @Argument(help: "A folder in the hub's layout, or the name of a model on this machine.")
+    @Argument(
+        help: "A folder in the hub's layout, or the name of a model on this machine.",
+        completion: .directory)
     var model: String
 
-    @Option(help: "A full checkpoint of flux2 train; may be repeated.")
+    @Option(help: "A full checkpoint of flux2 train; may be repeated.", completion: .file())
     var checkpoint: [String] = []
 
-    @Option(help: "LoRA as FILE or FILE:WEIGHT; may be repeated.")
+    @Option(help: "LoRA as FILE or FILE:WEIGHT; may be repeated.", completion: .file())
     var lora: [LoRAOptions.Reference] = []
 
     @Option(help: "bfloat16, float32, or asStored, which leaves each weight as it is.")
@@ -36,13 +38,13 @@ struct Assemble: AsyncParsableCommand {
     @Flag(help: "The model was distilled to 4 steps without guidance.")
     var distilled = false
 
-    @Option(name: .shortAndLong, help: "The folder to write.")
+    @Option(name: .shortAndLong, help: "The folder to write.", completion: .directory)
     var output: String
 
     @Flag(help: "Replace a model's folder that exists.")
     var force = false
 
-    @Flag(name: .shortAndLong, help: "No progress, no notices.")
+    @Flag(name: .shortAndLong, help: "No progress, no notices, no table.")
     var quiet = false
 
     /// The type of weights in the files that are written.
@@ -76,6 +78,7 @@ struct Assemble: AsyncParsableCommand {
         // A slash at the end would hide the folder's name.
         let path = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
         let found = try await assemble(to: path)
+        guard !quiet else { return }
         for part in found.parts { print(text(part)) }
         print("\(path): \(Terminal.bytes(found.bytes)); flux2 generate \"…\" -m \(path)")
     }

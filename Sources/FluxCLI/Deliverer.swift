@@ -1,15 +1,17 @@
+import Files
 import Flux2
+import Foundation
 import Imaging
 import Safetensors
 import Torch
 
 /// Writes what a generation has made and tells about it.
 struct Deliverer {
-    private let options: OutputOptions
+    private let output: Batch.Output
     private let report: Reporter
 
-    init(_ options: OutputOptions, _ report: Reporter) {
-        self.options = options
+    init(_ output: Batch.Output, _ report: Reporter) {
+        self.output = output
         self.report = report
     }
 
@@ -36,20 +38,16 @@ struct Deliverer {
     }
 
     func deliver(
-        _ result: GenerationResult, _ settings: Settings, peakPrivate: Int, device: Device
+        _ result: GenerationResult, _ settings: Settings, of job: Batch.Job, peakPrivate: Int,
+        device: Device
     ) throws {
-        try result.image.write(
-            to: options.output, metadata: settings.metadata(), quality: options.quality,
-            overwrite: options.force)
-        if let path = options.saveLatents {
-            try result.saveLatents(to: path, overwrite: options.force)
-        }
+        let path = try write(result, settings, job)
         report.notice(
-            "\(options.output): \(result.image.width)x\(result.image.height), "
+            "\(path): \(result.image.width)x\(result.image.height), "
                 + "\(result.timings.text)"
                 + (settings.stepCache == nil
                     ? "" : ", \(result.skippedSteps) of \(settings.steps) steps skipped"))
-        guard options.json else { return }
+        guard output.json else { return }
         let memory = Summary.Memory(
             peakPrivateBytes: peakPrivate, peakResidentBytes: HostMemory.peakResident(),
             peakDeviceBytes: device.kind == .cpu ? nil : try device.peakMemory(),
@@ -60,12 +58,26 @@ struct Deliverer {
         print(
             try JSON.line(
                 Summary(
-                    image: options.output, settings: settings, seconds: result.timings,
+                    image: path, settings: settings, seconds: result.timings,
                     computedSteps: settings.stepCache.map { _ in
                         result.timings.steps.count - result.skippedSteps
                     },
                     skippedSteps: settings.stepCache.map { _ in result.skippedSteps },
-                    memory: memory)))
+                    memory: memory), warnings: report.warnings))
+    }
+
+    /// Writes what is not there or may be replaced.
+    private func write(
+        _ result: GenerationResult, _ settings: Settings, _ job: Batch.Job
+    ) throws -> String {
+        if let path = job.latents, !output.skipExisting || !FileManager.default.fileExists(atPath: path) {
+            try Folder.make(for: path)
+            try result.saveLatents(to: path, overwrite: output.force)
+        }
+        if case .path(let path) = job.place, output.skipExisting, job.place.exists { return path }
+        return try job.place.write(
+            result.image, metadata: settings.metadata(), quality: output.quality,
+            overwrite: output.force)
     }
 }
 

@@ -47,7 +47,8 @@ struct Download: AsyncParsableCommand {
         }
         guard variant != nil || RepositoryFiles(name) != nil else {
             throw ValidationError(
-                "'\(name)' is neither a published model (see flux2 models) nor owner/name")
+                "'\(name)' is neither a published model (see flux2 models) nor owner/name"
+                    + Nearest.question(name, among: Variant.allCases.map(\.rawValue)))
         }
         guard include.isEmpty || RepositoryFiles(name)?.pattern == "" else {
             throw ValidationError("give a pattern after the colon or --include, not both")

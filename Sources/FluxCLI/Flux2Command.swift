@@ -8,9 +8,13 @@ struct Main {
         let arguments = Spelling.dashed(Array(CommandLine.arguments.dropFirst()))
         do {
             try KernelOptions.checkEnvironment()
+            try Suggestion.requireCommand(arguments)
             let expanded = try ConfigExpansion.expanded(NumericArguments.joined(arguments))
+            try Suggestion.requireOptions(expanded)
             try NumericArguments.check(expanded)
             await Flux2Command.main(expanded)
+        } catch let suggestion as Suggestion {
+            suggestion.command.exit(withError: ValidationError(suggestion.text))
         } catch {
             Train.exit(withError: error)
         }

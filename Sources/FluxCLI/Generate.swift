@@ -10,7 +10,8 @@ struct Generate: AsyncParsableCommand {
     @Argument(help: "What the picture shows.")
     var prompt: String?
 
-    @Option(help: "A text file with a prompt on each line, instead of PROMPT.")
+    @Option(
+        help: "A text file with a prompt on each line, instead of PROMPT.", completion: .file())
     var promptFile: String?
 
     @Option(help: "Pictures of each prompt, with seeds that follow each other.")
@@ -29,15 +30,44 @@ struct Generate: AsyncParsableCommand {
         HostMemory.keepFreed()
         let report = Reporter(quiet: output.quiet)
         let prompts = try prompts()
-        // Outputs are looked at before models are, and before pictures are read.
-        try Batch(.init(prompt: "", seed: 0), prompts: prompts, count: count, output: output)
-            .check()
-        let prepared = try await options.prepared(prompts[0], report)
-        let batch = Batch(prepared.request, prompts: prompts, count: count, output: output)
+        let early = try earlyCheck(prompts)
+        let prepared = try await options.prepared(prompts[0], report, beforeFetching: early)
+        var batch = try Batch(
+            prepared.request, prompts: prompts, count: count, output: output,
+            model: prepared.model)
+        try batch.check()
+        tellOfNoEffect(prepared.request, batch, report)
         let maker = PictureMaker(
             engine: prepared.engine(), model: prepared.model, settings: prepared.settings,
             report: report)
         try await maker.make(batch)
+    }
+
+    /// Outputs are looked at when all else is sound, or before a long download: then only those whose
+    /// names do not depend on what is still unknown.
+    private func earlyCheck(_ prompts: [String]) throws -> @Sendable () throws -> Void {
+        let isNamed = try output.output.map { try !OutputPattern($0).hasFields } ?? true
+        guard isNamed else { return {} }
+        let batch = try Batch(
+            .init(prompt: "", seed: 0), prompts: prompts, count: count, output: output, model: "")
+        return {
+            var batch = batch
+            try batch.check()
+        }
+    }
+
+    /// Options of this command that do nothing beside the others.
+    private func tellOfNoEffect(
+        _ request: GenerationRequest, _ batch: Batch, _ report: Reporter
+    ) {
+        if output.quality != nil, batch.jobs.allSatisfy({ (try? $0.place.format()) == .png }) {
+            report.warn("--quality has no effect on PNG, which loses nothing")
+        }
+        if count > 1, request.initialNoise != nil {
+            report.warn(
+                "--count: all pictures of a prompt are the same, since --initial-noise takes the "
+                    + "place of seeds")
+        }
     }
 
     private func prompts() throws -> [String] {

@@ -4,18 +4,25 @@ import Foundation
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tell what a checkpoint file or a model's folder holds.")
+        abstract: "Tell what a file or a model's folder holds, or how a picture was made.")
 
-    @Argument(help: "A .safetensors or .gguf file, an index, a folder, or emoji.")
+    @Argument(
+        help: "A .safetensors or .gguf file, an index, a folder, emoji, or a picture.",
+        completion: .file())
     var path: String
 
     @Flag(help: "Print one JSON array.")
     var json = false
 
     func run() throws {
+        if PictureFormat.of(path) != nil {
+            let picture = try PictureInspection(path)
+            print(json ? try JSON.lines([picture]) : picture.text)
+            return
+        }
         let parts = try Inspection.of(path)
         if json {
-            print(try JSON.line(parts))
+            print(try JSON.lines(parts))
         } else {
             print(parts.map(Self.text).joined(separator: "\n\n"))
         }

@@ -38,7 +38,7 @@ extension Models {
             let settings = try HubSettings()
             let rows = [Self.bundled(settings)] + Variant.allCases.map { Self.row($0, settings) }
             if json {
-                print(try JSON.line(rows))
+                print(try JSON.lines(rows))
             } else {
                 print(rows.map(Self.text).joined(separator: "\n\n"))
             }

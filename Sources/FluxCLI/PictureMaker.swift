@@ -1,3 +1,4 @@
+import ArgumentParser
 import Flux2
 import Imaging
 import Torch
@@ -9,27 +10,43 @@ struct PictureMaker {
     let settings: EngineSettings
     let report: Reporter
 
+    /// A picture that is made, with what it was made with.
+    struct Made {
+        var result: GenerationResult
+        var settings: Settings
+        var peakPrivate: Int
+    }
+
     func make(_ batch: Batch) async throws {
         var images: [Image] = []
         for (index, job) in batch.jobs.enumerated() {
             if batch.jobs.count > 1 {
                 report.notice("picture \(index + 1) of \(batch.jobs.count)")
             }
-            let image = try await make(job)
+            let image = try await image(of: job, batch.output)
             if batch.sheet != nil { images.append(image) }
         }
-        if let sheet = batch.sheet {
-            try Image.contactSheet(images).write(
-                to: sheet, quality: batch.jobs[0].output.quality,
-                overwrite: batch.jobs[0].output.force)
-            report.notice("\(sheet): \(images.count) pictures")
-        }
+        guard let sheet = batch.sheet else { return }
+        let path = try sheet.write(
+            .contactSheet(images), quality: batch.output.quality,
+            overwrite: batch.output.force || batch.output.skipExisting)
+        report.notice("\(path): \(images.count) pictures")
     }
 
-    private func make(_ job: Batch.Job) async throws -> Image {
+    private func image(of job: Batch.Job, _ output: Batch.Output) async throws -> Image {
+        if job.isDone, case .path(let path) = job.place {
+            return try ExistingPicture(path).image(for: job.request, report)
+        }
+        let made = try await made(job.request)
+        try deliver(made, of: job, output)
+        return made.result.image
+    }
+
+    /// Makes one picture, and writes nothing.
+    func made(_ request: GenerationRequest) async throws -> Made {
         let watch = MemoryWatch()
         let progress = TerminalProgress(report)
-        let (engine, request) = (engine, job.request)
+        let engine = engine
         let result = try await cancellingOnInterrupt {
             try await engine.generate(request) { progress.show($0) }
         }
@@ -37,9 +54,41 @@ struct PictureMaker {
         let settings = Settings(
             request, model: model, dtype: self.settings.dtype, device: self.settings.device,
             weights: self.settings.memory.storage)
-        try Deliverer(job.output, report).deliver(
-            result, settings, peakPrivate: watch.stop(),
+        return Made(result: result, settings: settings, peakPrivate: watch.stop())
+    }
+
+    /// Writes a picture where its job wants it.
+    func deliver(_ made: Made, of job: Batch.Job, _ output: Batch.Output) throws {
+        var settings = made.settings
+        if try job.place.format() != .png { settings.quality = output.quality }
+        try Deliverer(output, report).deliver(
+            made.result, settings, of: job, peakPrivate: made.peakPrivate,
             device: self.settings.device)
-        return result.image
+    }
+}
+
+/// A picture that `--skip-existing` leaves as it is.
+private struct ExistingPicture {
+    let path: String
+
+    init(_ path: String) { self.path = path }
+
+    /// The picture; says where it is not the one that would be made.
+    func image(for request: GenerationRequest, _ report: Reporter) throws -> Image {
+        let image = try Image(contentsOf: path)
+        let size = request.roundedSize
+        let stored = try? Settings(ofPicture: path)
+        if let stored, stored.prompt == request.prompt, stored.seed == request.seed,
+            stored.steps == request.steps, stored.width == size.width,
+            stored.height == size.height
+        {
+            report.notice("\(path): is there")
+        } else {
+            report.warn(
+                "\(path): is left as it is, but was "
+                    + (stored.map { "made with another prompt, seed, size or number of steps (seed \($0.seed))" }
+                        ?? "not made by flux2"))
+        }
+        return image
     }
 }

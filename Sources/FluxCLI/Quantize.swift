@@ -22,10 +22,13 @@ struct Quantize: AsyncParsableCommand {
         case textEncoder = "text_encoder"
     }
 
-    @Argument(help: "A model's folder or name, or the part's file, index or folder.")
+    @Argument(
+        help: "A model's folder or name, or the part's file, index or folder.",
+        completion: .file())
     var model: String
 
-    @Argument(help: "The .safetensors file to write; config.json goes beside it.")
+    @Argument(
+        help: "The .safetensors file to write; config.json goes beside it.", completion: .file())
     var output: String
 
     @Option(
@@ -46,13 +49,13 @@ struct Quantize: AsyncParsableCommand {
     @Flag(help: "Pack everything, vectors included, as DiffSynth-Studio does; for float8.")
     var all = false
 
-    @Option(help: "Also write the table of errors to this .json file.")
+    @Option(help: "Also write the table of errors to this .json file.", completion: .file())
     var report: String?
 
     @Flag(help: "Replace files that exist.")
     var force = false
 
-    @Flag(name: .shortAndLong, help: "No progress, no notices.")
+    @Flag(name: .shortAndLong, help: "No progress, no notices, no table.")
     var quiet = false
 
     func validate() throws {
@@ -73,7 +76,7 @@ struct Quantize: AsyncParsableCommand {
         if let report {
             try AtomicFile.write(report, bytes: Array(JSON.line(found).utf8), overwrite: force)
         }
-        table(of: found).forEach { print($0) }
+        if !quiet { table(of: found).forEach { print($0) } }
     }
 
     private func quantize(_ settings: QuantizationSettings) async throws -> QuantizationReport {

@@ -6,67 +6,85 @@ import Torch
 
 struct Rerun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make a picture again from the settings that it carries.",
+        abstract: "Make a picture again from the settings that it carries, or with changes.",
         discussion: """
-            Models, pictures and LoRAs are not in the file: give those that it was made with.
+            What is given takes the place of what the picture says; all else stays as it was. \
+            Models, pictures and LoRAs are not in the file: give those that it was made with, or \
+            others. --check ends with 0 where no pixel differs, with 2 where some do, and with 1 or \
+            64 for an error; JPEG and WebP are compared after they were encoded in the same way.
             """)
 
-    @Argument(help: "A picture that flux2 generate has made.")
+    @Argument(help: "A picture that flux2 generate has made.", completion: .file())
     var image: String
+
+    @Argument(help: "Another prompt.")
+    var prompt: String?
 
     @Flag(help: "Compare the new picture with the old one, and write it only if --output is given.")
     var check = false
 
-    @Option(name: .shortAndLong, help: "Picture to write.")
-    var output: String?
-
-    @Flag(help: "Replace a file that exists.")
-    var force = false
-
+    @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Picture") var picture: PictureOptions
     @OptionGroup(title: "Inputs") var inputs: InputOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
+    @OptionGroup(title: "Tiling") var tiling: TilingOptions
+
+    @Option(help: "auto, cpu, cuda, …; that of the picture when absent.")
+    var device: Placement?
+
+    @Option(help: "auto, bfloat16, float16 or float32; that of the picture when absent.")
+    var dtype: Precision?
 
     @OptionGroup var processor: ThreadOptions
 
     @OptionGroup var kernels: KernelOptions
 
-    @Flag(name: .shortAndLong, help: "No progress, no notices.")
-    var quiet = false
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
 
     func validate() throws {
-        guard check || output != nil else {
-            throw ValidationError("give --check, --output or both")
+        let changes =
+            (prompt == nil ? [] : ["the prompt"]) + picture.changes + inputs.changes
+            + (tiling.isGiven ? ["--tiling"] : [])
+        guard !check || changes.isEmpty else {
+            throw ValidationError(
+                "--check compares with the picture as it was made; leave out "
+                    + changes.joined(separator: ", "))
         }
     }
 
     func run() async throws {
         HostMemory.keepFreed()
-        if let output { try OutputOptions.check(output, overwrite: force) }
-        let old = try Image(contentsOf: image)
-        var settings = try Settings(ofPicture: image)
-        let report = Reporter(quiet: quiet)
+        let report = Reporter(quiet: output.quiet)
+        let old = try OldPicture(image)
+        var settings = old.settings
         let request = try request(settings, report)
-        let dtype = try settings.known(DType(name: settings.dtype), "dtype", settings.dtype)
-        let device = try settings.known(Device(name: settings.device), "device", settings.device)
-        var model = model
-        if model.model == nil, model.transformer == nil { model.model = try known(settings.model) }
-        let files = try await model.files(report)
-        try kernels.apply(orThoseOf: &settings, report)
-        let engine = Engine(
-            files, device: device, dtype: dtype, threads: processor.threads,
-            memory: try settings.memory(), weightCache: .standard())
-        let progress = TerminalProgress(report)
-        let result = try await cancellingOnInterrupt {
-            try await engine.generate(request) { progress.show($0) }
+        try request.validate()
+        let files = try await modelOptions(settings).files(report)
+        if let remark = files.presetRemark { report.warn(remark) }
+        // The name says where models are that are no published ones.
+        if model.model == nil, model.transformer == nil { settings.model = old.settings.model }
+        let engineSettings = try engineSettings(&settings, report)
+        var batch = try Batch(
+            request, prompts: [request.prompt], count: 1, output: output, model: settings.model)
+        if writes { try batch.check() }
+        let maker = PictureMaker(
+            engine: engineSettings.engine(files), model: settings.model, settings: engineSettings,
+            report: report)
+        let made = try await maker.made(request)
+        if writes { try maker.deliver(made, of: batch.jobs[0], batch.output) }
+        if check { try tell(try old.compared(with: made.result.image), report) }
+    }
+
+    private var writes: Bool { !check || output.output != nil }
+
+    /// The model that is given, else that of the picture.
+    private func modelOptions(_ settings: Settings) throws -> ModelOptions {
+        var options = model
+        if options.model == nil, options.transformer == nil {
+            options.model = try known(settings.model)
         }
-        progress.finish()
-        if let output {
-            try result.image.write(
-                to: output, metadata: settings.metadata(), overwrite: force)
-            report.notice("\(output): \(result.image.width)x\(result.image.height)")
-        }
-        if check { try compare(result.image, old) }
+        return options
     }
 
     /// The model of a name, if it is the program's or a published one: no other is taken by the
@@ -80,53 +98,79 @@ struct Rerun: AsyncParsableCommand {
         return variant.rawValue
     }
 
+    /// What is computed on and with, as the picture was unless something else is given.
+    private func engineSettings(
+        _ settings: inout Settings, _ report: Reporter
+    ) throws -> EngineSettings {
+        let device = try
+            device?.resolved().0
+            ?? settings.known(Device(name: settings.device), "device", settings.device)
+        let dtype = try
+            dtype?.resolved(on: device).0
+            ?? settings.known(DType(name: settings.dtype), "dtype", settings.dtype)
+        if model.model != nil || model.transformer != nil {
+            settings.model = model.model ?? model.transformer ?? settings.model
+        }
+        settings.device = device.description
+        try kernels.apply(orThoseOf: &settings, report)
+        var limits = try memory.settings(device, dtype, report)
+        if !memory.saysHowWeightsAreKept { limits.storage = try settings.memory().storage }
+        return EngineSettings(
+            device: device, dtype: dtype, threads: processor.threads, memory: limits,
+            promptCache: nil, weightCache: memory.noWeightCache ? nil : .standard())
+    }
+
     private func request(_ settings: Settings, _ report: Reporter) throws -> GenerationRequest {
         var request = try settings.request()
-        request.tiling = try settings.known(
-            TilingOptions.tiling(settings.tiling), "tiling", settings.tiling ?? "")
+        request.prompt = prompt ?? request.prompt
+        picture.change(&request)
+        request.tiling = try
+            tiling.isGiven
+            ? tiling.resolved()
+            : settings.known(
+                TilingOptions.tiling(settings.tiling), "tiling", settings.tiling ?? "")
         var inputs = inputs
-        inputs.denoisingStrength = settings.denoisingStrength
-        inputs.editImageAutoResize = settings.resizesEditImages ?? true
-        inputs.inpaintBlurSize = settings.inpaintBlurSize
-        inputs.inpaintBlurSigma = settings.inpaintBlurSigma
+        inputs.denoisingStrength = inputs.denoisingStrength ?? settings.denoisingStrength
+        inputs.editImageAutoResize = inputs.editImageAutoResize ?? settings.resizesEditImages
+        inputs.inpaintBlurSize = inputs.inpaintBlurSize ?? settings.inpaintBlurSize
+        inputs.inpaintBlurSigma = inputs.inpaintBlurSigma ?? settings.inpaintBlurSigma
         try inputs.complete(&request, report)
         request.loras = lora.uses
-        if let mode = settings.loraMode {
+        let mode = lora.loraMode?.rawValue ?? settings.loraMode
+        if let mode {
             request.loraMode = try settings.known(
                 LoRAUse.Mode(rawValue: mode), "lora_mode", mode)
         }
-        try requireSame(request, settings)
+        try requireInputs(request, settings, report)
         return request
     }
 
-    /// Refuses to make another picture for want of what the old one was made with.
-    private func requireSame(_ request: GenerationRequest, _ settings: Settings) throws {
+    /// Refuses to make another picture for want of what the old one was made with; with --check, also
+    /// for what it was not.
+    private func requireInputs(
+        _ request: GenerationRequest, _ settings: Settings, _ report: Reporter
+    ) throws {
         let (given, stored) = (Settings.inputs(request), settings.inputs ?? [:])
         for name in Set(given.keys).union(stored.keys).sorted()
-        where given[name] != stored[name] {
+        where given[name] != stored[name] && (check || given[name] == nil) {
             throw ValidationError(
                 "\(image) was made with \(stored[name] ?? 0) of "
                     + "--\(name.replacing("_", with: "-")), not \(given[name] ?? 0)")
         }
-        guard request.loras.count == settings.loras?.count ?? 0 else {
+        let (uses, old) = (Settings.names(of: request.loras), settings.loras ?? [])
+        guard uses.count == old.count || (!check && !uses.isEmpty) else {
             throw ValidationError(
-                "\(image) was made with LoRAs \(settings.loras ?? []), not with "
-                    + "\(request.loras.count)")
+                "\(image) was made with LoRAs \(old), not with \(uses.count); give them, or "
+                    + "others, with --lora")
+        }
+        if check, uses != old {
+            report.warn("\(image) was made with LoRAs \(old), not \(uses)")
         }
     }
 
-    private func compare(_ new: Image, _ old: Image) throws {
-        guard new.width == old.width, new.height == old.height else {
-            throw ValidationError(
-                "the new picture has \(new.width)x\(new.height) pixels, not "
-                    + "\(old.width)x\(old.height)")
-        }
-        let differences = zip(new.pixels, old.pixels).map { abs(Int($0) - Int($1)) }
-        let largest = differences.max() ?? 0
-        let count = differences.count { $0 > 0 }
+    private func tell(_ found: OldPicture.Difference, _ report: Reporter) throws {
         print(
-            "largest difference \(largest) of 255 levels; "
-                + "\(count) of \(differences.count) values differ")
-        if largest > 0 { throw ExitCode(1) }
+            output.json ? try JSON.line(found, warnings: report.warnings) : found.description)
+        if found.differing > 0 { throw ExitCode(2) }
     }
 }

@@ -25,6 +25,8 @@ struct Settings: Codable {
     var parity: String?
     var denoisingStrength: Double?
     var resizesEditImages: Bool?
+    /// Of a picture in a format that loses detail, where one was asked for.
+    var quality: Int?
     var inpaintBlurSize: Int?
     var inpaintBlurSigma: Double?
     var tiling: String?
@@ -79,13 +81,18 @@ struct Settings: Codable {
         tiling = TilingOptions.text(request.tiling)
         if !request.loras.isEmpty {
             loraMode = request.loraMode.rawValue
-            loras = request.loras.map {
-                "\($0.branch?.rawValue ?? "both") "
-                    + "\(URL(fileURLWithPath: $0.path).lastPathComponent):\($0.strength)"
-            }
+            loras = Self.names(of: request.loras)
         }
         let counts = Self.inputs(request)
         if !counts.isEmpty { inputs = counts }
+    }
+
+    /// LoRA files with side and weight, without where they are.
+    static func names(of loras: [LoRAUse]) -> [String] {
+        loras.map {
+            "\($0.branch?.rawValue ?? "both") "
+                + "\(URL(fileURLWithPath: $0.path).lastPathComponent):\($0.strength)"
+        }
     }
 
     /// How many pictures and tensors of each kind a request has.
@@ -109,6 +116,30 @@ struct Settings: Codable {
 }
 
 enum JSON {
+    /// An object with what was warned of as its last field, `warnings`.
+    static func line(_ value: some Encodable, warnings: [String]) throws -> String {
+        try line(WithWarnings(value: value, warnings: warnings))
+    }
+
+    /// An object and one more field.
+    private struct WithWarnings<Value: Encodable>: Encodable {
+        let value: Value
+        let warnings: [String]
+
+        enum CodingKeys: CodingKey { case warnings }
+
+        func encode(to encoder: any Encoder) throws {
+            try value.encode(to: encoder)
+            var fields = encoder.container(keyedBy: CodingKeys.self)
+            try fields.encode(warnings, forKey: .warnings)
+        }
+    }
+
+    /// An array of objects, each with what was warned of.
+    static func lines(_ values: [some Encodable], warnings: [String] = []) throws -> String {
+        try line(values.map { WithWarnings(value: $0, warnings: warnings) })
+    }
+
     /// One line with the keys in DiffSynth's spelling, in a fixed order.
     static func line(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()

@@ -30,9 +30,12 @@ public struct LoRAChanges {
 extension LoRAFile {
     /// Brings every module to its place in a model.
     ///
-    /// - Throws: `LoRAError` when nothing fits, or something that seems to does not.
+    /// - Throws: `LoRAError` when nothing fits, something that seems to does not, a weight would be
+    ///   changed twice, or the file is a LoRA of FLUX.1.
     public func changes(for targets: AdapterTargets) throws -> LoRAChanges {
+        if let module = moduleOfFlux1 { throw LoRAError(path: path, reason: .ofFlux1(module)) }
         var changes = LoRAChanges()
+        var changedBy: [String: String] = [:]
         for module in modules {
             let places = targets[module.name]
             guard !places.isEmpty else {
@@ -41,6 +44,10 @@ extension LoRAFile {
             }
             for (place, adapter) in zip(places, try adapters(of: module, at: places, targets)) {
                 changes.adapters[place.key] = adapter
+                let name = module.prefix + module.name
+                guard let other = changedBy.updateValue(name, forKey: place.key) else { continue }
+                throw LoRAError(
+                    path: path, reason: .twoForOnePlace(place.key, first: other, second: name))
             }
         }
         guard !changes.adapters.isEmpty else {
@@ -116,6 +123,7 @@ private struct ModuleReader {
 
     func delta() throws -> WeightDelta {
         let parts = Set(module.tensors.keys)
+        try requireOneForm(parts)
         guard !parts.contains(.bias) else {
             throw LoRAError(path: path, reason: .unsupported("'\(name)' with a bias"))
         }
@@ -129,6 +137,19 @@ private struct ModuleReader {
         }
         return try .kronecker(
             factor(.lokrW1, .lokrW1A, .lokrW1B), factor(.lokrW2, .lokrW2A, .lokrW2B))
+    }
+
+    /// Of two forms of a change one would be lost.
+    private func requireOneForm(_ parts: Set<LoRAKey.Part>) throws {
+        let forms: [Set<LoRAKey.Part>] = [
+            [.down, .up], [.hadaW1A, .hadaW1B, .hadaW2A, .hadaW2B], [.diff],
+            [.lokrW1, .lokrW1A, .lokrW1B, .lokrW2, .lokrW2A, .lokrW2B],
+        ]
+        let found = forms.compactMap { parts.intersection($0).min { $0.rawValue < $1.rawValue } }
+            .compactMap { module.tensors[$0]?.name }
+        guard found.count > 1 else { return }
+        throw LoRAError(
+            path: path, reason: .twoForOnePlace(name, first: found[0], second: found[1]))
     }
 
     private func lowRank() throws -> WeightDelta {

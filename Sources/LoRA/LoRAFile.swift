@@ -1,4 +1,3 @@
-public import FluxModels
 internal import Foundation
 internal import Safetensors
 internal import Residency
@@ -25,11 +24,29 @@ public struct LoRAFile: Sendable {
         /// The name behind the prefix, in the file's own naming.
         public var name: String
         /// Names as in the file.
-        var tensors: [LoRAKey.Part: TensorInfo]
+        var tensors: [LoRAKey.Part: TensorInfo] = [:]
         /// What the file calls the adapter, such as `default`; nil where it does not.
         public var adapter: String?
         /// alpha over rank, where metadata tell it.
         var scaleOfMetadata: Double?
+
+        /// Takes one more of the module's tensors.
+        ///
+        /// - Throws: `LoRAError` where it would take the place of another.
+        fileprivate mutating func add(
+            _ tensor: TensorInfo, as key: LoRAKey, in path: String
+        ) throws {
+            if let adapter, let other = key.adapter, adapter != other {
+                throw LoRAError(
+                    path: path, reason: .twoAdapters(prefix + name, first: adapter, second: other))
+            }
+            adapter = adapter ?? key.adapter
+            if let other = tensors.updateValue(tensor, forKey: key.part) {
+                throw LoRAError(
+                    path: path,
+                    reason: .twoForOnePlace(prefix + name, first: other.name, second: tensor.name))
+            }
+        }
     }
 
     /// - Throws: `FileError`, `SafetensorsError`; `LoRAError` for a file without any change.
@@ -48,12 +65,9 @@ public struct LoRAFile: Sendable {
                 ofTextEncoder.append(tensor.name)
                 continue
             }
-            let whole = key.prefix + key.module
-            modules[
-                whole,
-                default: Module(
-                    prefix: key.prefix, name: key.module, tensors: [:], adapter: key.adapter)
-            ].tensors[key.part] = tensor
+            try modules[
+                key.prefix + key.module, default: Module(prefix: key.prefix, name: key.module)
+            ].add(tensor, as: key, in: path)
         }
         guard !modules.isEmpty else {
             throw LoRAError(path: path, reason: .nothing(tensors: file.tensors.count))
@@ -105,6 +119,14 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case noMatch(modules: Int, first: String)
         /// Some modules are not the model's, and nothing may be lost.
         case unmatched(count: Int, first: String)
+        /// So many of its modules of transformer blocks are not the model's.
+        case partial(count: Int, of: Int, first: String)
+        /// It was made for FLUX.1, which has this module.
+        case ofFlux1(String)
+        /// One module has two named adapters.
+        case twoAdapters(String, first: String, second: String)
+        /// One weight would be changed by two tensors, modules or forms.
+        case twoForOnePlace(String, first: String, second: String)
         /// A module lacks a tensor that its form needs.
         case incomplete(String, missing: String)
         /// Something that is not done, as the beginning of a sentence: biases, types, forms.
@@ -113,6 +135,10 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case unexpectedShape(String, expected: [Int], found: [Int])
         /// Two matrices of a module that have no rank in common.
         case rankMismatch(String, down: [Int], up: [Int])
+        /// Files that are to be joined change a weight in two shapes.
+        case unequal(String)
+        /// PEFT is to be given a folder, not a file of this name.
+        case needsFolder
         /// A tensor with infinite values or NaN.
         case notFinite(String)
         /// Settings in the header or beside the file that cannot be read.
@@ -141,6 +167,16 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
                 + "is it the LoRA of another one?"
         case .unmatched(let count, let first):
             "\(count) of its modules, such as '\(first)', are not in this model, and would be lost"
+        case .partial(let count, let all, let first):
+            "\(count) of its \(all) modules of transformer blocks, such as '\(first)', are not in "
+                + "this model; is it the LoRA of another one? --partial-lora applies the others"
+        case .ofFlux1(let module):
+            "is a LoRA of FLUX.1: FLUX.2 has no '\(module)'"
+        case .twoAdapters(let module, let first, let second):
+            "'\(module)' has two adapters, '\(first)' and '\(second)'; expected one: write each "
+                + "into a file of its own"
+        case .twoForOnePlace(let place, let first, let second):
+            "'\(place)' is changed twice, by '\(first)' and by '\(second)'; expected one of them"
         case .incomplete(let module, let missing): "'\(module)' lacks its \(missing)"
         case .unsupported(let what): "\(what) is not supported"
         case .unexpectedShape(let name, let expected, let found):
@@ -148,29 +184,13 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
                 + "is it the LoRA of another model?"
         case .rankMismatch(let name, let down, let up):
             "'\(name)' has matrices \(up) and \(down), which cannot be multiplied"
+        case .unequal(let key):
+            "changes '\(key)' in another shape than the others; are all of one model?"
+        case .needsFolder:
+            "PEFT loads a folder; expected the name of one, or one ending in "
+                + "/\(LoRAWriter.nameOfPEFT)"
         case .notFinite(let name): "'\(name)' holds values that are not finite"
         case .badMetadata(let why): why
         }
-    }
-}
-
-extension LoRAFile {
-    /// The published transformer that has all of the file's modules, or the most of them.
-    public var publishedModel: PublishedTransformer? {
-        let scores = PublishedTransformer.allCases.map { model in
-            let targets = AdapterTargets(model.shapes)
-            return (model, modules.count { fits($0, targets) })
-        }
-        let best = scores.max { $0.1 < $1.1 }
-        return best.flatMap { $0.1 > 0 ? $0.0 : nil }
-    }
-
-    /// Whether the model has the module with as many inputs.
-    private func fits(_ module: Module, _ targets: AdapterTargets) -> Bool {
-        guard let place = targets[module.name].first, let shape = targets.shapes[place.key] else {
-            return false
-        }
-        guard let down = module.tensors[.down] else { return true }
-        return down.shape.count >= 2 && down.shape[1] == shape[1]
     }
 }

@@ -12,6 +12,8 @@ extension LoRAChanges {
             let parts = try all.compactMap { changes, strength in
                 try changes.adapters[key].map { try $0.factors(strength, source, key) }
             }
+            let shapes = Set(parts.map { [$0.up.size(0), $0.down.size(1)] })
+            guard shapes.count == 1 else { throw LoRAError(path: source, reason: .unequal(key)) }
             let widest = parts.map(\.down.dtype).max { $0.byteCount < $1.byteCount } ?? .float32
             merged.adapters[key] = Adapter(
                 .lowRank(

@@ -40,24 +40,69 @@ public struct LoRAWriter {
             : canonical.map { $1.named(String($0.dropLast(".weight".count))) }
     }
 
-    /// Writes the file, and for PEFT the `adapter_config.json` beside it.
+    /// The one name that PEFT looks for in a folder, beside `adapter_config.json`.
+    public static let nameOfPEFT = "adapter_model.safetensors"
+
+    /// Where the weights go that are written to a path: for PEFT into a folder of that name.
     ///
-    /// - Throws: `FileError`, `SafetensorsError`.
-    public func write(to path: String, overwrite: Bool) throws {
-        let config = URL(fileURLWithPath: path).deletingLastPathComponent()
-            .appendingPathComponent("adapter_config.json").path
-        if dialect == .peft { try AtomicFile.checkWritable(config, overwrite: overwrite) }
+    /// - Throws: `LoRAError` for a file that PEFT would not find.
+    public static func weightsPath(_ path: String, _ dialect: LoRADialect) throws -> String {
+        guard dialect == .peft, URL(fileURLWithPath: path).lastPathComponent != nameOfPEFT else {
+            return path
+        }
+        guard !path.hasSuffix(".safetensors") else {
+            throw LoRAError(path: path, reason: .needsFolder)
+        }
+        return (path.hasSuffix("/") ? String(path.dropLast()) : path) + "/" + nameOfPEFT
+    }
+
+    /// Finds out before long work whether the files could be written.
+    ///
+    /// - Throws: `FileError`, `LoRAError`.
+    public static func checkWritable(
+        _ path: String, _ dialect: LoRADialect, overwrite: Bool
+    ) throws {
+        let weights = try weightsPath(path, dialect)
+        let folder = AtomicFile.folder(of: weights)
+        guard dialect == .peft else {
+            return try AtomicFile.checkWritable(weights, overwrite: overwrite)
+        }
+        guard FileManager.default.fileExists(atPath: folder) else {
+            // It is made when there is something to write into it.
+            return try AtomicFile.checkWritable(folder, overwrite: false)
+        }
+        try AtomicFile.checkWritable(weights, overwrite: overwrite)
+        try AtomicFile.checkWritable(folder + "/adapter_config.json", overwrite: overwrite)
+    }
+
+    /// Writes the file; for PEFT a folder with it and `adapter_config.json`.
+    ///
+    /// - Returns: where the weights are.
+    /// - Throws: `FileError`, `SafetensorsError`, `LoRAError`.
+    @discardableResult
+    public func write(to path: String, overwrite: Bool) throws -> String {
+        try Self.checkWritable(path, dialect, overwrite: overwrite)
+        let weights = try Self.weightsPath(path, dialect)
+        let folder = AtomicFile.folder(of: weights)
+        if dialect == .peft { try Folder.make(folder) }
         try SafetensorsWriter.write(
-            to: path, tensors: layers.flatMap(tensors), metadata: try metadata(),
+            to: weights, tensors: layers.flatMap(tensors), metadata: try metadata(),
             overwrite: overwrite)
         if dialect == .peft {
             let settings = LoRASettings(layers).peft(targets: layers.map(\.module))
-            try AtomicFile.write(config, bytes: try settings.json(), overwrite: overwrite)
+            try AtomicFile.write(
+                folder + "/adapter_config.json", bytes: try settings.json(), overwrite: overwrite)
         }
+        return weights
     }
 
+    /// What does not hold for the same weights under other names: scales of one naming, and sums.
+    private static let notesOfOneFile = [
+        "lora_adapter_metadata", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256",
+    ]
+
     private func metadata() throws -> [String: String] {
-        var metadata = notes
+        var metadata = notes.filter { !Self.notesOfOneFile.contains($0.key) }
         metadata["format"] = "pt"
         if dialect == .diffusers {
             let settings = LoRASettings(layers).diffusers(targets: layers.map(\.module))

@@ -60,6 +60,14 @@ public struct Checkpoint: Sendable {
         self.places = places
     }
 
+    /// Takes one file that is open.
+    init(_ file: any WeightFile) {
+        location = file.path
+        files = [file]
+        places = Dictionary(
+            file.weights.map { ($0.name, Place(file: 0, info: $0)) }, uniquingKeysWith: { a, _ in a })
+    }
+
     private static func open(_ path: String) throws -> any WeightFile {
         path.hasSuffix(".gguf") ? try GGUFFile(path: path) : try SafetensorsFile(path: path)
     }

@@ -186,6 +186,76 @@ extension CommandLineTests {
             #expect(try distance(delta.matrix(like: .zeros([1])), added) < 1e-5)
         }
 
+        /// Names alone can be changed without the model: the file has the shapes.
+        @Test(arguments: LoRADialect.allCases)
+        func convertNeedsNoModel(dialect: LoRADialect) throws {
+            for source in ["diffsynth", "bfl_alpha"] {
+                let outputs = try [[], ["--model", model]].map { options in
+                    let output = folder.file("\(source)\(options.count)/adapter_model.safetensors")
+                    try FileManager.default.createDirectory(
+                        atPath: (output as NSString).deletingLastPathComponent,
+                        withIntermediateDirectories: true)
+                    _ = try run(
+                        ["convert", input(source), "--to", dialect.rawValue, "-o", output] + options)
+                    return try contents(output)
+                }
+                #expect(outputs[0] == outputs[1] && !outputs[0].isEmpty)
+            }
+            let report = try run(["inspect", input("bfl_alpha"), "--json"])
+            let whole = try run(["inspect", input("bfl_alpha"), "--json", "--model", model])
+            for key in ["matched", "ranks"] {
+                let values = try [report, whole].map { outcome in
+                    try #require(
+                        JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+                            as? [String: Any])[key].map { "\($0)" }
+                }
+                #expect(values[0] == values[1] && values[0] != nil)
+            }
+        }
+
+        @Test func convertKeepsWhatAFileSaysOfItself() throws {
+            let source = try SafetensorsFile(path: input("diffsynth"))
+            let noted = folder.file("noted.safetensors")
+            try SafetensorsWriter.write(
+                to: noted,
+                tensors: source.tensors.map { info in
+                    TensorToWrite(
+                        name: info.name, type: info.type, shape: info.shape,
+                        bytes: Array(source.bytes(of: info)))
+                },
+                metadata: [
+                    "modelspec.title": "Foxes", "flux2.base_model": "klein-4b",
+                    "sshs_model_hash": "12", "lora_adapter_metadata": "{}",
+                ])
+            let output = folder.file("kept.safetensors")
+            _ = try run(["convert", noted, "--to", "kohya", "-o", output, "--model", model])
+            let kept = try SafetensorsFile(path: output).metadata
+            #expect(
+                kept == [
+                    "modelspec.title": "Foxes", "flux2.base_model": "klein-4b", "format": "pt",
+                ])
+            // A name that the file gives is believed, so that a wrong one is told.
+            let wrong = try Program.run(["lora", "convert", noted, "-o", folder.file("x.safetensors")])
+            #expect(wrong.status == 1 && wrong.errors.contains("the LoRA of another model"))
+        }
+
+        @Test func pefTGetsAFolder() throws {
+            for name in ["one", "two"] {
+                _ = try run([
+                    "convert", input("diffsynth"), "--to", "peft", "-o", folder.file(name),
+                ])
+                let made = try FileManager.default.contentsOfDirectory(atPath: folder.file(name))
+                #expect(made.sorted() == ["adapter_config.json", "adapter_model.safetensors"])
+            }
+            #expect(try contents(folder.file("one/adapter_model.safetensors")).count >= 60)
+            let file = try Program.run([
+                "lora", "convert", input("diffsynth"), "--to", "peft", "-o",
+                folder.file("x.safetensors"),
+            ])
+            #expect(file.status == 1 && file.errors.contains("PEFT loads a folder"))
+            #expect(folder.contents == ["one", "two"])
+        }
+
         @Test func aFileThatExistsStays() throws {
             let output = folder.file("x.safetensors")
             _ = FileManager.default.createFile(atPath: output, contents: Data("mine".utf8))

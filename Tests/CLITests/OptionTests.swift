@@ -140,6 +140,8 @@ extension CommandLineTests {
                 "output": .shown(by: "writesEveryFormat"),
                 "quality": .shown(by: "writesEveryFormat"),
                 "force": .shown(by: "replacingAPictureUnlessForced"),
+                "skip-existing": .shown(by: "OutputTests"),
+                "partial-lora": .shown(by: "WarningTests"),
                 "save-latents": .shown(by: "reachesTheReferencesLatentsThroughTheCommandLine"),
                 "json": .shown(by: "writesSettingsIntoThePictureAndPrintsThemAsJSON"),
                 "quiet": .shown(by: "writesEveryFormat"),

@@ -300,8 +300,11 @@ extension CommandLineTests {
             try expectRefusal(
                 tinyArguments(output: "/proc/a.png"), saying: "/proc/a.png", in: folder)
             try expectRefusal(
-                tinyArguments(output: "/no/such/folder/a.png"), saying: "/no/such/folder",
-                in: folder)
+                tinyArguments(output: "/proc/no/folder/a.png"), saying: "/proc/no", in: folder)
+            let file = folder.file("file")
+            try "x".write(toFile: file, atomically: true, encoding: .utf8)
+            try expectRefusal(
+                tinyArguments(output: file + "/a.png"), saying: file, in: folder)
             try expectRefusal(
                 tinyArguments(output: folder.file("a.xyz")), saying: "xyz", in: folder)
         }
@@ -310,7 +313,8 @@ extension CommandLineTests {
             let folder = try TemporaryFolder()
             let output = folder.file("a.png")
             try "precious".write(toFile: output, atomically: true, encoding: .utf8)
-            try expectRefusal(tinyArguments(output: output), saying: output, in: folder)
+            try expectRefusal(
+                tinyArguments(output: output), saying: output, "--force replaces it", in: folder)
             #expect(try String(contentsOfFile: output, encoding: .utf8) == "precious")
             #expect(try Program.run(tinyArguments(output: output, ["--force"])).status == 0)
         }

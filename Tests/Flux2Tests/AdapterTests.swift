@@ -137,6 +137,83 @@ struct LoRARefusalTests {
         #expect(try refusal(tensors).contains("'\(Self.query)' lacks its up"))
     }
 
+    @Test func withTwoAdaptersOfOneModule() throws {
+        var tensors: [String: Tensor] = [:]
+        for name in ["face", "style"] {
+            tensors["\(Self.query).lora_A.\(name).weight"] = try .ones([2, 4])
+            tensors["\(Self.query).lora_B.\(name).weight"] = try .ones([8, 2])
+        }
+        let line = try refusal(tensors)
+        #expect(line.contains("has two adapters") && line.contains("'face'"), "\(line)")
+    }
+
+    @Test func withTwoTensorsForOnePlace() throws {
+        let forms: [[String: Tensor]] = [
+            // One part under two names, and two forms of one change.
+            ["\(Self.query).lora_down.weight": try .ones([2, 4])],
+            ["\(Self.query).diff": try .ones([8, 4])],
+            ["\(Self.query).hada_w1_a": try .ones([8, 2])],
+            // One module under two names.
+            try pair("transformer." + Self.query),
+            try pair("diffusion_model.double_blocks.0.img_attn.qkv", up: [24, 2]),
+            try pair("lora_unet_transformer_blocks_0_attn_to_q"),
+        ]
+        for more in forms {
+            let line = try refusal(pair(Self.query).merging(more) { first, _ in first })
+            #expect(line.contains("is changed twice, by '"), "\(line)")
+        }
+    }
+
+    @Test func ofFlux1() throws {
+        let names = [
+            "lora_unet_single_blocks_0_modulation_lin", "diffusion_model.double_blocks.3.img_mod.lin",
+            "transformer.single_transformer_blocks.0.proj_mlp",
+            "transformer.single_transformer_blocks.1.attn.to_q",
+            "lora_unet_double_blocks_18_img_attn_proj",
+        ]
+        for name in names {
+            let line = try refusal(pair(Self.query).merging(pair(name)) { first, _ in first })
+            #expect(line.contains("is a LoRA of FLUX.1") && line.contains(name), "\(line)")
+        }
+        // A larger FLUX.2 than is known is none of FLUX.1.
+        let larger = try pair("transformer_blocks.18.attn.to_q")
+            .merging(pair("single_transformer_blocks.0.attn.to_qkv_mlp_proj")) { first, _ in first }
+        let tensors = try pair(Self.query).merging(larger) { first, _ in first }
+        #expect(try LoRAFile(path: file(tensors)).moduleOfFlux1 == nil)
+    }
+
+    @Test func modulesOfBlocksThatAreLostAreCounted() throws {
+        let lost = ["transformer_blocks.3.attn.to_q", "lora_unet_single_blocks_2_linear1"]
+        var tensors = try pair(Self.query).merging(pair("time_embed.x")) { first, _ in first }
+        for name in lost { try tensors.merge(pair(name)) { first, _ in first } }
+        let loaded = try LoRAFile(path: file(tensors))
+        let changes = try loaded.changes(for: targets)
+        #expect(changes.unmatched.count == 3)
+        let error = #expect(throws: LoRAError.self) {
+            try loaded.requireAllBlocks(without: changes.unmatched)
+        }
+        #expect(error?.description.contains("2 of its 3 modules of transformer blocks") == true)
+        // What lies outside the blocks is for a warning.
+        try loaded.requireAllBlocks(without: ["time_embed.x"])
+    }
+
+    @Test func shapesComeFromTheFileWhereNoModelIsKnown() throws {
+        let tensors = try pair("diffusion_model.double_blocks.1.img_attn.qkv", up: [24, 2])
+            .merging(pair("lora_unet_single_blocks_0_linear1")) { first, _ in first }
+            .merging(pair("down_blocks.3.x")) { first, _ in first }
+        let loaded = try LoRAFile(path: file(tensors))
+        let found = try AdapterTargets(namedIn: loaded).shapes
+        #expect(
+            found == [
+                "transformer_blocks.1.attn.to_q.weight": [8, 4],
+                "transformer_blocks.1.attn.to_k.weight": [8, 4],
+                "transformer_blocks.1.attn.to_v.weight": [8, 4],
+                "single_transformer_blocks.0.attn.to_qkv_mlp_proj.weight": [8, 4],
+            ])
+        let changes = try loaded.changes(for: AdapterTargets(namedIn: loaded))
+        #expect(changes.adapters.count == 4 && changes.unmatched == ["down_blocks.3.x"])
+    }
+
     @Test func ofIntegers() throws {
         var tensors = try pair(Self.query)
         tensors["\(Self.query).lora_A.weight"] = try .ones([2, 4], dtype: .int32)

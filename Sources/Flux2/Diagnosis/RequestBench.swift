@@ -55,18 +55,23 @@ extension RequestBench {
     ///   - rounds: pictures.
     ///   - engine: makes an engine that remembers no prompts.
     ///   - onRound: told which picture is begun.
+    ///   - onWarning: told what may make the request another one than was meant.
     /// - Throws: what `Engine.generate` throws.
     public static func measure(
         _ request: GenerationRequest, model: String, device: Device, dtype: DType,
         weights: [Component: WeightStorage], rounds: Int, engine: () -> Engine,
-        onRound: (Int) -> Void = { _ in }
+        onRound: (Int) -> Void = { _ in },
+        onWarning: @Sendable (String) -> Void = { _ in }
     ) async throws -> RequestBench {
         let watch = MemoryWatch()
         var rates = try MachineRates.measure(device, dtype)
         var results: [GenerationResult] = []
         for round in 0..<rounds {
             onRound(round)
-            results.append(try await engine().generate(request))
+            results.append(
+                try await engine().generate(request) { event in
+                    if case .warned(let text) = event { onWarning(text) }
+                })
             rates = try rates.best(with: .measure(device, dtype))
         }
         return RequestBench(

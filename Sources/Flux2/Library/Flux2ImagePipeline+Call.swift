@@ -106,6 +106,8 @@ extension GenerationRequest.Inpainting {
 
 extension LoRAUse {
     fileprivate func on(_ branch: GuidanceBranch) -> LoRAUse {
-        LoRAUse(path: path, strength: strength, branch: branch)
+        var use = self
+        use.branch = branch
+        return use
     }
 }

@@ -109,10 +109,11 @@ public actor Flux2ImagePipeline {
     ///   - alpha: multiplies the change.
     ///   - hotload: beside the weights instead of folded into a copy of them; nil folds in unless
     ///     memory is limited or weights are kept in 8 bits.
+    ///   - mayBePartial: whether some modules of transformer blocks may be none of the model's.
     /// - Throws: `RequestError` when an earlier LoRA is loaded in the other way or `config` is no
     ///   single file; those of `ModelConfig.resolved(_:onEvent:)`.
     public func loadLoRA(
-        _ config: ModelConfig, alpha: Double = 1, hotload: Bool? = nil
+        _ config: ModelConfig, alpha: Double = 1, hotload: Bool? = nil, mayBePartial: Bool = false
     ) async throws {
         let paths = try await config.resolved(settings ?? HubSettings())
         guard paths.count == 1 else {
@@ -125,14 +126,15 @@ public actor Flux2ImagePipeline {
                 setting: "hotload", expected: "the same for all LoRAs", found: "\(mode == .hot)")
         }
         loraMode = mode
-        loras.append(LoRAUse(path: paths[0], strength: alpha))
+        loras.append(LoRAUse(path: paths[0], strength: alpha, mayBePartial: mayBePartial))
     }
 
     /// Has all further calls use a LoRA file.
     public func loadLoRA(
-        _ path: String, alpha: Double = 1, hotload: Bool? = nil
+        _ path: String, alpha: Double = 1, hotload: Bool? = nil, mayBePartial: Bool = false
     ) async throws {
-        try await loadLoRA(ModelConfig(path: path), alpha: alpha, hotload: hotload)
+        try await loadLoRA(
+            ModelConfig(path: path), alpha: alpha, hotload: hotload, mayBePartial: mayBePartial)
     }
 
     /// Takes all LoRAs off.

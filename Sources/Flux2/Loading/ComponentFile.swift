@@ -3,6 +3,7 @@ internal import Foundation
 internal import GGUF
 internal import ModelHub
 package import Residency
+internal import Safetensors
 internal import Torch
 
 /// The checkpoint of one component, looked at but not loaded.
@@ -10,6 +11,20 @@ package struct ComponentFile {
     package let checkpoint: Checkpoint
     package let content: Detection.Content
     package let layout: Layout
+    /// Whether it is on this machine; else only its shapes are known.
+    private let isHere: Bool
+
+    /// The part of a published model that is not on this machine, as its makers describe it.
+    ///
+    /// - Parameter place: what errors and plans call it.
+    package init(published model: Variant, _ component: Component, place: String) {
+        let isWide = model == .dev && component == .autoencoder
+        checkpoint = Checkpoint(
+            expected: place, isWide ? .F32 : .BF16, model.transformer.shapes(of: component))
+        content = model.transformer.content(of: component)
+        layout = Layout(name: "diffusers", recipe: { .tensor($0) })
+        isHere = false
+    }
 
     /// Opens a checkpoint and tells what it holds.
     ///
@@ -17,6 +32,7 @@ package struct ComponentFile {
     /// - Throws: `ModelError` when it holds something else than `expected`.
     package init(_ paths: [String], expected: Component) throws {
         let path = paths.first ?? ""
+        isHere = true
         checkpoint = try Checkpoint(weights: paths)
         try WeightLoader.requireKnownFormats(checkpoint)
         guard let found = checkpoint.detection else {
@@ -56,7 +72,7 @@ package struct ComponentFile {
     ///
     /// GGUF files say themselves what they are; a `config.json` beside one may be about anything.
     package func configuration<T: Decodable>(_ derived: T?) throws -> T {
-        if checkpoint.isGGUF, let derived { return derived }
+        if checkpoint.isGGUF || !isHere, let derived { return derived }
         if case .textEncoder = content, let model = checkpoint.languageModel {
             throw ModelError(
                 path: checkpoint.location, reason: .badConfiguration(model.obstacle))

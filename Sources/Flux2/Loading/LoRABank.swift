@@ -7,7 +7,7 @@ final class LoRABank {
     private let targets: AdapterTargets
     private let dtype: DType
     private let device: Device
-    private var known: [String: LoRAChanges] = [:]
+    private var known: [String: (changes: LoRAChanges, file: LoRAFile)] = [:]
 
     init(_ parameters: [Parameter], dtype: DType, device: Device) {
         self.parameters = parameters
@@ -19,23 +19,48 @@ final class LoRABank {
 
     /// Reads files that have not been read.
     ///
-    /// - Throws: `LoRAError`, `SafetensorsError`, `FileError`.
+    /// - Throws: `LoRAError`, also for a file of which modules of blocks do not fit, unless its use
+    ///   allows that; `SafetensorsError`, `FileError`.
     func read(_ uses: [LoRAUse], _ onEvent: (GenerationEvent) -> Void) throws {
-        for path in uses.map(\.path) where known[path] == nil {
-            let file = try LoRAFile(path: path)
-            let changes = try file.changes(for: targets)
-            known[path] = try changes.to(dtype: dtype, device: device)
+        for use in uses {
+            let isNew = known[use.path] == nil
+            let (changes, file) = try known[use.path] ?? opened(use.path)
+            known[use.path] = (changes, file)
+            if !use.mayBePartial { try file.requireAllBlocks(without: changes.unmatched) }
+            let unmatched = changes.unmatched + file.foreignTensors
+            if isNew {
+                onEvent(
+                    .readLoRA(
+                        path: use.path, changed: changes.adapters.count, unmatched: unmatched,
+                        ofTextEncoder: file.textEncoderTensors.count))
+            }
+            warn(use.path, unmatched, ofTextEncoder: file.textEncoderTensors.count, onEvent)
+        }
+    }
+
+    private func opened(_ path: String) throws -> (LoRAChanges, LoRAFile) {
+        let file = try LoRAFile(path: path)
+        return (try file.changes(for: targets).to(dtype: dtype, device: device), file)
+    }
+
+    private func warn(
+        _ path: String, _ unmatched: [String], ofTextEncoder: Int,
+        _ onEvent: (GenerationEvent) -> Void
+    ) {
+        if let first = unmatched.first {
             onEvent(
-                .readLoRA(
-                    path: path, changed: changes.adapters.count,
-                    unmatched: changes.unmatched + file.foreignTensors,
-                    ofTextEncoder: file.textEncoderTensors.count))
+                .warned(
+                    "\(path): \(unmatched.count) names, such as '\(first)', are none of this "
+                        + "model's and have no effect"))
+        }
+        if ofTextEncoder > 0 {
+            onEvent(.warned("\(path): \(ofTextEncoder) tensors of text encoders are ignored"))
         }
     }
 
     /// What LoRAs take in memory: as they are, or, folded in, the weights that they change.
     func byteCount(_ uses: [LoRAUse], mode: LoRAUse.Mode) -> Int {
-        let changes = uses.compactMap { known[$0.path] }
+        let changes = uses.compactMap { known[$0.path]?.changes }
         let own = changes.flatMap(\.adapters.values).flatMap(\.delta.tensors)
             .reduce(0) { $0 + $1.byteCount }
         guard mode == .fused else { return own }
@@ -69,9 +94,9 @@ final class LoRABank {
 
     private func adapters(of parameter: Parameter, _ uses: [LoRAUse]) -> [Adapter] {
         uses.compactMap { use in
-            guard use.strength != 0, let adapter = known[use.path]?.adapters[parameter.key] else {
-                return nil
-            }
+            guard use.strength != 0,
+                let adapter = known[use.path]?.changes.adapters[parameter.key]
+            else { return nil }
             adapter.strength = use.strength
             return adapter
         }

@@ -27,10 +27,17 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The models with names like one that there is not.
+    private static func suggestion(_ name: String) -> String {
+        let known = Variant.allCases.map(\.rawValue) + [BundledModel.name]
+        return Nearest.question(name, among: known)
+    }
+
     public var description: String {
         switch reason {
         case .notFound(let searched):
-            "\(path): no such model; looked for " + searched.joined(separator: ", ")
+            "\(path): no such model\(Self.suggestion(path)); looked for "
+                + searched.joined(separator: ", ")
         case .missingComponent(let component, let expected):
             "\(path): no \(component) (expected \(expected))"
         case .wrongContent(let expected, let found):

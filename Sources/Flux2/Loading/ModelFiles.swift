@@ -30,6 +30,11 @@ public struct ModelFiles: Hashable, Sendable {
     public var textLength = 512
     /// Where weights shall be in each stage, as far as somebody has said.
     public var storage: [Component: StageStorage] = [:]
+    /// Parts that are not on this machine: their shapes are known, and can be planned with.
+    package var absent: [Component: Variant] = [:]
+    /// Says where a transformer from elsewhere is called a base model's, and ``preset`` is that of a
+    /// distilled one, or the other way round.
+    public var presetRemark: String?
 
     /// Files from other places for single components; nil takes the model's own.
     public struct Overrides: Hashable, Sendable {
@@ -79,6 +84,7 @@ public struct ModelFiles: Hashable, Sendable {
             try overrides.tokenizer.map(existing) ?? search.tokenizer(beside: textEncoder[0])
         name = folders.first?.name
         try take(folders.lazy.compactMap { try $0.index() }.first)
+        presetRemark = overrides.transformer?.first.flatMap(remark(onTransformer:))
     }
 
     /// Takes what a model says of itself, over what is known of a published one.

@@ -58,10 +58,13 @@ public struct GenerationRequest: Hashable, Sendable {
     public var tiling = Tiling.automatic
     /// Whose habits are followed where the references differ.
     public var parity = Parity.diffsynth
+    /// Settings to be told of where they change nothing, even if they are as usual.
+    package var named: Set<NamedSetting> = []
 
     /// White places of a mask are painted anew, black ones are kept.
     public struct Inpainting: Hashable, Sendable {
-        /// Of any size with the picture's aspect ratio.
+        /// Of any size with the picture's aspect ratio. One with transparent places is read with
+        /// ``ReadOptions/Alpha/compositeOnBlack``, so that these are kept.
         public var mask: Image
         /// Softens the mask; in tokens of 16 pixels.
         public var blur: Blur?

@@ -8,12 +8,19 @@ public struct LoRAUse: Hashable, Sendable {
     public var strength: Double
     /// The side of classifier-free guidance that it works on; nil is both.
     public var branch: GuidanceBranch?
+    /// Whether the file may be applied although the model does not have all of its modules of
+    /// transformer blocks; else that is an error.
+    public var mayBePartial: Bool
 
     /// Uses a file at a strength, on one side of guidance or on both.
-    public init(path: String, strength: Double = 1, branch: GuidanceBranch? = nil) {
+    public init(
+        path: String, strength: Double = 1, branch: GuidanceBranch? = nil,
+        mayBePartial: Bool = false
+    ) {
         self.path = path
         self.strength = strength
         self.branch = branch
+        self.mayBePartial = mayBePartial
     }
 
     /// How LoRAs work on the weights.

@@ -25,7 +25,8 @@ public enum GenerationEvent: Hashable, Sendable {
     case denoised(step: Int, of: Int)
     /// The pixels are there; nothing follows.
     case decoded
-    /// Something went wrong that the picture does not depend on.
+    /// Something may make the picture another one than expected, or went wrong beside it; see also
+    /// ``GenerationResult/warnings``.
     case warned(String)
 
     /// The parts of a run that take time.

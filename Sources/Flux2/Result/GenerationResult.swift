@@ -22,6 +22,9 @@ public struct GenerationResult: Sendable {
     public var streamed: Streamed
     /// Steps that took over most of their work from earlier ones.
     public var skippedSteps = 0
+    /// What may make the picture another one than expected: the texts of all
+    /// ``GenerationEvent/warned(_:)``, each once.
+    public var warnings: [String] = []
 }
 
 /// Weights that came while a picture was computed.

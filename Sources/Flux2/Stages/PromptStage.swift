@@ -32,6 +32,11 @@ struct PromptStage {
                 .readPrompt(
                     tokens: text.tokenCount, limit: length, wasTruncated: text.wasTruncated,
                     isRemembered: found != nil))
+            guard text.wasTruncated else { continue }
+            onEvent(
+                .warned(
+                    "the prompt is longer than \(length) tokens; its end was dropped "
+                        + "(\(text.tokenCount) tokens)"))
         }
         let unknown = known.count { $0 == nil }
         if unknown > 0 { try loadEncoder(passes: unknown) }

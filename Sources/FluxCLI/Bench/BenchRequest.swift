@@ -23,7 +23,8 @@ struct BenchRequest: AsyncParsableCommand {
 
     @OptionGroup var options: RequestOptions
 
-    @Option(help: "Also draw the stages as bars in this .svg file.")
+    @Option(
+        help: "Also draw the stages as bars in this .svg file.", completion: .file())
     var svg: String?
 
     @Flag(help: "Replace a file that exists.")
@@ -45,9 +46,10 @@ struct BenchRequest: AsyncParsableCommand {
                 made.request, model: made.model, device: made.settings.device,
                 dtype: made.settings.dtype, weights: made.settings.memory.storage, rounds: rounds,
                 engine: made.engine,
-                onRound: { report.notice("picture \($0 + 1) of \(rounds)") })
+                onRound: { report.notice("picture \($0 + 1) of \(rounds)") },
+                onWarning: { report.warn($0) })
         }
-        print(json ? try JSON.line(bench) : bench.table)
+        print(json ? try JSON.line(bench, warnings: report.warnings) : bench.table)
         if let svg { try DrawingFile.write(bench.drawing, to: svg, overwrite: force) }
     }
 }

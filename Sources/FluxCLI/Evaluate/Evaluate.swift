@@ -60,6 +60,8 @@ struct Evaluate: AsyncParsableCommand {
             try folder.write(outcome)
             report.notice("\(folder.report): figures and rows")
         }
-        print(evaluation.json ? try JSON.line(outcome.summary) : outcome.table)
+        print(
+            evaluation.json
+                ? try JSON.line(outcome.summary, warnings: report.warnings) : outcome.table)
     }
 }

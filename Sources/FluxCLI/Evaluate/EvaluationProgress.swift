@@ -36,9 +36,7 @@ final class EvaluationProgress: Sendable {
     func show(_ event: GenerationEvent) {
         switch event {
         case .working, .denoised, .decoded: break
-        case .warned(let text): status.write("warning: \(text)")
-        case .readPrompt(let tokens, let limit, true, _):
-            status.write("a prompt of \(tokens) tokens was cut to \(limit)")
+        case .warned(let text): status.warn(text)
         case .readPrompt: break
         default: if state.withLock({ $0.done == 0 }) { first.show(event) }
         }

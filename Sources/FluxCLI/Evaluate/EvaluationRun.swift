@@ -21,7 +21,11 @@ struct EvaluationRun: Sendable {
     /// - Throws: `CancellationError` between pictures and between layers, and the errors of `Engine`.
     func outcome() async throws -> EvaluationOutcome {
         // What cannot be made shall not be found out after all else was done.
-        if case .model(let request) = source { _ = try await engine.plan(request) }
+        if case .model(let request) = source {
+            _ = try await engine.plan(request) { event in
+                if case .warned(let text) = event { report.warn(text) }
+            }
+        }
         let plain = try await encode(task.pool, "names", decoding: true)
         let pool = NeighbourPool(plain.map(\.vectors))
         let guests = try await guests()

@@ -13,30 +13,42 @@ struct LoRACommand: ParsableCommand {
 
 /// Which model's names and shapes a LoRA is held against.
 struct TargetOptions: ParsableArguments {
-    @Option(help: "The model's folder, or its transformer; one of the published ones when absent.")
+    @Option(
+        help: """
+            The model's folder, or its transformer. When absent, the one that the file's \
+            flux2.base_model names, a published one that has its modules, or the file's own shapes.
+            """, completion: .directory)
     var model: String?
 
-    /// The given model, or the published one that has most of the file's modules.
-    func targets(for file: LoRAFile) throws -> (name: String, targets: AdapterTargets) {
-        if let model { return (model, try AdapterTargets(model: model)) }
-        guard let found = file.publishedModel else {
-            throw LoRAError(
-                path: file.path,
-                reason: .noMatch(
-                    modules: file.modules.count, first: file.modules.first?.name ?? ""))
+    /// What a file's modules are held against.
+    struct Found {
+        /// The model's name; nil where only the file's own shapes tell.
+        var name: String?
+        var targets: AdapterTargets
+    }
+
+    /// - Throws: `LoRAError` for the LoRA of another model.
+    func targets(for file: LoRAFile) throws -> Found {
+        if let model { return Found(name: model, targets: try AdapterTargets(model: model)) }
+        let named = file.baseModel.flatMap(Variant.init(named:))
+        if let named { return Found(name: named.rawValue, targets: .init(named.transformer.shapes)) }
+        if let found = file.publishedModel {
+            return Found(name: found.rawValue, targets: AdapterTargets(found.shapes))
         }
-        return (found.rawValue, AdapterTargets(found.shapes))
+        return Found(name: file.baseModel, targets: try AdapterTargets(namedIn: file))
     }
 }
 
 /// Where a command writes to.
 struct LoRAOutputOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The .safetensors file to write.")
+    @Option(
+        name: .shortAndLong, help: "The .safetensors file to write; for peft, a folder.",
+        completion: .file())
     var output: String
 
     @Option(
         help: """
-            Naming: diffsynth, diffusers, peft (with adapter_config.json beside), comfyui or kohya; \
+            Naming: diffsynth, diffusers, peft (a folder, as PEFT loads it), comfyui or kohya; \
             diffsynth when absent.
             """)
     var to: LoRADialect?
@@ -44,94 +56,31 @@ struct LoRAOutputOptions: ParsableArguments {
     @Flag(help: "Replace files that exist.")
     var force = false
 
-    func write(_ adapters: [String: Adapter], source: String) throws {
+    /// Refuses what could not be written before any work is done.
+    func check() throws {
+        try LoRAWriter.checkWritable(output, to ?? .diffsynth, overwrite: force)
+    }
+
+    /// - Parameter metadata: what the file shall say about itself.
+    func write(
+        _ adapters: [String: Adapter], source: String, metadata: [String: String]
+    ) throws {
         let dialect = to ?? .diffsynth
-        let writer = try LoRAWriter(adapters, dialect: dialect, source: source)
-        try writer.write(to: output, overwrite: force)
-        print("\(output): \(adapters.count) weights, named as by \(dialect.rawValue)")
+        let writer = try LoRAWriter(
+            adapters, dialect: dialect, source: source, metadata: metadata)
+        let path = try writer.write(to: output, overwrite: force)
+        print("\(path): \(adapters.count) weights, named as by \(dialect.rawValue)")
     }
 }
 
 extension LoRADialect: ExpressibleByArgument {}
 
 extension LoRACommand {
-    struct Inspect: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Tell a LoRA's naming, model, kinds and ranks.")
-
-        @Argument(help: "The .safetensors file.")
-        var file: String
-
-        @OptionGroup var target: TargetOptions
-
-        @Flag(help: "Print one JSON object.")
-        var json = false
-
-        struct Report: Encodable {
-            var path: String
-            var dialect: String
-            var model: String?
-            var kinds: [String: Int]
-            var ranks: [String: Int]
-            var scales: [String: Int]
-            var matched: Int
-            var unmatched: [String]
-            var textEncoderTensors: Int
-            var metadata: [String: String]
-        }
-
-        func run() throws {
-            let report = try report()
-            if json {
-                print(try JSON.line(report))
-                return
-            }
-            func counts(_ values: [String: Int]) -> String {
-                values.sorted { $0.value > $1.value }.map { "\($0.key) (\($0.value))" }
-                    .joined(separator: ", ")
-            }
-            print(report.path)
-            print("  naming      \(report.dialect)")
-            print("  model       \(report.model ?? "none of the published ones")")
-            print("  kinds       \(counts(report.kinds))")
-            print("  ranks       \(counts(report.ranks))")
-            print("  scales      \(counts(report.scales))")
-            print("  matched     \(report.matched) weights")
-            print("  unmatched   \(report.unmatched.count) names")
-            for name in report.unmatched.prefix(10) { print("              \(name)") }
-            if report.textEncoderTensors > 0 {
-                print("  ignored     \(report.textEncoderTensors) tensors of text encoders")
-            }
-            for (key, value) in report.metadata.sorted(by: { $0.key < $1.key }) {
-                print("  metadata    \(key): \(value.prefix(120))")
-            }
-        }
-
-        private func report() throws -> Report {
-            let file = try LoRAFile(path: file)
-            let found = try? target.targets(for: file)
-            if found == nil, target.model != nil { _ = try target.targets(for: file) }
-            let changes = try found.map { try file.changes(for: $0.targets) }
-            let adapters = changes.map { Array($0.adapters.values) } ?? []
-            return Report(
-                path: file.path, dialect: file.dialect.rawValue, model: found?.name,
-                kinds: tally(adapters.map(\.kind)),
-                ranks: tally(adapters.compactMap { $0.delta.rank.map(String.init) }),
-                scales: tally(adapters.map { "\($0.scale)" }), matched: adapters.count,
-                unmatched: (changes?.unmatched ?? file.modules.map(\.name)) + file.foreignTensors,
-                textEncoderTensors: file.textEncoderTensors.count, metadata: file.metadata)
-        }
-
-        private func tally(_ values: [String]) -> [String: Int] {
-            Dictionary(values.map { ($0, 1) }, uniquingKeysWith: +)
-        }
-    }
-
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a LoRA in the naming of another program.")
 
-        @Argument(help: "The .safetensors file.")
+        @Argument(help: "The .safetensors file.", completion: .file())
         var file: String
 
         @OptionGroup var target: TargetOptions
@@ -142,7 +91,8 @@ extension LoRACommand {
                 let file = try LoRAFile(path: file)
                 let changes = try file.changes(for: target.targets(for: file).targets)
                 try changes.requireAll(of: file)
-                try output.write(changes.adapters, source: file.path)
+                try output.check()
+                try output.write(changes.adapters, source: file.path, metadata: file.metadata)
             }
         }
     }
@@ -151,14 +101,14 @@ extension LoRACommand {
         static let configuration = CommandConfiguration(
             abstract: "Join several LoRAs, with weights, into one, or fold them into a model.")
 
-        @Argument(help: "LoRAs as FILE or FILE:WEIGHT.")
+        @Argument(help: "LoRAs as FILE or FILE:WEIGHT.", completion: .file())
         var files: [LoRAOptions.Reference]
 
         @Option(
             help: """
                 A model's folder, or its transformer: write that with the LoRAs folded in, as one \
                 checkpoint for --transformer, instead of a LoRA.
-                """)
+                """, completion: .directory)
         var into: String?
 
         @OptionGroup var target: TargetOptions
@@ -177,10 +127,22 @@ extension LoRACommand {
                     try fold(into: into)
                     return
                 }
-                let all = try changes { try target.targets(for: $0).targets }
+                var bases: [String?] = []
+                let all = try changes { file in
+                    bases.append(file.baseModel)
+                    return try target.targets(for: file).targets
+                }
+                try output.check()
                 let merged = try LoRAChanges.merged(all, source: files[0].path)
-                try output.write(merged.adapters, source: files[0].path)
+                try output.write(
+                    merged.adapters, source: files[0].path, metadata: Self.notes(bases))
             }
+        }
+
+        /// The model of all files, if they agree on it.
+        private static func notes(_ bases: [String?]) -> [String: String] {
+            guard let base = bases.first ?? nil, bases.allSatisfy({ $0 == base }) else { return [:] }
+            return ["flux2.base_model": base]
         }
 
         private func changes(
@@ -212,10 +174,12 @@ extension LoRACommand {
         static let configuration = CommandConfiguration(
             abstract: "Find the LoRA that leads from one transformer to another.")
 
-        @Argument(help: "The transformer to start from: a model's folder, or a checkpoint.")
+        @Argument(
+            help: "The transformer to start from: a model's folder, or a checkpoint.",
+            completion: .file())
         var base: String
 
-        @Argument(help: "The transformer to arrive at.")
+        @Argument(help: "The transformer to arrive at.", completion: .file())
         var tuned: String
 
         @Option(help: "Rank of each weight's change.")
@@ -223,8 +187,15 @@ extension LoRACommand {
 
         @OptionGroup var output: LoRAOutputOptions
 
+        /// The base by its name; where it is on this machine is nobody else's business.
+        private var notes: [String: String] {
+            guard let variant = Variant(named: base) else { return [:] }
+            return ["flux2.base_model": variant.rawValue]
+        }
+
         func run() throws {
             try withoutGradients {
+                try output.check()
                 let pairs = try TransformerPair(base: base, tuned: tuned)
                 var adapters: [String: Adapter] = [:]
                 var worst = (key: "", error: 0.0)
@@ -242,22 +213,9 @@ extension LoRACommand {
                 guard !adapters.isEmpty else {
                     throw ValidationError("\(base) and \(tuned) hold the same weights")
                 }
-                try output.write(adapters, source: tuned)
+                try output.write(adapters, source: tuned, metadata: notes)
                 print("most left out: \(Int((worst.error * 100).rounded())) % of \(worst.key)")
             }
         }
-    }
-}
-
-extension Adapter {
-    fileprivate var kind: String {
-        let form =
-            switch delta {
-            case .lowRank: "LoRA"
-            case .kronecker: "LoKr"
-            case .hadamard: "LoHa"
-            case .dense: "full"
-            }
-        return magnitude == nil ? form : "\(form) with DoRA"
     }
 }

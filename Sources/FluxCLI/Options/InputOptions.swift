@@ -5,7 +5,7 @@ import Safetensors
 
 /// Pictures and tensors that a generation starts from or refers to.
 struct InputOptions: ParsableArguments {
-    @Option(help: "Picture to start from, of the size that is made.")
+    @Option(help: "Picture to start from, of the size that is made.", completion: .file())
     var inputImage: String?
 
     @Flag(help: "Scale and cut --input-image and --inpaint-mask to the size that is made.")
@@ -14,15 +14,19 @@ struct InputOptions: ParsableArguments {
     @Option(help: "How far the start is from --input-image, 0 to 1; 1 is noise alone.")
     var denoisingStrength: Double?
 
-    @Option(help: "Picture that the prompt refers to; may be repeated.")
+    @Option(help: "Picture that the prompt refers to; may be repeated.", completion: .file())
     var editImage: [String] = []
 
     @Flag(
         inversion: .prefixedNo,
         help: "Bring --edit-image to about a megapixel; else its sides are multiples of 16.")
-    var editImageAutoResize = true
+    var editImageAutoResize: Bool?
 
-    @Option(help: "Picture whose white places are painted anew in --input-image.")
+    @Option(
+        help: """
+            Picture whose white places are painted anew in --input-image; black and transparent \
+            ones are kept.
+            """, completion: .file())
     var inpaintMask: String?
 
     @Option(help: "Reach of the mask's blur in tokens of 16 pixels; goes with the next.")
@@ -31,26 +35,31 @@ struct InputOptions: ParsableArguments {
     @Option(help: "Width of the mask's blur in tokens; goes with the former.")
     var inpaintBlurSigma: Double?
 
-    @Option(help: "Noise to start from: a .safetensors file with [1,128,h,w], named `noise`.")
+    @Option(
+        help: "Noise to start from: a .safetensors file with [1,128,h,w], named `noise`.",
+        completion: .file())
     var initialNoise: String?
 
-    @Option(help: "Features that follow the prompt's: a .safetensors file with one [1,T,J].")
+    @Option(
+        help: "Features that follow the prompt's: a .safetensors file with one [1,T,J].",
+        completion: .file())
     var extraTextEmbedding: String?
 
-    @Option(help: "The same for the negative prompt.")
+    @Option(help: "The same for the negative prompt.", completion: .file())
     var negativeExtraTextEmbedding: String?
 
     @Option(
-        help: "Keys and values for blocks: a .safetensors file of `double_0.k`, `double_0.v`, ….")
+        help: "Keys and values for blocks: a .safetensors file of `double_0.k`, `double_0.v`, ….",
+        completion: .file())
     var kvCache: String?
 
-    @Option(help: "The same for the negative prompt.")
+    @Option(help: "The same for the negative prompt.", completion: .file())
     var negativeKvCache: String?
 
     @Flag(help: "Take pictures as stored, whatever their EXIF orientation says.")
     var ignoreExif = false
 
-    @Flag(help: "Drop transparency instead of putting pictures on white.")
+    @Flag(help: "Drop transparency instead of putting pictures on white, and masks on black.")
     var dropAlpha = false
 
     func validate() throws {
@@ -71,7 +80,7 @@ struct InputOptions: ParsableArguments {
             try require(!given || inputImage != nil, "\(name) needs --input-image")
         }
         try require(
-            editImageAutoResize || !editImage.isEmpty,
+            editImageAutoResize != false || !editImage.isEmpty,
             "--no-edit-image-auto-resize needs --edit-image")
         let reads = inputImage != nil || !editImage.isEmpty || inpaintMask != nil
         try require(!ignoreExif || reads, "--ignore-exif needs a picture")
@@ -86,9 +95,9 @@ extension InputOptions {
         request.inputImage = try inputImage.map { fitted(try read($0), to: size) }
         request.denoisingStrength = denoisingStrength ?? 1
         request.editImages = try editImage.map(read)
-        request.resizesEditImages = editImageAutoResize
+        request.resizesEditImages = editImageAutoResize ?? true
         request.inpainting = try inpaintMask.map { path in
-            let mask = fitted(try read(path), to: size)
+            let mask = fitted(try MaskFile(path, readOptions(.compositeOnBlack), report).image, to: size)
             if (mask.height, mask.width) != size {
                 report.notice("the mask's \(mask.width)x\(mask.height) pixels are resized")
             }
@@ -109,11 +118,20 @@ extension InputOptions {
     }
 
     private func read(_ path: String) throws -> Image {
-        try Image(
-            contentsOf: path,
-            options: ReadOptions(
-                orientation: ignoreExif ? .ignore : .apply,
-                alpha: dropAlpha ? .drop : .compositeOnWhite))
+        try Image(contentsOf: path, options: readOptions(.compositeOnWhite))
+    }
+
+    private func readOptions(_ alpha: ReadOptions.Alpha) -> ReadOptions {
+        ReadOptions(orientation: ignoreExif ? .ignore : .apply, alpha: dropAlpha ? .drop : alpha)
+    }
+
+    /// The options that say how a picture is made, as they are written; files are not among them.
+    var changes: [String] {
+        [
+            denoisingStrength == nil ? nil : "--denoising-strength",
+            editImageAutoResize == nil ? nil : "--edit-image-auto-resize",
+            inpaintBlurSize == nil ? nil : "--inpaint-blur-size",
+        ].compactMap(\.self)
     }
 
     private func fitted(_ image: Image, to size: (height: Int, width: Int)) -> Image {
@@ -159,5 +177,31 @@ extension InputOptions {
                     + "\(file.tensors.count) tensors with \(caches.count) pairs")
         }
         return caches
+    }
+}
+
+/// The picture of a mask, with a word on what its transparency is taken for.
+private struct MaskFile {
+    let image: Image
+
+    init(_ path: String, _ options: ReadOptions, _ report: Reporter) throws {
+        image = try Image(contentsOf: path, options: options)
+        guard options.alpha != .drop else { return }
+        var others = options
+        others.alpha = .compositeOnWhite
+        let onWhite = try Image(contentsOf: path, options: others)
+        guard image != onWhite else { return }
+        report.notice("\(path): transparent places of the mask are kept")
+        guard Self.isUnclear(image, onWhite) else { return }
+        report.warn(
+            "\(path): besides being transparent in places, the mask is no plain black and white; it "
+                + "is painted anew as far as it is bright and opaque. Was its transparency meant to "
+                + "be the mask? White on black says it without doubt")
+    }
+
+    /// Whether much of what is opaque is neither black nor white.
+    private static func isUnclear(_ onBlack: Image, _ onWhite: Image) -> Bool {
+        let opaque = zip(onBlack.pixels, onWhite.pixels).filter { $0 == $1 }.map(\.0)
+        return opaque.count { (32..<224).contains($0) } > opaque.count / 10
     }
 }

@@ -3,13 +3,13 @@ public import Flux2
 
 /// Which LoRAs change the model, and how.
 struct LoRAOptions: ParsableArguments {
-    @Option(help: "LoRA as FILE or FILE:WEIGHT; may be repeated.")
+    @Option(help: "LoRA as FILE or FILE:WEIGHT; may be repeated.", completion: .file())
     var lora: [Reference] = []
 
-    @Option(help: "The same for the prompt's side of guidance only.")
+    @Option(help: "The same for the prompt's side of guidance only.", completion: .file())
     var positiveLora: [Reference] = []
 
-    @Option(help: "The same for the negative prompt's side only.")
+    @Option(help: "The same for the negative prompt's side only.", completion: .file())
     var negativeLora: [Reference] = []
 
     @Option(
@@ -18,6 +18,13 @@ struct LoRAOptions: ParsableArguments {
             them, as DiffSynth-Studio does.
             """)
     var loraMode: LoRAUse.Mode?
+
+    @Flag(
+        help: """
+            Apply what fits of LoRAs although the model does not have all of their modules of \
+            transformer blocks; else that is an error.
+            """)
+    var partialLora = false
 
     /// A file with a weight.
     struct Reference: ExpressibleByArgument {
@@ -42,6 +49,9 @@ struct LoRAOptions: ParsableArguments {
         guard loraMode == nil || !all.isEmpty else {
             throw ValidationError("--lora-mode needs --lora")
         }
+        guard !partialLora || !all.isEmpty else {
+            throw ValidationError("--partial-lora needs --lora")
+        }
         try uses.forEach { try $0.check() }
     }
 
@@ -50,7 +60,10 @@ struct LoRAOptions: ParsableArguments {
             (lora, nil), (positiveLora, .positive), (negativeLora, .negative),
         ]
         return kinds.flatMap { references, branch in
-            references.map { LoRAUse(path: $0.path, strength: $0.weight, branch: branch) }
+            references.map {
+                LoRAUse(
+                    path: $0.path, strength: $0.weight, branch: branch, mayBePartial: partialLora)
+            }
         }
     }
 }

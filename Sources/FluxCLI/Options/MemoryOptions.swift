@@ -31,7 +31,7 @@ struct MemoryOptions: ParsableArguments {
         help: """
             A JSON file with DiffSynth's offload_dtype … computation_device, for all parts or by \
             transformer, text_encoder and vae.
-            """)
+            """, completion: .file())
     var vramConfig: String?
 
     @Option(
@@ -101,6 +101,9 @@ struct MemoryOptions: ParsableArguments {
             isFastest ? .int8(on: device, computingIn: dtype) : storage
         }
     }
+
+    /// Whether anything is said of how weights are kept.
+    var saysHowWeightsAreKept: Bool { lowVram || vramConfig != nil || !weights.isEmpty }
 
     func validate() throws {
         let ways = [lowVram, vramConfig != nil, !weights.isEmpty].count { $0 }

@@ -11,33 +11,49 @@ struct ModelOptions: ParsableArguments {
             A folder in the hub's layout, or a name such as klein-4b or owner/name, which is \
             fetched if it is not on this machine; see flux2 models. Without it, the small model \
             emoji that comes with the program.
-            """)
+            """, completion: .directory)
     var model: String?
 
     @Option(
         name: [.long, .customLong("dit")],
         help:
-            "Transformer weights from elsewhere: a file, an index, a folder or owner/name:pattern.")
+            "Transformer weights from elsewhere: a file, an index, a folder or owner/name:pattern.",
+        completion: .file())
     var transformer: String?
 
     @Option(
         name: [.long, .customLong("text-encoder-qwen3")],
-        help: "Text encoder weights from elsewhere.")
+        help: "Text encoder weights from elsewhere.", completion: .file())
     var textEncoder: String?
 
-    @Option(help: "Autoencoder weights from elsewhere.")
+    @Option(help: "Autoencoder weights from elsewhere.", completion: .file())
     var vae: String?
 
     @Option(
         name: [.long, .customLong("tokenizer-path")],
-        help: "The tokenizer's folder, if not the model's own.")
+        help: "The tokenizer's folder, if not the model's own.", completion: .directory)
     var tokenizer: String?
 
     @OptionGroup var hub: HubOptions
 
     /// The files of the model; what is not on this machine is fetched, and said to be.
-    func files(_ report: Reporter) async throws -> ModelFiles {
-        let settings = try hub.settings()
+    ///
+    /// - Parameters:
+    ///   - fetches: false takes what is here, and of published models the shapes of the rest.
+    ///   - beforeFetching: refuses what shall not be found out after a long download.
+    func files(
+        _ report: Reporter, fetches: Bool = true,
+        beforeFetching: @escaping @Sendable () throws -> Void = {}
+    ) async throws -> ModelFiles {
+        var settings = try hub.settings()
+        if !fetches { settings.offlineBecause = settings.offlineBecause ?? "a plan" }
+        return try await files(settings, report, fetches: fetches, beforeFetching)
+    }
+
+    private func files(
+        _ settings: HubSettings, _ report: Reporter, fetches: Bool,
+        _ beforeFetching: @escaping @Sendable () throws -> Void
+    ) async throws -> ModelFiles {
         let (transformer, textEncoder) = (transformer, textEncoder)
         let (vae, tokenizer, model) = (vae, tokenizer, try chosen(report))
         let progress = DownloadProgress(report)
@@ -51,9 +67,16 @@ struct ModelOptions: ParsableArguments {
                 transformer: try await found(transformer),
                 textEncoder: try await found(textEncoder), autoencoder: try await found(vae))
             overrides.tokenizer = try await found(tokenizer)?.first
+            guard fetches else {
+                return try model.map {
+                    try ModelFiles(planning: $0, overrides: overrides, settings: settings)
+                } ?? ModelFiles(model: nil, overrides: overrides, settings: settings)
+            }
             if let model {
                 let parts = Self.ownParts(overrides)
-                try await fetch(model, parts, settings, report) { progress.show($0) }
+                try await fetch(model, parts, settings, report, before: beforeFetching) {
+                    progress.show($0)
+                }
             }
             return try ModelFiles(model: model, overrides: overrides, settings: settings)
         }
@@ -104,12 +127,15 @@ struct ModelOptions: ParsableArguments {
 /// Fetches those parts of a named model that are not on this machine.
 private func fetch(
     _ name: String, _ parts: [ModelRepository.Part], _ settings: HubSettings,
-    _ report: Reporter, onEvent: @escaping @Sendable (DownloadEvent) -> Void
+    _ report: Reporter, before: () throws -> Void,
+    onEvent: @escaping @Sendable (DownloadEvent) -> Void
 ) async throws {
     // A path is what it is.
     guard !FileManager.default.fileExists(atPath: name),
         let model = ModelRepository(named: name)
     else { return }
+    let present = model.present(settings)
+    if parts.contains(where: { present[$0] == nil }) { try before() }
     try await RepositoryFetch(settings, onEvent: onEvent).missing(of: model, among: parts) {
         report.notice(
             "\(name): \($0.map(\.rawValue).joined(separator: ", ")) not on this machine; "

@@ -7,7 +7,7 @@ extension PictureOptions {
         _ tiling: TilingOptions, _ report: Reporter
     ) throws -> GenerationRequest {
         var request = try request(prompt, for: files, report)
-        request.tiling = tiling.resolved(report)
+        request.tiling = tiling.resolved()
         request.loras = lora.uses
         request.loraMode = lora.loraMode ?? .hot
         try inputs.complete(&request, report)

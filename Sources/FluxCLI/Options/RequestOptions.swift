@@ -11,12 +11,33 @@ struct RequestOptions: ParsableArguments {
     @OptionGroup var engine: EngineOptions
 
     /// Finds the model, reads pictures, and settles what is computed on.
-    func prepared(_ prompt: String, _ report: Reporter) async throws -> PreparedRequest {
-        let files = try await model.files(report)
+    ///
+    /// - Parameters:
+    ///   - fetches: whether parts of the model that are not here are fetched.
+    ///   - beforeFetching: refuses what shall not be found out after a long download.
+    func prepared(
+        _ prompt: String, _ report: Reporter, fetches: Bool = true,
+        beforeFetching: @escaping @Sendable () throws -> Void = {}
+    ) async throws -> PreparedRequest {
+        try picture.check()
+        let files = try await model.files(
+            report, fetches: fetches, beforeFetching: beforeFetching)
         let request = try picture.request(prompt, for: files, inputs, lora, tiling, report)
+        tellOfNoEffect(report)
         return PreparedRequest(
             files: files, model: model.name(of: files), request: request,
             settings: try engine.resolved(report))
+    }
+
+    /// Options that do nothing beside the others; those of the request itself are told by the engine.
+    private func tellOfNoEffect(_ report: Reporter) {
+        let memory = engine.memory
+        if memory.noWeightCache, !memory.saysHowWeightsAreKept {
+            report.warn("--no-weight-cache has no effect without --weights")
+        }
+        if tiling.hasIdleSizes {
+            report.warn("--tile-size and --tile-stride have no effect without --tiled")
+        }
     }
 }
 

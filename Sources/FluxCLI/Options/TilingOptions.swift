@@ -38,15 +38,16 @@ struct TilingOptions: ParsableArguments {
         }
     }
 
-    /// The way that is asked for; says what has no effect, as in DiffSynth-Studio.
-    func resolved(_ report: Reporter) -> Tiling {
-        if tileSize != nil || tileStride != nil, scheme != .feathered, scheme != .overlapping {
-            report.warn("--tile-size and --tile-stride have no effect without --tiled")
-        }
-        return resolved
+    /// Whether sizes are given for tiles that are not made.
+    var hasIdleSizes: Bool {
+        (tileSize != nil || tileStride != nil) && scheme != .feathered && scheme != .overlapping
     }
 
-    private var resolved: Tiling {
+    /// Whether anything is said of tiles.
+    var isGiven: Bool { tiled || tiling != nil || tileSize != nil || tileStride != nil }
+
+    /// The way that is asked for.
+    func resolved() -> Tiling {
         switch scheme {
         case .auto: .automatic
         case .off: .off

@@ -26,6 +26,14 @@ final class StatusLine: Sendable {
         }
     }
 
+    /// Tells a warning, which stays whatever is silenced.
+    func warn(_ text: String) {
+        state.withLock { state in
+            close(&state)
+            report.warn(text)
+        }
+    }
+
     /// Draws over the last line, unless that was done a moment ago.
     ///
     /// - Parameter isLast: whether nothing is to follow, so that it is drawn in any case.

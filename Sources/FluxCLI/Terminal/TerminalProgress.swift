@@ -24,6 +24,7 @@ final class TerminalProgress: Sendable {
     }
 
     func show(_ event: GenerationEvent) {
+        if case .warned(let text) = event { status.warn(text) }
         guard !report.quiet else { return }
         switch event {
         case .planned(let plan):
@@ -33,30 +34,18 @@ final class TerminalProgress: Sendable {
         case .converted(let path, let bytes): line("\(path): \(Terminal.bytes(bytes)), kept")
         case .loaded(let component, let bytes):
             line("\(component): \(Terminal.bytes(bytes)) of weights")
-        case .readPrompt(let tokens, let limit, let wasTruncated, let isRemembered):
+        case .readPrompt(let tokens, let limit, _, let isRemembered):
             line(
-                (wasTruncated
-                    ? "the prompt is longer than \(limit) tokens; its end was dropped"
-                    : "prompt: \(tokens) of \(limit) tokens")
+                "prompt: \(min(tokens, limit)) of \(limit) tokens"
                     + (isRemembered ? ", encoded before" : ""))
-        case .readLoRA(let path, let changed, let unmatched, let ofTextEncoder):
-            line("\(path): changes \(changed) weights")
-            if let first = unmatched.first {
-                line(
-                    "warning: \(path): \(unmatched.count) names, such as '\(first)', "
-                        + "are none of this model's and have no effect")
-            }
-            if ofTextEncoder > 0 {
-                line("warning: \(path): \(ofTextEncoder) tensors of text encoders are ignored")
-            }
+        case .readLoRA(let path, let changed, _, _): line("\(path): changes \(changed) weights")
         case .encodedReferences(let count, let tokens, let besides):
             line("references: \(count), \(tokens) tokens beside the picture's \(besides)")
         case .working(let stage, let done, let total): bar(stage, done, total)
         case .skipped(let steps): state.withLock { $0.skipped = steps }
         case .denoised(let step, let total):
             if !report.isInteractive { log(step, of: total) }
-        case .warned(let text): line("warning: \(text)")
-        case .decoded: break
+        case .warned, .decoded: break
         }
     }
 

@@ -143,7 +143,7 @@ struct Train: AsyncParsableCommand {
             try AtomicFile.write(
                 output.outputPath + "/training_args.json", bytes: TrainingArguments.json(self))
         } catch {
-            report.notice("warning: training_args.json is not written: \(error)")
+            report.warn("training_args.json is not written: \(error)")
         }
     }
 

@@ -33,7 +33,7 @@ final class TrainingDisplay: Sendable {
         case .resumed(let step, let path):
             state.withLock { $0.first = step }
             status.write("\(path): going on after step \(step)")
-        case .warned(let text): status.write("warning: \(text)")
+        case .warned(let text): status.warn(text)
         }
     }
 

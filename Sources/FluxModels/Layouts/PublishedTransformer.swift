@@ -37,3 +37,12 @@ public enum PublishedTransformer: String, Hashable, Sendable, CaseIterable {
         self = found
     }
 }
+
+extension TransformerConfiguration {
+    /// An architecture of so many blocks and the least widths: for the names of its parameters.
+    package static func smallest(doubleBlocks: Int, singleBlocks: Int) -> TransformerConfiguration {
+        TransformerConfiguration(
+            doubleBlockCount: doubleBlocks, singleBlockCount: singleBlocks, headCount: 1,
+            headSize: 8, textWidth: 8, embedsGuidance: true, rotaryAxes: [2, 2, 2, 2])
+    }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Flux2
+
+/// An unknown command or option, with the known ones that may have been meant.
+struct Suggestion: Error {
+    var text: String
+    /// Whose usage is shown.
+    var command: any ParsableCommand.Type
+
+    /// Refuses words that stand where a command has to, and are none.
+    static func requireCommand(_ arguments: [String]) throws {
+        var command: any ParsableCommand.Type = Flux2Command.self
+        for word in arguments {
+            let configuration = command.configuration
+            guard !word.hasPrefix("-"), !configuration.subcommands.isEmpty else { return }
+            let names = configuration.subcommands.map { $0._commandName }
+            if let place = names.firstIndex(of: word) {
+                command = configuration.subcommands[place]
+                continue
+            }
+            // Where there is a default, the word is an argument of that.
+            guard configuration.defaultSubcommand == nil, word != "help" else { return }
+            throw Suggestion(
+                text: "Unknown command '\(word)'\(Nearest.question(word, among: names))",
+                command: command)
+        }
+    }
+
+    /// Refuses an option that the command does not have; the parser's own proposals are by letters
+    /// alone, and forget names that begin so.
+    static func requireOptions(_ arguments: [String]) throws {
+        do {
+            _ = try Flux2Command.parseAsRoot(arguments)
+        } catch {
+            let words = Flux2Command.message(for: error).split(separator: "'")
+            guard words.count > 1, words[0] == "Unknown option ", words[1].hasPrefix("--") else {
+                return
+            }
+            let (option, command) = (String(words[1]), command(of: arguments))
+            let known = options(of: command)
+            let spelt = known.map { String($0.dropFirst(2)) }
+            let meant = Nearest.names(to: String(option.dropFirst(2)), among: spelt)
+            guard !meant.isEmpty else { return }
+            throw Suggestion(
+                text: "Unknown option '\(option)'"
+                    + Nearest.question(choosing: meant.map { "--" + $0 }),
+                command: command)
+        }
+    }
+
+    /// The command that arguments call, as deep as they name one.
+    private static func command(of arguments: [String]) -> any ParsableCommand.Type {
+        var command: any ParsableCommand.Type = Flux2Command.self
+        for word in arguments {
+            let subcommands = command.configuration.subcommands
+            guard let next = subcommands.first(where: { $0._commandName == word }) else { break }
+            command = next
+        }
+        return command.configuration.defaultSubcommand ?? command
+    }
+
+    /// The long names of a command's options, as its help lists them.
+    private static func options(of command: any ParsableCommand.Type) -> [String] {
+        let lines = command.helpMessage(includeHidden: false, columns: 400).split(separator: "\n")
+        return lines.flatMap { line -> [String] in
+            let words = line.split { " ,<>/[]()".contains($0) }.map(String.init)
+            guard line.hasPrefix("  -"), words.first?.hasPrefix("-") == true else { return [] }
+            return words.prefix { $0.hasPrefix("-") }.filter { $0.hasPrefix("--") }
+        }
+    }
+}
