@@ -20,30 +20,19 @@ struct TrainingProgress: Hashable, Codable, Sendable {
     var orderSeed: UInt64?
 }
 
-/// The file from which a run goes on as if it had not stopped.
+/// A file from which a run goes on as if it had not stopped.
 struct TrainingState {
-    /// What has to be the same, or the run would be another.
-    struct Identity: Hashable, Codable, Sendable {
-        var task: String
-        var data: String
-        var method: String
-        var seed: UInt64
-        var drawOrder: String
-        var batchSize: Int
-        var accumulation: Int
-        var processes: Int
-    }
-
     var progress: TrainingProgress
-    var identity: Identity
+    var identity: RunIdentity
+    /// The samples, in the order in which they are numbered.
+    var rows: [RowIdentity]
     /// Of `weights.`, `optimizer.`, `average.` and `draws.`.
     var tensors: [String: Tensor]
 
-    static func path(in folder: String) -> String { folder + "/training_state.safetensors" }
+    private static let rowsKey = "data.rows"
 
     /// Writes the file, which appears complete or not at all.
-    func write(to folder: String) throws {
-        try Folder.make(folder)
+    func write(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let metadata = try [
@@ -51,76 +40,66 @@ struct TrainingState {
             "progress": String(decoding: encoder.encode(progress), as: UTF8.self),
             "identity": String(decoding: encoder.encode(identity), as: UTF8.self),
         ]
+        var tensors = tensors
+        tensors[Self.rowsKey] = try .from(rows.flatMap(\.numbers), shape: [rows.count, 2])
         try SafetensorsWriter.write(
-            to: Self.path(in: folder),
+            to: path,
             tensors: tensors.sorted { $0.key < $1.key }.map {
                 try TensorToWrite($0.key, $0.value, in: $0.value.dtype)
             }, metadata: metadata)
     }
 
-    /// Reads the file; its tensors are copies, so that it may be replaced.
+    /// Opens a file; what its tensors show stays, also when the file is replaced.
     ///
-    /// - Returns: nil where there is none.
-    static func read(from folder: String) throws -> TrainingState? {
-        let path = path(in: folder)
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+    /// - Throws: `SafetensorsError`; `TrainingError` for a file that is no state, and for one with values
+    ///   that are not finite.
+    init(path: String) throws {
         let file = try SafetensorsFile(path: path)
-        func decoded<T: Decodable>(_ key: String, _ type: T.Type) throws -> T {
-            guard let text = file.metadata[key],
-                let value = try? JSONDecoder().decode(type, from: Data(text.utf8))
-            else {
-                throw TrainingError(
-                    reason: .foreignState("\(path): is no state of a training run"))
-            }
-            return value
+        progress = try Self.decoded(file, "progress")
+        identity = try Self.decoded(file, "identity")
+        tensors = Dictionary(
+            try file.tensors.map { ($0.name, try Tensor.mapped($0, of: file)) }
+        ) { first, _ in first }
+        let numbers = try tensors.removeValue(forKey: Self.rowsKey)?.values(as: Int64.self) ?? []
+        rows = RowIdentity.rows(numbers)
+        if let name = try Self.firstNotFinite(tensors) {
+            throw TrainingError(
+                reason: .foreignState("\(path): '\(name)' holds values that are not finite"))
         }
-        return TrainingState(
-            progress: try decoded("progress", TrainingProgress.self),
-            identity: try decoded("identity", Identity.self),
-            tensors: Dictionary(
-                try file.tensors.map { ($0.name, try Tensor.mapped($0, of: file)) }
-            ) { first, _ in first })
     }
 
-    /// Refuses to go on from a run that was set up otherwise.
-    func check(against other: Identity, path: String) throws {
-        func require<T: Equatable>(_ name: String, _ key: KeyPath<Identity, T>) throws {
-            let (before, now) = (identity[keyPath: key], other[keyPath: key])
-            guard before == now else {
-                throw TrainingError(
-                    reason: .foreignState(
-                        "\(path): was written with another \(name): \(before), now \(now); "
-                            + "train into another --output_path, or without --resume"))
-            }
-        }
-        try require("task", \.task)
-        try require("data set", \.data)
-        try require("method", \.method)
-        try require("seed", \.seed)
-        try require("order of random numbers", \.drawOrder)
-        try require("batch size", \.batchSize)
-        if identity.drawOrder == DrawOrder.torch.rawValue {
-            try require("number of processes", \.processes)
-        }
-        // Micro-steps are counted on each process; what an update has seen has to stay the same.
-        let before = identity.processes * identity.accumulation
-        let now = other.processes * other.accumulation
-        guard before == now else {
+    init(
+        progress: TrainingProgress, identity: RunIdentity, rows: [RowIdentity],
+        tensors: [String: Tensor]
+    ) {
+        self.progress = progress
+        self.identity = identity
+        self.rows = rows
+        self.tensors = tensors
+    }
+
+    /// How far the run of a file has come, from the header alone; nil for what is no state.
+    static func progress(in path: String) -> TrainingProgress? {
+        (try? SafetensorsFile(path: path)).flatMap { try? decoded($0, "progress") }
+    }
+
+    private static func decoded<T: Decodable>(_ file: SafetensorsFile, _ key: String) throws -> T {
+        guard let text = file.metadata[key],
+            let value = try? JSONDecoder().decode(T.self, from: Data(text.utf8))
+        else {
             throw TrainingError(
                 reason: .foreignState(
-                    "\(path): was written with \(identity.processes) processes and accumulation "
-                        + "\(identity.accumulation); with \(other.processes) processes, "
-                        + "--gradient_accumulation_steps has to be such that both multiply to "
-                        + "\(before)"))
+                    "\(file.path): is no state of a training run of this version of flux2"))
         }
+        return value
     }
-}
 
-extension Trainer {
-    /// The seed of the run whose state lies in a folder; nil where there is none.
-    ///
-    /// - Throws: `SafetensorsError`, `TrainingError` for a file that is no state.
-    public static func seed(ofStateIn folder: String) throws -> UInt64? {
-        try TrainingState.read(from: folder)?.identity.seed
+    /// The first tensor, by name, that holds an infinite value or NaN.
+    static func firstNotFinite(_ tensors: [String: Tensor]) throws -> String? {
+        try withoutGradients {
+            try tensors.sorted { $0.key < $1.key }.first { _, tensor in
+                try tensor.dtype.isFloatingPoint && !tensor.isFinite().allTrue()
+            }?.key
+        }
     }
 }

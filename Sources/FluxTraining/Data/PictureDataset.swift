@@ -118,7 +118,7 @@ public struct PictureDataset: Sendable {
         path.hasPrefix("/") || Self.isAddress(path) ? path : base + "/" + path
     }
 
-    private static func isAddress(_ path: String) -> Bool {
+    static func isAddress(_ path: String) -> Bool {
         path.hasPrefix("http://") || path.hasPrefix("https://")
     }
 
