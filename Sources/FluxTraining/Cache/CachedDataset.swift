@@ -54,5 +54,7 @@ extension CachedDataset: SampleSource {
         return RowIdentity(text: [fingerprint], files: [])
     }
 
+    public func name(_ number: Int) -> String { samples[number].path }
+
     public func checkFiles(_ number: Int) throws { _ = try samples[number].measure() }
 }

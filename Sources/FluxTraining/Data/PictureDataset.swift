@@ -66,7 +66,7 @@ public struct PictureDataset: Sendable {
         return value
     }
 
-    private func paths(_ column: String, _ number: Int) throws -> [String] {
+    func paths(_ column: String, _ number: Int) throws -> [String] {
         let value = try value(column, number)
         guard pictureColumns.contains(column) else {
             throw error(

@@ -32,4 +32,6 @@ public struct RowIdentity: Hashable, Sendable {
 struct FoundRow: Hashable, Sendable {
     var identity: RowIdentity
     var isReadable = true
+    /// What people call it.
+    var name = ""
 }

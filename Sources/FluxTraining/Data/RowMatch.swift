@@ -47,7 +47,7 @@ struct RowMatch {
             try passGone(upTo: later)
             return 0
         }
-        throw rest.before == rest.now ? otherRow(now[next].identity) : otherCount
+        throw rest.before == rest.now ? otherRow(now[next]) : otherCount
     }
 
     private mutating func unreadable(_ next: Int) throws -> Int {
@@ -55,7 +55,7 @@ struct RowMatch {
         let rest = leaves(next)
         // What could not be read before either was no sample then.
         if found != wanted, rest.now > rest.before { return 1 }
-        guard found.text == wanted.text else { throw otherRow(found) }
+        guard found.text == wanted.text else { throw otherRow(now[next]) }
         numbers.append(nil)
         return 1
     }
@@ -72,15 +72,17 @@ struct RowMatch {
         )
     }
 
-    private func otherRow(_ found: RowIdentity) -> Mismatch {
+    private func otherRow(_ found: FoundRow) -> Mismatch {
         let wanted = before[numbers.count]
         let what =
-            switch (found.text == wanted.text, found.files == wanted.files) {
+            switch (found.identity.text == wanted.text, found.identity.files == wanted.files) {
             case (true, _): "picture"
             case (_, true): "caption or other columns"
             default: "caption and picture"
             }
         return Mismatch(
-            description: "another data set: sample \(numbers.count + 1) has another \(what)")
+            description:
+                "another data set: sample \(numbers.count + 1), '\(found.name)', has another "
+                + what)
     }
 }

@@ -25,6 +25,7 @@ public final class SampleFiles: Sendable {
     ///
     /// - Returns: the path.
     /// - Throws: `ImagingError`, `FileError`.
+    @discardableResult
     public func write(_ picture: LoggedPicture) throws -> String {
         let number = last.withLock { last in
             last = (picture.step, last.step == picture.step ? last.count + 1 : 1)

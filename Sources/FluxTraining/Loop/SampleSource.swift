@@ -17,6 +17,8 @@ public protocol SampleSource: Sendable {
     /// What a sample is made of, by which a resumed run knows its data. Files that cannot be read do not
     /// count.
     func identity(_ number: Int) throws -> RowIdentity
+    /// What people call a sample: its picture or its file, as it was named.
+    func name(_ number: Int) -> String
     /// Looks at the headers of a sample's files.
     ///
     /// - Throws: `DataError` naming one that is none.
@@ -40,6 +42,10 @@ extension PictureDataset: SampleSource {
         return try RowIdentity(
             text: [prompt(number)] + columns.map { metadata.rows[number][$0]?.identity ?? "" },
             files: digests(of: [image] + references))
+    }
+
+    public func name(_ number: Int) -> String {
+        (try? paths("image", number))?.first ?? "row \(number + 1)"
     }
 
     /// Large files by their lengths, their starts and pieces; addresses by what they say. Nil where one
@@ -71,5 +77,6 @@ struct SampleSelection: SampleSource {
     func identity(_ number: Int) throws -> RowIdentity {
         try source.identity(numbers[number])
     }
+    func name(_ number: Int) -> String { source.name(numbers[number]) }
     func checkFiles(_ number: Int) throws { try source.checkFiles(numbers[number]) }
 }

@@ -78,20 +78,17 @@ struct SampleSurvey {
         try (0..<source.count).map { number in
             try Task.checkCancellation()
             defer { onEvent(.readSizes(done: number + 1, of: source.count)) }
-            guard data.skipsUnreadable else {
-                try source.checkFiles(number)
-                return FoundRow(identity: try source.identity(number))
-            }
+            var row = FoundRow(
+                identity: RowIdentity(text: 0, files: 0), name: source.name(number))
             do {
                 try source.checkFiles(number)
-                _ = try source.load(number)
-                return FoundRow(identity: try source.identity(number))
-            } catch {
+                if data.skipsUnreadable { _ = try source.load(number) }
+            } catch  where data.skipsUnreadable {
                 onEvent(.warned("left out: \(error)"))
-                let known = try? source.identity(number)
-                return FoundRow(
-                    identity: known ?? RowIdentity(text: 0, files: 0), isReadable: false)
+                row.isReadable = false
             }
+            if let identity = try? source.identity(number) { row.identity = identity }
+            return row
         }
     }
 }
