@@ -176,13 +176,13 @@ struct Train: AsyncParsableCommand {
         settings.inspection = inspection.settings()
         settings.drawOrder = draws
         settings.streamsWeights = foreign.enableModelCpuOffload
-        settings.seed = try seed ?? drawnSeed(report)
+        settings.seed = seed ?? drawnSeed(report)
         return settings
     }
 
     /// A run goes on with the seed that it began with. All processes of a group have to draw the same.
-    private func drawnSeed(_ report: Reporter) throws -> UInt64 {
-        if output.resume, let begun = try Trainer.seed(ofStateIn: output.outputPath) {
+    private func drawnSeed(_ report: Reporter) -> UInt64 {
+        if output.resume, let begun = Trainer.seed(ofStateIn: output.outputPath) {
             return begun
         }
         if output.resume || ProcessInfo.processInfo.environment["WORLD_SIZE"] != nil { return 0 }

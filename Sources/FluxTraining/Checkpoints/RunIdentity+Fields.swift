@@ -59,6 +59,8 @@ extension RunIdentity {
         }
         let method = settings.method
         try add("--preset_lora_path", method.presetLoRA.map(Self.digest))
+        // The state has what was made of it.
+        try add("--lora_checkpoint", method.loraCheckpoint.map(Self.digest), isFixed: false)
         try add("--resume_from_checkpoint", method.weightsCheckpoint.map(Self.digest))
         guard settings.task.components.contains(.textEncoder) else { return }
         add("--text_length", "\(files.textLength)")

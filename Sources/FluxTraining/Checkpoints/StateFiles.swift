@@ -67,11 +67,12 @@ struct StateFiles {
 }
 
 extension Trainer {
-    /// The seed of the run whose state lies in a folder; nil where there is none.
-    ///
-    /// - Throws: `SafetensorsError`, `TrainingError` for a file that is no state.
-    public static func seed(ofStateIn folder: String) throws -> UInt64? {
-        try StateFiles(folder: folder).read { _ in }?.state.identity.seed
+    /// The seed of the run whose state lies in a folder; nil where there is none that can be read.
+    public static func seed(ofStateIn folder: String) -> UInt64? {
+        let files = StateFiles(folder: folder)
+        return
+            (TrainingState.identity(in: files.newest)
+            ?? TrainingState.identity(in: files.previous))?.seed
     }
 
     /// The step after which the run in a folder would go on; nil where there is no state.

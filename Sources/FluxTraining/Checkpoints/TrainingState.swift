@@ -35,13 +35,13 @@ struct TrainingState {
     func write(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
+        var tensors = tensors
+        tensors[Self.rowsKey] = try .from(rows.flatMap(\.numbers), shape: [rows.count, 2])
         let metadata = try [
-            "format": "pt",
+            "format": "pt", "sum": Self.sum(of: tensors),
             "progress": String(decoding: encoder.encode(progress), as: UTF8.self),
             "identity": String(decoding: encoder.encode(identity), as: UTF8.self),
         ]
-        var tensors = tensors
-        tensors[Self.rowsKey] = try .from(rows.flatMap(\.numbers), shape: [rows.count, 2])
         try SafetensorsWriter.write(
             to: path,
             tensors: tensors.sorted { $0.key < $1.key }.map {
@@ -60,6 +60,10 @@ struct TrainingState {
         tensors = Dictionary(
             try file.tensors.map { ($0.name, try Tensor.mapped($0, of: file)) }
         ) { first, _ in first }
+        guard try file.metadata["sum"] == Self.sum(of: tensors) else {
+            throw TrainingError(
+                reason: .foreignState("\(path): is damaged: its values do not fit its sum"))
+        }
         let numbers = try tensors.removeValue(forKey: Self.rowsKey)?.values(as: Int64.self) ?? []
         rows = RowIdentity.rows(numbers)
         if let name = try Self.firstNotFinite(tensors) {
@@ -81,6 +85,21 @@ struct TrainingState {
     /// How far the run of a file has come, from the header alone; nil for what is no state.
     static func progress(in path: String) -> TrainingProgress? {
         (try? SafetensorsFile(path: path)).flatMap { try? decoded($0, "progress") }
+    }
+
+    /// Which run a file is of, from the header alone; nil for what is no state.
+    static func identity(in path: String) -> RunIdentity? {
+        (try? SafetensorsFile(path: path)).flatMap { try? decoded($0, "identity") }
+    }
+
+    private static func sum(of tensors: [String: Tensor]) throws -> String {
+        var sum = ByteSum()
+        try withoutGradients {
+            for (_, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+                try tensor.detached().to(device: .cpu).contiguous().withBytes { sum.add($0) }
+            }
+        }
+        return String(sum.value, radix: 16)
     }
 
     private static func decoded<T: Decodable>(_ file: SafetensorsFile, _ key: String) throws -> T {
