@@ -34,7 +34,8 @@ train() {
     return
   fi
   local more=()
-  [ -e "$output/training_state.safetensors" ] && more+=(--resume)
+  # What was ended before its first state begins anew.
+  [ -e "$output/training_state.safetensors" ] && more+=(--resume) || more+=(--force)
   [ -n "${STOP:-}" ] && more+=(--stop_after "$STOP")
   "$flux2" train "$@" --output_path "$output" --seed 1 --report --enable_json_log "${more[@]}" \
     | tee "$WORK/$name.txt"

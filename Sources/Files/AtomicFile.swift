@@ -133,7 +133,7 @@ public enum AtomicFile {
     }
 
     /// Makes the new name itself last; file systems that cannot do this do not need it.
-    static func flushFolder(of path: String) {
+    package static func flushFolder(of path: String) {
         let descriptor = open(folder(of: path), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         _ = fsync(descriptor)

@@ -26,6 +26,22 @@ public enum Folder {
         if parent != "." { try make(parent) }
     }
 
+    /// Finds out, before long work and without making anything, whether a folder is there and can be
+    /// written, or could be made.
+    ///
+    /// - Throws: `FileError` naming what is in the way.
+    public static func checkWritable(_ path: String) throws {
+        var place = path
+        while access(place, F_OK) != 0, errno == ENOENT, parent(of: place) != place {
+            place = parent(of: place)
+        }
+        guard isFolder(place) else {
+            errno = ENOTDIR
+            throw FileError.failed("make the folder", path)
+        }
+        guard access(place, W_OK) == 0 else { throw FileError.failed("write into", place) }
+    }
+
     private static func parent(of path: String) -> String {
         let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         guard let slash = trimmed.lastIndex(of: "/") else { return "." }

@@ -41,6 +41,8 @@ struct Settings: Codable {
     var weights: [String: String]?
     /// With which kernels at most the processor computed; not for other devices.
     var kernels: String?
+    /// The step of the training that the picture shows.
+    var trainingStep: Int?
     var version = Version.current
 
     init(

@@ -29,7 +29,7 @@ final class EvaluationProgress: Sendable {
             state.done += 1
             return (state.done, (ContinuousClock.now - state.begun) / .seconds(1))
         }
-        status.draw(isLast: done == total) { Self.text(name, done, of: total, seconds) }
+        status.draw(isLast: done == total) { Self.line(name, done, of: total, seconds) }
     }
 
     /// Tells events of one picture's generation, without its own progress.
@@ -48,16 +48,19 @@ final class EvaluationProgress: Sendable {
         status.finish()
     }
 
-    /// `pictures ██████░░░░ 60 %  120 of 200, 3.2 a second, 25.0 s left`.
-    private static func text(
+    /// `pictures ██████░░░░ 60 %  120 of 200, 25.0 s left, 3.2 a second`.
+    private static func line(
         _ name: String, _ done: Int, of total: Int, _ seconds: Double
-    ) -> String {
+    ) -> ProgressLine {
         let share = Double(done) / Double(max(1, total))
         let rate = Double(done) / max(seconds, 1e-3)
         let shown = rate >= 1 ? "\(rounded(rate)) a second" : "\(Terminal.seconds(1 / rate)) each"
-        return name.padding(toLength: 9, withPad: " ", startingAt: 0)
-            + "\(Terminal.bar(share)) \(Int(share * 100)) %  \(done) of \(total), \(shown), "
-            + "\(Terminal.seconds(Double(total - done) / rate)) left"
+        return ProgressLine(
+            title: name, share: share,
+            details: [
+                "\(Int(share * 100)) %", "\(done) of \(total)",
+                "\(Terminal.seconds(Double(total - done) / rate)) left", shown,
+            ])
     }
 
     private static func rounded(_ value: Double) -> String { String(format: "%.1f", value) }

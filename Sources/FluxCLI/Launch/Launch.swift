@@ -101,7 +101,8 @@ struct LaunchPlan: Sendable {
         let place = DistributedEnvironment(rank: rank, size: count, port: port)
         all.merge(place.variables) { $1 }
         all["LOCAL_WORLD_SIZE"] = "\(count)"
-        all[LauncherWatch.variable] = "1"
+        all[LauncherWatch.variable] =
+            Launcher.outlivesTerminal ? LauncherWatch.outlivesTerminal : "1"
         if let threads { all["OMP_NUM_THREADS"] = "\(threads)" }
         return all
     }

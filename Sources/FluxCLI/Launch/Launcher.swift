@@ -12,6 +12,9 @@ final class Launcher: Sendable {
         var failure: Int32?
     }
 
+    /// Whether it was started by `nohup`, or in another way that has it ignore the terminal's end.
+    static let outlivesTerminal = Interrupts.isIgnored(SIGHUP)
+
     private let plan: LaunchPlan
     private let report: Reporter
     private let state = Mutex(State())
@@ -26,7 +29,7 @@ final class Launcher: Sendable {
     /// - Returns: 0, or the status of the first process that failed.
     func run() async throws -> Int32 {
         let (ends, told) = AsyncStream.makeStream(of: (rank: Int, status: Int32).self)
-        let sources = [SIGINT, SIGTERM, SIGHUP].map(passOn)
+        let sources = ([SIGINT, SIGTERM] + (Self.outlivesTerminal ? [] : [SIGHUP])).map(passOn)
         defer { sources.forEach { $0.cancel() } }
         do {
             for rank in 0..<plan.count {

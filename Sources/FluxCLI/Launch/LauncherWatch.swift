@@ -6,13 +6,16 @@ import Foundation
 enum LauncherWatch {
     /// Tells a process that it was launched.
     static let variable = "FLUX2_LAUNCHED"
+    /// What it says where the end of the terminal is to end nothing.
+    static let outlivesTerminal = "nohup"
 
     /// To be called first of all, as it changes the environment.
     static func begin() {
-        guard getenv(variable) != nil else { return }
+        guard let value = getenv(variable) else { return }
+        let ignored = String(cString: value) == outlivesTerminal ? [SIGHUP] : []
         // Processes that this one starts have another standard input.
         unsetenv(variable)
-        takeSignals()
+        takeSignals(butFor: ignored)
         let thread = Thread {
             waitForEnd()
             Reporter(quiet: false).notice("the launcher is gone; ending")
@@ -26,11 +29,13 @@ enum LauncherWatch {
     }
 
     /// Undoes what this process has from the launcher, whose threads block and ignore signals.
-    private static func takeSignals() {
+    private static func takeSignals(butFor ignored: [Int32]) {
         var all = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_UNBLOCK, &all, nil)
-        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number, ignored.contains(number) ? SIG_IGN : SIG_DFL)
+        }
         // With nobody left to tell, there is still something to save.
         signal(SIGPIPE, SIG_IGN)
     }

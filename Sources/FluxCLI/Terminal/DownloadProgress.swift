@@ -32,7 +32,7 @@ final class DownloadProgress: Sendable {
                 state.done = max(bytes, state.before)
                 return state
             }
-            status.draw { Self.text(state) }
+            status.draw { Self.line(state) }
         case .waiting(let seconds, let because):
             status.write("\(because); trying again in \(Terminal.seconds(seconds))")
         case .damaged(let path):
@@ -44,7 +44,7 @@ final class DownloadProgress: Sendable {
     /// Ends the line that is being drawn over.
     func finish() { status.finish() }
 
-    private static func text(_ state: State) -> String {
+    private static func line(_ state: State) -> ProgressLine {
         Terminal.progress(
             "fetch", state.done, of: state.bytes, before: state.before,
             elapsed: (ContinuousClock.now - state.begun) / .seconds(1))

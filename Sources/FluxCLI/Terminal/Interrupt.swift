@@ -4,7 +4,7 @@ import Files
 import Foundation
 import Synchronization
 
-/// Runs work that Ctrl-C, or a request to terminate, cancels.
+/// Runs work that Ctrl-C, a request to terminate, or the end of the terminal cancels.
 ///
 /// Work stops between layers. A layer of a large model may take longer than a person waits, so
 /// after a second and a half, or the time that is given, the process leaves at once; nothing is lost,
@@ -26,7 +26,7 @@ func cancellingOnInterrupt<Result: Sendable>(
 }
 
 /// Signals that end the program, from the first piece of work that can be cancelled on.
-private final class Interrupts: Sendable {
+final class Interrupts: Sendable {
     static let shared = Interrupts()
 
     private struct State {
@@ -42,8 +42,30 @@ private final class Interrupts: Sendable {
         state.withLock { state in
             state.cancel = cancel
             state.grace = grace
-            if state.sources.isEmpty { state.sources = [SIGINT, SIGTERM].map(source) }
+            if state.sources.isEmpty {
+                // `nohup` has a program outlive its terminal.
+                let signals = [SIGINT, SIGTERM] + (Self.isIgnored(SIGHUP) ? [] : [SIGHUP])
+                state.sources = signals.map(source)
+            }
         }
+    }
+
+    /// Whether who started the program has it ignore a signal.
+    static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        #if canImport(Darwin)
+            let handler = action.__sigaction_u.__sa_handler
+        #else
+            let handler = action.__sigaction_handler.sa_handler
+        #endif
+        return unsafeBitCast(handler, to: Int.self) == 1
+    }
+
+    /// Cancels the work, as nobody reads any more what the program says.
+    func outputClosed() {
+        guard state.withLock({ $0.cancel != nil && !$0.isReceived }) else { return }
+        receive(SIGPIPE)
     }
 
     func end() { state.withLock { $0.cancel = nil } }

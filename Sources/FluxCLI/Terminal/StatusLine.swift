@@ -5,7 +5,8 @@ import Synchronization
 final class StatusLine: Sendable {
     private struct State {
         var drawn = ContinuousClock.now
-        var isOpen = false
+        /// Columns of the line that is drawn over; 0 where there is none.
+        var columns = 0
     }
 
     private let report: Reporter
@@ -37,18 +38,20 @@ final class StatusLine: Sendable {
     /// Draws over the last line, unless that was done a moment ago.
     ///
     /// - Parameter isLast: whether nothing is to follow, so that it is drawn in any case.
-    func draw(isLast: Bool = false, _ text: () -> String) {
+    func draw(isLast: Bool = false, _ line: () -> ProgressLine) {
         guard !report.quiet, let pause = report.isInteractive ? pauses.people : pauses.logs
         else { return }
         state.withLock { state in
             guard isLast || ContinuousClock.now - state.drawn > pause else { return }
             state.drawn = .now
             guard report.isInteractive else {
-                report.notice(text())
+                report.notice(line().text(columns: nil))
                 return
             }
-            state.isOpen = true
-            report.write("\r\(text())\u{1B}[K")
+            // In the last column some terminals go to the next line.
+            let text = line().text(columns: Terminal.columns - 1)
+            report.write("\(Self.back(state.columns))\(text)\u{1B}[K")
+            state.columns = text.count
         }
     }
 
@@ -56,7 +59,13 @@ final class StatusLine: Sendable {
     func finish() { state.withLock { close(&$0) } }
 
     private func close(_ state: inout State) {
-        if state.isOpen { report.write("\r\u{1B}[K") }
-        state.isOpen = false
+        if state.columns > 0 { report.write("\(Self.back(state.columns))\u{1B}[K") }
+        state.columns = 0
+    }
+
+    /// Goes to where a line begins, of which a window that has become narrow shows several rows.
+    private static func back(_ columns: Int) -> String {
+        let rows = max(0, columns - 1) / max(1, Terminal.columns)
+        return rows == 0 ? "\r" : "\r\u{1B}[\(rows)A\u{1B}[J"
     }
 }

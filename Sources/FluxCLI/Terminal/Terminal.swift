@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 
@@ -38,8 +39,14 @@ struct Reporter: Sendable {
     }
 
     func write(_ text: String) {
-        // Where nobody can be told anything, the work still goes on.
-        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        do {
+            try Array(text.utf8).withUnsafeBytes {
+                try AtomicFile.append($0, to: STDERR_FILENO, of: "standard error")
+            }
+        } catch let error as FileError {
+            // Whoever was reading is gone, and would have ended the program in other ways, too.
+            if case .failed(_, EPIPE) = error.reason { Interrupts.shared.outputClosed() }
+        } catch {}
     }
 }
 
@@ -55,10 +62,21 @@ enum Terminal {
             : String(format: "%d:%02d", minutes, rest)
     }
 
+    /// The usual width of a bar.
+    static let barWidth = 24
+
+    /// The columns of the window, as it is now.
+    static var columns: Int {
+        var size = winsize()
+        if ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 {
+            return Int(size.ws_col)
+        }
+        return ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) } ?? 80
+    }
+
     /// `██████░░░░` for a share between 0 and 1.
-    static func bar(_ share: Double) -> String {
-        let width = 24
-        let filled = Int((share * Double(width)).rounded())
+    static func bar(_ share: Double, width: Int = barWidth) -> String {
+        let filled = Int((min(max(share, 0), 1) * Double(width)).rounded())
         return String(repeating: "█", count: filled)
             + String(repeating: "░", count: width - filled)
     }
@@ -70,14 +88,16 @@ enum Terminal {
     ///   - elapsed: seconds since then.
     static func progress(
         _ what: String, _ done: Int, of total: Int, before: Int = 0, elapsed: Double
-    ) -> String {
+    ) -> ProgressLine {
         let share = min(1, Double(done) / Double(max(1, total)))
         let rate = Double(done - before) / max(elapsed, 1e-3)
         let left = rate > 0 ? Double(total - done) / rate : .infinity
-        return what.padding(toLength: max(8, what.count + 1), withPad: " ", startingAt: 0)
-            + "\(bar(share)) \(Int(share * 100)) %  \(bytes(done)) of \(bytes(total)), "
-            + "\(bytes(Int(rate)))/s"
-            + (left.isFinite ? ", \(seconds(max(0, left))) left" : "")
+        return ProgressLine(
+            title: what, share: share,
+            details: [
+                "\(Int(share * 100)) %", "\(bytes(done)) of \(bytes(total))",
+                "\(bytes(Int(rate)))/s",
+            ] + (left.isFinite ? ["\(seconds(max(0, left))) left"] : []))
     }
 
     /// `12.3 GB`, `512 MB`, … in powers of ten.

@@ -12,6 +12,8 @@ final class TerminalProgress: Sendable {
         var told = ContinuousClock.now
         /// Steps that were skipped.
         var skipped = 0
+        /// Steps that are done, of how many.
+        var steps: (done: Int, total: Int)?
     }
 
     private let report: Reporter
@@ -44,6 +46,7 @@ final class TerminalProgress: Sendable {
         case .working(let stage, let done, let total): bar(stage, done, total)
         case .skipped(let steps): state.withLock { $0.skipped = steps }
         case .denoised(let step, let total):
+            state.withLock { $0.steps = (step, total) }
             if !report.isInteractive { log(step, of: total) }
         case .warned, .decoded: break
         }
@@ -64,11 +67,14 @@ final class TerminalProgress: Sendable {
         let begun = begun(component)
         status.draw(isLast: done == total) {
             let seconds = max(Self.seconds(since: begun), 1e-3)
-            let rate = Double(done) / seconds
-            return
-                "\(component) to \(format) \(Terminal.bar(Double(done) / Double(max(1, total)))) "
-                + "\(Terminal.bytes(Int(rate)))/s, "
-                + "\(Terminal.seconds(Double(total - done) / max(rate, 1))) left"
+            let (rate, share) = (Double(done) / seconds, Double(done) / Double(max(1, total)))
+            return ProgressLine(
+                title: "\(component) to \(format)", share: share,
+                details: [
+                    "\(Int(share * 100)) %",
+                    "\(Terminal.seconds(Double(total - done) / max(rate, 1))) left",
+                    "\(Terminal.bytes(Int(rate)))/s",
+                ])
         }
     }
 
@@ -104,19 +110,26 @@ final class TerminalProgress: Sendable {
     private func bar(_ stage: GenerationEvent.Stage, _ done: Int, _ total: Int) {
         let begun = begun(stage.rawValue)
         status.draw(isLast: done == total) {
-            Self.text(stage, done, total, Self.seconds(since: begun))
-                + (stage == .denoise ? skipped : "")
+            progressLine(stage, done, total, Self.seconds(since: begun))
         }
     }
 
-    /// `denoise ██████░░░░ 60 %  12.3 s, 8.20 s left`.
-    private static func text(
+    /// `denoise ██████░░░░ 60 %  2 of 4 steps, 8.20 s left, 12.3 s`.
+    private func progressLine(
         _ stage: GenerationEvent.Stage, _ done: Int, _ total: Int, _ seconds: Double
-    ) -> String {
+    ) -> ProgressLine {
         let share = min(1, Double(done) / Double(max(1, total)))
         let left = seconds * (1 - share) / max(share, 1e-9)
-        let name = stage.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)
-        return "\(name)\(Terminal.bar(share)) \(Int(share * 100)) %  \(Terminal.seconds(seconds)), "
-            + "\(Terminal.seconds(left)) left"
+        var details = ["\(Int(share * 100)) %"]
+        if stage == .denoise { details += steps }
+        details += ["\(Terminal.seconds(left)) left", Terminal.seconds(seconds)]
+        return ProgressLine(title: stage.rawValue, share: share, details: details)
+    }
+
+    /// Steps so far, in words.
+    private var steps: [String] {
+        let (steps, skipped) = state.withLock { ($0.steps, $0.skipped) }
+        return (steps.map { ["\($0.done) of \($0.total) steps"] } ?? [])
+            + (skipped > 0 ? ["\(skipped) skipped"] : [])
     }
 }

@@ -58,20 +58,76 @@ struct Train: AsyncParsableCommand {
         let report = Reporter(quiet: quiet || !isFirst)
         let (device, dtype) = compute(report)
         try foreign.check(device, report)
-        let settings = try settings(report)
+        var settings = try settings(report)
         try settings.check()
+        if isFirst { try checkOutput(settings) }
         let files = try await models.files(report, textLength: data.textLength)
         if dryRun { return try forecast(settings, files, device, dtype, report) }
-        if isFirst, !settings.task.encodesOnly { keepArguments(report) }
+        if !settings.task.encodesOnly {
+            settings.output.arguments = try TrainingArguments.json(self)
+        }
+        settings.inspection.metadata = sampleMetadata(files, device, dtype)
+        let outcome = try await outcome(settings, files, device, dtype, report)
+        if isFirst { tell(outcome, settings) }
+    }
+
+    private func outcome(
+        _ settings: TrainingSettings, _ files: TrainingFiles, _ device: Device, _ dtype: DType,
+        _ report: Reporter
+    ) async throws -> Trainer.Outcome {
+        // With nobody left to tell, there is still something to save.
+        signal(SIGPIPE, SIG_IGN)
         let threads = threads
         let display = TrainingDisplay(report)
-        let outcome = try await cancellingOnInterrupt(grace: .seconds(120)) {
-            defer { display.finish() }
-            let trainer = Trainer(
-                settings, files, device: device, dtype: dtype, threads: threads)
-            return try await trainer.run { display.show($0) }
+        do {
+            return try await cancellingOnInterrupt(grace: .seconds(120)) {
+                defer { display.finish() }
+                let trainer = Trainer(
+                    settings, files, device: device, dtype: dtype, threads: threads)
+                return try await trainer.run { display.show($0) }
+            }
+        } catch let code as ExitCode {
+            report.notice(wayOn(settings))
+            throw code
         }
-        if isFirst { tell(outcome, settings) }
+    }
+
+    /// What to do after a run was ended from outside.
+    private func wayOn(_ settings: TrainingSettings) -> String {
+        guard !settings.task.encodesOnly else { return "stopped; the same command goes on" }
+        guard let step = Trainer.step(ofStateIn: settings.output.folder) else {
+            return settings.output.keepsState
+                ? "stopped before the first update; nothing is kept"
+                : "stopped; no state is kept, as --no-keep-state says"
+        }
+        return "stopped; the same command with --resume goes on after step \(step)"
+    }
+
+    /// Finds out early whether there is a place for what is trained.
+    private func checkOutput(_ settings: TrainingSettings) throws {
+        guard !output.resume || !output.force else {
+            throw ValidationError(
+                "--resume goes on with the training in --output_path, --force replaces it; give one"
+            )
+        }
+        if dryRun {
+            try Folder.checkWritable(settings.output.folder)
+        } else {
+            try settings.checkOutput()
+        }
+    }
+
+    /// The settings that pictures of a training carry, as those of `flux2 generate` do.
+    private func sampleMetadata(
+        _ files: TrainingFiles, _ device: Device, _ dtype: DType
+    ) -> @Sendable (GenerationRequest, Int) -> [String: String] {
+        let model = models.model ?? files.weights[.transformer]?.first ?? ""
+        return { request, step in
+            var settings = Settings(
+                request, model: model, dtype: dtype, device: device, weights: files.storage)
+            settings.trainingStep = step
+            return (try? settings.metadata()) ?? [:]
+        }
     }
 
     /// Prints what the run would do and take; nothing is written, and no weight is read.
@@ -121,30 +177,19 @@ struct Train: AsyncParsableCommand {
         settings.inspection = inspection.settings()
         settings.drawOrder = draws
         settings.streamsWeights = foreign.enableModelCpuOffload
-        settings.seed = try seed?.value ?? drawnSeed(report)
+        settings.seed = seed?.value ?? drawnSeed(report)
         return settings
     }
 
     /// A run goes on with the seed that it began with. All processes of a group have to draw the same.
-    private func drawnSeed(_ report: Reporter) throws -> UInt64 {
-        if output.resume, let begun = try Trainer.seed(ofStateIn: output.outputPath) {
+    private func drawnSeed(_ report: Reporter) -> UInt64 {
+        if output.resume, let begun = Trainer.seed(ofStateIn: output.outputPath) {
             return begun
         }
         if output.resume || ProcessInfo.processInfo.environment["WORLD_SIZE"] != nil { return 0 }
         let drawn = UInt64.random(in: 0..<1 << 31)
         report.notice("--seed \(drawn)")
         return drawn
-    }
-
-    /// What the run was asked for, as DiffSynth-Studio keeps it; a failure is only told.
-    private func keepArguments(_ report: Reporter) {
-        do {
-            try Folder.make(output.outputPath)
-            try AtomicFile.write(
-                output.outputPath + "/training_args.json", bytes: TrainingArguments.json(self))
-        } catch {
-            report.warn("training_args.json is not written: \(error)")
-        }
     }
 
     private func tell(_ outcome: Trainer.Outcome, _ settings: TrainingSettings) {

@@ -20,6 +20,9 @@ struct TrainOutputOptions: ParsableArguments {
     @Flag(help: "Go on from the state in the output folder.")
     var resume = false
 
+    @Flag(help: "Begin anew where the output folder holds a training, and replace that.")
+    var force = false
+
     @Flag(
         inversion: .prefixedNo,
         help: "Keep what --resume needs beside the checkpoints.")
@@ -44,6 +47,7 @@ struct TrainOutputOptions: ParsableArguments {
         settings.saveEvery = saveSteps
         settings.dialect = export
         settings.resumes = resume
+        settings.replaces = force
         settings.keepsState = keepState
         settings.baseModel = baseModel
         settings.logs = Set(

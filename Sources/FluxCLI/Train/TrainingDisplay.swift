@@ -29,7 +29,8 @@ final class TrainingDisplay: Sendable {
         case .saved(let path): status.write("\(path): written")
         case .validated(let step, let loss):
             status.write("step \(step): held-out loss \(Self.number(loss))")
-        case .sampled(let step, let prompt, _): status.write("step \(step): pictured '\(prompt)'")
+        case .sampled(let step, let prompt, _, let path):
+            status.write("step \(step): pictured '\(prompt)': \(path)")
         case .resumed(let step, let path):
             state.withLock { $0.first = step }
             status.write("\(path): going on after step \(step)")
@@ -54,31 +55,38 @@ final class TrainingDisplay: Sendable {
 
     private func count(_ what: String, _ done: Int, _ total: Int) {
         status.draw(isLast: done == total) {
-            "\(what.padding(toLength: 8, withPad: " ", startingAt: 0))"
-                + "\(Terminal.bar(Double(done) / Double(max(1, total)))) \(done) of \(total)"
+            ProgressLine(
+                title: what, share: Double(done) / Double(max(1, total)),
+                details: ["\(done) of \(total)"])
         }
     }
 
     private func step(_ report: StepReport) {
-        let (text, isLast) = state.withLock { state in
+        let (line, isLast) = state.withLock { state in
             state.clock.stepDone()
             _ = state.smoothing.add(report.loss)
             state.rate = report.rate ?? state.rate
             let total = state.outline?.steps ?? report.step
             return (Self.line(report, state, total), report.step == total)
         }
-        status.draw(isLast: isLast) { text }
+        status.draw(isLast: isLast) { line }
     }
 
-    private static func line(_ report: StepReport, _ state: State, _ total: Int) -> String {
+    private static func line(
+        _ report: StepReport, _ state: State, _ total: Int
+    ) -> ProgressLine {
         let seconds = state.clock.secondsPerStep ?? report.seconds
         let left = state.clock.secondsLeft(steps: total - report.step)
-        return "train   \(Terminal.bar(Double(report.step) / Double(max(1, total)))) "
-            + "\(report.step) of \(total)  loss \(number(report.loss))"
-            + (state.smoothing.value.map { " (mean \(number($0)))" } ?? "")
-            + (state.rate.map { ", rate \(String(format: "%.3g", $0))" } ?? "")
-            + ", \(Terminal.seconds(seconds)) a step"
-            + (left.map { ", \(Terminal.seconds($0)) left" } ?? "")
+        let details = [
+            "\(report.step) of \(total)", "loss \(number(report.loss))",
+            left.map { "\(Terminal.seconds($0)) left" },
+            state.smoothing.value.map { "mean \(number($0))" },
+            "\(Terminal.seconds(seconds)) a step",
+            state.rate.map { "rate \(String(format: "%.3g", $0))" },
+        ]
+        return ProgressLine(
+            title: "train", share: Double(report.step) / Double(max(1, total)),
+            details: details.compactMap(\.self))
     }
 
     private static func number(_ loss: Double) -> String { String(format: "%.4f", loss) }

@@ -15,6 +15,12 @@ public struct CachedDataset: Sendable {
         guard LocalFiles.isFolder(folder) else {
             throw DataError(path: folder, reason: .unreadable("it is no folder"))
         }
+        guard access(Self.unfinished(folder), F_OK) != 0 else {
+            throw DataError(
+                path: folder,
+                reason: .unfit(
+                    "its samples have not all been encoded; the command that made them goes on"))
+        }
         let files = LocalFiles.matching("", in: folder)
         let found = files.filter { $0.hasSuffix(".safetensors") }
         guard !found.isEmpty else {
@@ -33,12 +39,22 @@ public struct CachedDataset: Sendable {
     }
 }
 
+extension CachedDataset {
+    /// The file that lies in a folder as long as samples are being encoded into it.
+    static func unfinished(_ folder: String) -> String { folder + "/encoding.unfinished" }
+}
+
 extension CachedDataset: SampleSource {
     public var count: Int { samples.count }
 
     public func load(_ number: Int) throws -> LoadedSample { .encoded(samples[number]) }
 
-    public func fingerprint() throws -> String {
-        Digest.of(try samples.map { try $0.fingerprint() })
+    public func identity(_ number: Int) throws -> RowIdentity {
+        let fingerprint = try samples[number].fingerprint()
+        return RowIdentity(text: [fingerprint], files: [])
     }
+
+    public func name(_ number: Int) -> String { samples[number].path }
+
+    public func checkFiles(_ number: Int) throws { _ = try samples[number].measure() }
 }

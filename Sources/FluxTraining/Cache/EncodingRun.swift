@@ -80,12 +80,39 @@ struct EncodingRun {
 
     /// A longer run before this one has left samples that nobody has asked for now.
     private func removeLeftovers(in folder: String, from count: Int) throws {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        for name in names where name.hasSuffix(".safetensors") {
+        for name in Self.contents(folder) where name.hasSuffix(".safetensors") {
             guard let number = Int(name.dropLast(".safetensors".count)), number >= count else {
                 continue
             }
             try FileManager.default.removeItem(atPath: folder + "/" + name)
         }
+    }
+
+    private static func contents(_ folder: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    }
+
+    // MARK: The folder of all processes
+
+    /// Says that the folder does not hold all samples yet.
+    func begin() throws {
+        try Folder.make(settings.output.folder)
+        try AtomicFile.write(CachedDataset.unfinished(settings.output.folder), bytes: [])
+    }
+
+    /// Removes what more processes have left before, once all of these are done.
+    func finish() throws {
+        let folder = settings.output.folder
+        for name in Self.contents(folder) {
+            guard let rank = Int(name), rank >= group.size else { continue }
+            for file in Self.contents(folder + "/" + name) {
+                let sample = CachedSample(path: "\(folder)/\(name)/\(file)")
+                // What is none of this program's stays.
+                guard let mark = try? sample.fingerprint(), !mark.isEmpty else { continue }
+                unlink(sample.path)
+            }
+            rmdir(folder + "/" + name)
+        }
+        unlink(CachedDataset.unfinished(folder))
     }
 }

@@ -21,115 +21,126 @@ struct TrainingProgress: Hashable, Codable, Sendable {
     var orderSeed: UInt64?
 }
 
-/// The file from which a run goes on as if it had not stopped.
+/// A file from which a run goes on as if it had not stopped.
 struct TrainingState {
-    /// What has to be the same, or the run would be another.
-    struct Identity: Hashable, Codable, Sendable {
-        var task: String
-        var data: String
-        var method: String
-        var seed: UInt64
-        var drawOrder: String
-        var batchSize: Int
-        var accumulation: Int
-        var processes: Int
-    }
-
     var progress: TrainingProgress
-    var identity: Identity
+    var identity: RunIdentity
+    /// The samples, in the order in which they are numbered.
+    var rows: [RowIdentity]
     /// Of `weights.`, `optimizer.`, `average.` and `draws.`.
     var tensors: [String: Tensor]
 
-    static func path(in folder: String) -> String { folder + "/training_state.safetensors" }
+    private static let rowsKey = "data.rows"
 
     /// Writes the file, which appears complete or not at all.
-    func write(to folder: String) throws {
-        try Folder.make(folder)
+    func write(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
+        var tensors = tensors
+        tensors[Self.rowsKey] = try .from(rows.flatMap(\.numbers), shape: [rows.count, 2])
         let metadata = try [
-            "format": "pt",
+            "format": "pt", "sum": Self.sum(of: tensors),
             "progress": String(decoding: encoder.encode(progress), as: UTF8.self),
             "identity": String(decoding: encoder.encode(identity), as: UTF8.self),
         ]
         try SafetensorsWriter.write(
-            to: Self.path(in: folder),
+            to: path,
             tensors: tensors.sorted { $0.key < $1.key }.map {
                 try TensorToWrite($0.key, $0.value, in: $0.value.dtype)
             }, metadata: metadata)
     }
 
-    /// Reads the file; its tensors are copies, so that it may be replaced.
+    /// Opens a file; what its tensors show stays, also when the file is replaced.
     ///
-    /// - Returns: nil where there is none.
-    static func read(from folder: String) throws -> TrainingState? {
-        let path = path(in: folder)
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+    /// - Throws: `SafetensorsError`; `TrainingError` for a file that is no state, and for one with values
+    ///   that are not finite.
+    init(path: String) throws {
         let file = try SafetensorsFile(path: path)
-        func decoded<T: Decodable>(_ key: String, _ type: T.Type) throws -> T {
-            guard let text = file.metadata[key],
-                let value = try? JSONDecoder().decode(type, from: Data(text.utf8))
-            else {
-                throw TrainingError(
-                    reason: .foreignState("\(path): is no state of a training run"))
-            }
-            return value
+        progress = try Self.progress(of: file)
+        identity = try Self.identity(of: file)
+        tensors = Dictionary(
+            try file.tensors.map { ($0.name, try Tensor.mapped($0, of: file)) }
+        ) { first, _ in first }
+        guard try file.metadata["sum"] == Self.sum(of: tensors) else {
+            throw TrainingError(
+                reason: .foreignState("\(path): is damaged: its values do not fit its sum"))
         }
-        let progress = try decoded("progress", TrainingProgress.self)
-        let identity = try decoded("identity", Identity.self)
-        do {
-            try progress.check()
-            try identity.check()
-        } catch let error as NumberError {
-            throw TrainingError(reason: .foreignState("\(path): \(error)"))
+        let numbers = try tensors.removeValue(forKey: Self.rowsKey)?.values(as: Int64.self) ?? []
+        rows = RowIdentity.rows(numbers)
+        if let name = try Self.firstNotFinite(tensors) {
+            throw TrainingError(
+                reason: .foreignState("\(path): '\(name)' holds values that are not finite"))
         }
-        return TrainingState(
-            progress: progress, identity: identity,
-            tensors: Dictionary(
-                try file.tensors.map { ($0.name, try Tensor.mapped($0, of: file)) }
-            ) { first, _ in first })
     }
 
-    /// Refuses to go on from a run that was set up otherwise.
-    func check(against other: Identity, path: String) throws {
-        func require<T: Equatable>(_ name: String, _ key: KeyPath<Identity, T>) throws {
-            let (before, now) = (identity[keyPath: key], other[keyPath: key])
-            guard before == now else {
-                throw TrainingError(
-                    reason: .foreignState(
-                        "\(path): was written with another \(name): \(before), now \(now); "
-                            + "train into another --output_path, or without --resume"))
+    init(
+        progress: TrainingProgress, identity: RunIdentity, rows: [RowIdentity],
+        tensors: [String: Tensor]
+    ) {
+        self.progress = progress
+        self.identity = identity
+        self.rows = rows
+        self.tensors = tensors
+    }
+
+    /// How far the run of a file has come, from the header alone; nil for what is no state.
+    static func progress(in path: String) -> TrainingProgress? {
+        (try? SafetensorsFile(path: path)).flatMap { try? progress(of: $0) }
+    }
+
+    /// Which run a file is of, from the header alone; nil for what is no state.
+    static func identity(in path: String) -> RunIdentity? {
+        (try? SafetensorsFile(path: path)).flatMap { try? identity(of: $0) }
+    }
+
+    private static func sum(of tensors: [String: Tensor]) throws -> String {
+        var sum = ByteSum()
+        try withoutGradients {
+            for (_, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+                try tensor.detached().to(device: .cpu).contiguous().withBytes { sum.add($0) }
             }
         }
-        try require("task", \.task)
-        try require("data set", \.data)
-        try require("method", \.method)
-        try require("seed", \.seed)
-        try require("order of random numbers", \.drawOrder)
-        try require("batch size", \.batchSize)
-        if identity.drawOrder == DrawOrder.torch.rawValue {
-            try require("number of processes", \.processes)
+        return String(sum.value, radix: 16)
+    }
+
+    private static func progress(of file: SafetensorsFile) throws -> TrainingProgress {
+        let progress = try decoded(file, "progress", TrainingProgress.self)
+        try checked(file) { try progress.check() }
+        return progress
+    }
+
+    private static func identity(of file: SafetensorsFile) throws -> RunIdentity {
+        let identity = try decoded(file, "identity", RunIdentity.self)
+        try checked(file) { try identity.check() }
+        return identity
+    }
+
+    private static func checked(_ file: SafetensorsFile, _ check: () throws -> Void) throws {
+        do { try check() } catch let error as NumberError {
+            throw TrainingError(reason: .foreignState("\(file.path): \(error)"))
         }
-        // Micro-steps are counted on each process; what an update has seen has to stay the same.
-        let before = identity.processes * identity.accumulation
-        let now = other.processes * other.accumulation
-        guard before == now else {
+    }
+
+    private static func decoded<T: Decodable>(
+        _ file: SafetensorsFile, _ key: String, _ type: T.Type
+    ) throws -> T {
+        guard let text = file.metadata[key],
+            let value = try? JSONDecoder().decode(T.self, from: Data(text.utf8))
+        else {
             throw TrainingError(
                 reason: .foreignState(
-                    "\(path): was written with \(identity.processes) processes and accumulation "
-                        + "\(identity.accumulation); with \(other.processes) processes, "
-                        + "--gradient_accumulation_steps has to be such that both multiply to "
-                        + "\(before)"))
+                    "\(file.path): is no state of a training run of this version of flux2"))
         }
+        return value
     }
-}
 
-extension Trainer {
-    /// The seed of the run whose state lies in a folder; nil where there is none.
-    ///
-    /// - Throws: `SafetensorsError`, `TrainingError` for a file that is no state.
-    public static func seed(ofStateIn folder: String) throws -> UInt64? {
-        try TrainingState.read(from: folder)?.identity.seed
+    /// The first tensor, by name, that holds an infinite value or NaN.
+    static func firstNotFinite(_ tensors: [String: Tensor]) throws -> String? {
+        try withoutGradients {
+            try tensors.sorted { $0.key < $1.key }.first { _, tensor in
+                try tensor.dtype.isFloatingPoint && !tensor.isFinite().allTrue()
+            }?.key
+        }
     }
 }
 
@@ -144,10 +155,9 @@ extension TrainingProgress {
     }
 }
 
-extension TrainingState.Identity {
+extension RunIdentity {
     /// - Throws: `NumberError` naming what no run can have been set up with.
     fileprivate func check() throws {
-        try NumericField.batchSize.check(batchSize)
         try NumericField.accumulation.check(accumulation)
         try NumericField.processes.check(processes)
     }

@@ -66,7 +66,7 @@ public struct PictureDataset: Sendable {
         return value
     }
 
-    private func paths(_ column: String, _ number: Int) throws -> [String] {
+    func paths(_ column: String, _ number: Int) throws -> [String] {
         let value = try value(column, number)
         guard pictureColumns.contains(column) else {
             throw error(
@@ -118,7 +118,7 @@ public struct PictureDataset: Sendable {
         path.hasPrefix("/") || Self.isAddress(path) ? path : base + "/" + path
     }
 
-    private static func isAddress(_ path: String) -> Bool {
+    static func isAddress(_ path: String) -> Bool {
         path.hasPrefix("http://") || path.hasPrefix("https://")
     }
 

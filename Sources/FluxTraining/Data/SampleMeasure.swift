@@ -48,6 +48,13 @@ extension PictureDataset {
         if let width = sizing.width, let height = sizing.height {
             return SampleMeasure.Size(width: width, height: height)
         }
+        return try size(of: path, number)
+    }
+
+    /// The size that a picture is made, from its header.
+    ///
+    /// - Throws: `DataError` naming the row, for a header that makes no sense, too.
+    func size(of path: String, _ number: Int) throws -> SampleMeasure.Size {
         do {
             let stored = try storedSize(of: path)
             let (width, height) = sizing.size(width: stored.width, height: stored.height)

@@ -83,6 +83,8 @@ public struct LoggedPicture: Hashable, Sendable {
     public var name: String
     /// The picture.
     public var image: Image
+    /// What its file says besides, as ``SampleFiles`` writes it.
+    public var metadata: [String: String] = [:]
 
     /// A picture; without a time it is of now.
     public init(step: Int, time: Double? = nil, name: String, image: Image) {

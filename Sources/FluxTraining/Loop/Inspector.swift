@@ -11,7 +11,15 @@ protocol Inspector {
     /// The loss of held-out samples under equal conditions every time; nil without any.
     func heldOutLoss() throws -> Double?
     /// Pictures with what they are to show.
-    func pictures() throws -> [(prompt: String, image: Image)]
+    func pictures() throws -> [InspectedPicture]
+}
+
+/// A picture that shows what has been learned.
+struct InspectedPicture {
+    var prompt: String
+    var image: Image
+    /// How it was made; nil for what is no generation.
+    var request: GenerationRequest?
 }
 
 /// Samples that are never trained on.
@@ -79,9 +87,26 @@ final class FlowInspector: Inspector {
     }
 
     /// Pictures of all prompts, each from the same noise every time.
-    func pictures() throws -> [(prompt: String, image: Image)] {
-        try withoutGradients { try settings.prompts.map { ($0, try picture($0)) } }
+    func pictures() throws -> [InspectedPicture] {
+        try withoutGradients {
+            try settings.prompts.map { prompt in
+                InspectedPicture(
+                    prompt: prompt, image: try picture(prompt), request: request(prompt))
+            }
+        }
     }
+
+    private func request(_ prompt: String) -> GenerationRequest {
+        var request = GenerationRequest(prompt: prompt, seed: settings.sampleSeed)
+        (request.height, request.width) = (settings.sampleHeight, settings.sampleWidth)
+        request.steps = settings.sampleSteps
+        request.cfgScale = settings.sampleScale
+        request.embeddedGuidance = Self.embeddedGuidance
+        request.textLength = parts.textLength
+        return request
+    }
+
+    private static let embeddedGuidance = 4.0
 
     private func picture(_ prompt: String) throws -> Image {
         let (height, width) = (settings.sampleHeight, settings.sampleWidth)
@@ -125,6 +150,6 @@ final class FlowInspector: Inspector {
         return try Conditioning(
             positive: branch(prompt),
             negative: settings.sampleScale == 1 ? nil : branch(""),
-            cfgScale: settings.sampleScale, embeddedGuidance: 4)
+            cfgScale: settings.sampleScale, embeddedGuidance: Self.embeddedGuidance)
     }
 }

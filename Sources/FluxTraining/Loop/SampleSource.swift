@@ -1,4 +1,5 @@
-public import Flux2
+internal import Flux2
+internal import Foundation
 internal import Torch
 
 /// Samples by number, read on any thread.
@@ -13,8 +14,15 @@ public protocol SampleSource: Sendable {
     ///
     /// - Throws: `DataError` naming the sample.
     func measure(_ number: Int) throws -> SampleMeasure
-    /// A digest of all that decides the samples, by which a resumed run knows its data.
-    func fingerprint() throws -> String
+    /// What a sample is made of, by which a resumed run knows its data. Files that cannot be read do not
+    /// count.
+    func identity(_ number: Int) throws -> RowIdentity
+    /// What people call a sample: its picture or its file, as it was named.
+    func name(_ number: Int) -> String
+    /// Looks at the headers of a sample's files.
+    ///
+    /// - Throws: `DataError` naming one that is none.
+    func checkFiles(_ number: Int) throws
 }
 
 /// A sample on its way to the objective.
@@ -28,13 +36,33 @@ public enum LoadedSample: Sendable {
 extension PictureDataset: SampleSource {
     public func load(_ number: Int) throws -> LoadedSample { .item(try item(number)) }
 
-    public func fingerprint() throws -> String {
-        let columns = ["image", "prompt"] + extraInputs
-        return Digest.of(
-            ["\(sizing)", "\(options)", base] + columns
-                + metadata.rows.map { row in
-                    columns.map { row[$0]?.identity ?? "" }.joined(separator: "\u{1F}")
-                })
+    public func identity(_ number: Int) throws -> RowIdentity {
+        let columns = extraInputs.sorted().filter { $0 != "edit_image" }
+        let (image, references, _) = try paths(number)
+        return try RowIdentity(
+            text: [prompt(number)] + columns.map { metadata.rows[number][$0]?.identity ?? "" },
+            files: digests(of: [image] + references))
+    }
+
+    public func name(_ number: Int) -> String {
+        (try? paths("image", number))?.first ?? "row \(number + 1)"
+    }
+
+    /// Large files by their lengths, their starts and pieces; addresses by what they say. Nil where one
+    /// cannot be read.
+    private func digests(of files: [String]) -> [String]? {
+        let found = files.map { file in
+            Self.isAddress(file)
+                ? file : try? FileSamples.digest(of: file, start: 1 << 18, pieces: 16)
+        }
+        return found.contains(nil) ? nil : found.compactMap(\.self)
+    }
+
+    public func checkFiles(_ number: Int) throws {
+        let (image, references, _) = try paths(number)
+        for file in [image] + references where !Self.isAddress(file) {
+            _ = try size(of: file, number)
+        }
     }
 }
 
@@ -46,5 +74,9 @@ struct SampleSelection: SampleSource {
     var count: Int { numbers.count }
     func load(_ number: Int) throws -> LoadedSample { try source.load(numbers[number]) }
     func measure(_ number: Int) throws -> SampleMeasure { try source.measure(numbers[number]) }
-    func fingerprint() throws -> String { try source.fingerprint() + "\(numbers.count)" }
+    func identity(_ number: Int) throws -> RowIdentity {
+        try source.identity(numbers[number])
+    }
+    func name(_ number: Int) -> String { source.name(numbers[number]) }
+    func checkFiles(_ number: Int) throws { try source.checkFiles(numbers[number]) }
 }

@@ -1,5 +1,6 @@
 internal import Domains
-public import Flux2
+internal import Files
+internal import Flux2
 internal import Foundation
 public import Torch
 
@@ -52,21 +53,35 @@ public actor Trainer {
     ) async throws -> Outcome {
         try settings.check()
         try NumericSetting.threads.require(threads)
+        let environment = try DistributedEnvironment.read()
+        // Only the first process writes to the folder itself, and only it can claim it.
+        let claim = try environment.map { $0.rank == 0 } ?? true ? claim(onEvent) : nil
+        defer { withExtendedLifetime(claim) {} }
         try device.prepare()
         // Others wait while the first process makes pictures and writes checkpoints.
-        let group = try ProcessGroup(
-            DistributedEnvironment.read(), device: device, timeout: .seconds(1800))
-        let source = try settings.readable(try settings.source(), onEvent: onEvent)
+        let group = try ProcessGroup(environment, device: device, timeout: .seconds(1800))
+        let earlier = try EarlierRun(settings, onEvent: onEvent)
+        let survey =
+            try earlier.map {
+                try SampleSurvey(
+                    settings, goingOnFrom: $0.state.rows, path: $0.path, onEvent: onEvent)
+            } ?? SampleSurvey(settings, onEvent: onEvent)
         let parts = try TrainingParts(files, device: device, dtype: dtype)
         if settings.streamsWeights, device.kind != .cpu { parts.stream() }
         if settings.task.encodesOnly {
-            return try await encode(source, parts, group, onEvent)
+            return try await encode(survey.source, parts, group, onEvent)
         }
         let session = try TrainingSession(
-            settings, files, parts, source, group: group, onEvent: onEvent)
-        let outcome = try await session.run()
+            settings, files, parts, survey, group: group, onEvent: onEvent)
+        let outcome = try await session.run(goingOnFrom: earlier)
         try group.barrier()
         return outcome
+    }
+
+    /// Proves that the output can be written, and keeps other trainings out of it.
+    private func claim(_ onEvent: (TrainingEvent) -> Void) throws -> FolderClaim {
+        try settings.checkOutput()
+        return try TrainingFolder(path: settings.output.folder).claim(onEvent: onEvent)
     }
 
     private func encode(
@@ -78,11 +93,13 @@ public actor Trainer {
         let run = EncodingRun(
             settings: settings, parts: parts, encoder: encoder, group: group,
             models: try files.identity(dtype: dtype.name))
+        if group.isFirst { try run.begin() }
         let result = try await run(source, onEvent: onEvent)
         if result.present > 0 {
             onEvent(.warned("\(result.present) samples were encoded before and stay"))
         }
         try group.barrier()
+        if group.isFirst { try run.finish() }
         return Outcome(path: settings.output.folder, steps: result.encoded)
     }
 }

@@ -4,6 +4,8 @@ public struct TrainingError: Error, Hashable, CustomStringConvertible {
     public enum Reason: Hashable, Sendable {
         /// The loss is no number; the first part of the model that gave none.
         case lossNotFinite(module: String?)
+        /// A trained weight is no number.
+        case weightNotFinite(String)
         /// A state of another run.
         case foreignState(String)
         /// Settings that contradict each other, in one line.
@@ -21,6 +23,8 @@ public struct TrainingError: Error, Hashable, CustomStringConvertible {
         case .lossNotFinite(let module):
             let cause = module.map { "; the first output that is none is that of '\($0)'" }
             return place + "the loss is not a finite number" + (cause ?? "")
+        case .weightNotFinite(let name):
+            return place + "'\(name)' holds values that are not finite: the training has diverged"
         case .foreignState(let why), .unfit(let why): return place + why
         }
     }

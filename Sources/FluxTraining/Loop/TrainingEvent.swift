@@ -14,8 +14,8 @@ public enum TrainingEvent: Sendable {
     case saved(path: String)
     /// The mean loss of the samples that are held out.
     case validated(step: Int, loss: Double)
-    /// A picture has been made.
-    case sampled(step: Int, prompt: String, image: Image)
+    /// A picture has been made and written.
+    case sampled(step: Int, prompt: String, image: Image, path: String)
     /// A run goes on from here.
     case resumed(step: Int, path: String)
     /// Something that users should know and that stops nothing.

@@ -3,15 +3,16 @@ internal import Files
 /// The logs of a run, written by the first process only.
 final class TrainingLogs {
     private let logs: [any TrainingLog]
+    private let samples: SampleFiles
     private let report: TrainingReport?
 
     /// Opens logs; those that exist are continued.
     ///
-    /// - Parameter last: the step of the state from which a run goes on; what logs have of later ones
-    ///   is dropped.
+    /// - Parameter last: the step of the state from which a run goes on, 0 where it begins; what logs
+    ///   have of later ones is dropped.
     init(
         _ settings: OutputSettings, title: String, facts: [(name: String, value: String)],
-        totalSteps: Int, continuingAfter last: Int?
+        totalSteps: Int, continuingAfter last: Int
     ) throws {
         var logs: [any TrainingLog] = []
         let folder = settings.folder
@@ -21,6 +22,7 @@ final class TrainingLogs {
                 try CSVLog(
                     path: folder + "/loss.csv", continuingAfter: last, names: [LogName.loss]))
         }
+        samples = try SampleFiles(folder: folder + "/samples", continuingAfter: last)
         let lines = folder + "/log.jsonl"
         // The report of a run that goes on needs what came before.
         if !settings.logs.isDisjoint(with: [.jsonLines, .report]) {
@@ -34,7 +36,7 @@ final class TrainingLogs {
             settings.logs.contains(.report)
             ? try TrainingReport(
                 path: folder + "/report.html", title: title, facts: facts, totalSteps: totalSteps,
-                history: last == nil ? [] : try JSONLinesLog.entries(of: lines)) : nil
+                history: try JSONLinesLog.entries(of: lines), pictures: samples) : nil
         if let report { logs.append(report) }
         self.logs = logs
     }
@@ -51,8 +53,10 @@ final class TrainingLogs {
         for log in logs { try log.write(entry) }
     }
 
-    func add(_ picture: LoggedPicture) throws {
+    /// - Returns: the picture's file.
+    func add(_ picture: LoggedPicture) throws -> String {
         for log in logs { try log.add(picture) }
+        return try samples.write(picture)
     }
 
     func warn(_ text: String) { report?.warn(text) }

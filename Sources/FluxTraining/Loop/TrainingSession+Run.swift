@@ -4,8 +4,10 @@ internal import Torch
 
 extension TrainingSession {
     /// Goes through all epochs.
-    func run(isolation: isolated (any Actor)? = #isolation) async throws -> Trainer.Outcome {
-        try resume()
+    func run(
+        goingOnFrom earlier: EarlierRun?, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Trainer.Outcome {
+        try earlier.map(resume) ?? begin()
         onEvent(.begun(outline))
         let begun = ContinuousClock.now
         let before = progress.seconds
@@ -22,8 +24,7 @@ extension TrainingSession {
             try closeLogs(last)
             return .init(path: last, steps: progress.steps)
         } catch {
-            // What was learned until the last update is not lost with what comes after it.
-            if progress.steps > 0, settings.output.keepsState { try? saveState() }
+            keepState(after: error)
             try? logs?.close(usage: nil)
             throw error
         }
@@ -133,10 +134,7 @@ extension TrainingSession {
                 onEvent(.validated(step: step, loss: loss))
             }
             if samples, group.isFirst {
-                for (prompt, image) in try inspector.pictures() {
-                    try logs?.add(LoggedPicture(step: step, name: prompt, image: image))
-                    onEvent(.sampled(step: step, prompt: prompt, image: image))
-                }
+                for picture in try inspector.pictures() { try keep(picture) }
             }
         } catch is CancellationError {
             throw CancellationError()
@@ -144,6 +142,20 @@ extension TrainingSession {
             logs?.warn("step \(step): \(error)")
             onEvent(.warned("step \(step): no look at what was learned: \(error)"))
         }
+    }
+
+    private func keep(_ picture: InspectedPicture) throws {
+        let step = progress.steps
+        var logged = LoggedPicture(step: step, name: picture.prompt, image: picture.image)
+        if var request = picture.request, let metadata = settings.inspection.metadata {
+            if !weights.adapters.isEmpty {
+                request.loras = [LoRAUse(path: "step-\(step).safetensors")]
+            }
+            logged.metadata = metadata(request, step)
+        }
+        guard let path = try logs?.add(logged) else { return }
+        onEvent(
+            .sampled(step: step, prompt: picture.prompt, image: picture.image, path: path))
     }
 
     // MARK: Stopping

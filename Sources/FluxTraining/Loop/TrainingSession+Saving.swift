@@ -1,4 +1,3 @@
-internal import Files
 internal import FluxModels
 internal import Foundation
 internal import Torch
@@ -34,6 +33,10 @@ extension TrainingSession {
 
     @discardableResult
     func saveNow(_ name: String) throws -> String? {
+        // All processes have the same weights, and all end here.
+        if let spoilt = try firstNotFinite() {
+            throw TrainingError(step: progress.steps, reason: .weightNotFinite(spoilt))
+        }
         var path: String?
         if group.isFirst {
             var writer = CheckpointWriter(
@@ -47,6 +50,11 @@ extension TrainingSession {
         return path
     }
 
+    private func firstNotFinite() throws -> String? {
+        try TrainingState.firstNotFinite(
+            Dictionary(weights.parameters.map { ($0.name, $0.tensor) }) { first, _ in first })
+    }
+
     /// Averages take the weights' place in checkpoints; resuming needs both.
     private func averages() throws -> [String: Tensor] {
         guard let average = updater.average else { return [:] }
@@ -57,7 +65,8 @@ extension TrainingSession {
     private var metadata: [String: String] {
         var notes = [
             "flux2.step": "\(progress.steps)", "flux2.epoch": "\(progress.epoch)",
-            "flux2.task": settings.task.rawValue, "flux2.data": identity.data,
+            "flux2.task": settings.task.rawValue,
+            "flux2.data": Digest.of(rows.map { "\($0.text) \($0.files)" }),
             "flux2.seed": "\(settings.seed)",
         ]
         notes["flux2.base_model"] = settings.output.baseModel
@@ -67,70 +76,6 @@ extension TrainingSession {
             notes["flux2.lora_target_modules"] = "\(settings.method.loraTargets)"
         }
         return notes
-    }
-
-    // MARK: State
-
-    /// Writes what resuming needs, as of the last update.
-    func saveState() throws {
-        // Parts of it lie on all processes.
-        var tensors = try updater.state()
-        for (key, bytes) in boundary.draws {
-            tensors["draws.\(group.rank).\(key)"] = try .from(bytes)
-        }
-        tensors = try gathered(tensors)
-        guard group.isFirst else { return }
-        for parameter in weights.parameters {
-            tensors["weights." + parameter.name] = parameter.tensor
-        }
-        try TrainingState(progress: boundary.progress, identity: identity, tensors: tensors)
-            .write(to: folder)
-    }
-
-    /// The draws of all processes, on the first; optimizer state is there already.
-    private func gathered(_ tensors: [String: Tensor]) throws -> [String: Tensor] {
-        guard group.size > 1, settings.drawOrder == .torch else { return tensors }
-        let draws = tensors.filter { $0.key.hasPrefix("draws.") }
-        return try group.collect(draws).reduce(into: tensors) { all, part in
-            all.merge(part) { _, new in new }
-        }
-    }
-
-    /// Goes on from a state, where that is asked for.
-    func resume() throws {
-        guard settings.output.resumes else { return try openLogs(continuingAfter: nil) }
-        let path = TrainingState.path(in: folder)
-        guard let state = try TrainingState.read(from: folder) else {
-            throw TrainingError(reason: .foreignState("\(path): there is no state to resume from"))
-        }
-        try state.check(against: identity, path: path)
-        if group.isFirst {
-            AtomicFile.discardAbandoned(in: folder) { name in
-                [".safetensors", ".json", ".html", ".csv", ".jsonl"].contains(
-                    where: name.hasSuffix)
-            }
-        }
-        try withoutGradients {
-            let values = state.tensors.part("weights.")
-            for parameter in weights.parameters {
-                guard let value = values[parameter.name], value.shape == parameter.tensor.shape
-                else {
-                    throw TrainingError(
-                        reason: .foreignState("\(path): has no '\(parameter.name)' that fits"))
-                }
-                try parameter.tensor.assign(value)
-            }
-            try updater.restore(state.tensors, updates: state.progress.updates)
-            let own = try state.tensors.part("draws.\(group.rank).").mapValues {
-                try $0.values(as: UInt8.self)
-            }
-            if settings.drawOrder == .torch { try draws.restore(own) }
-        }
-        progress = state.progress.scaled(
-            from: state.identity.processes, to: group.size)
-        boundary = (progress, try draws.state())
-        try openLogs(continuingAfter: progress.steps)
-        onEvent(.resumed(step: progress.steps, path: path))
     }
 }
 

@@ -18,17 +18,21 @@ final class TrainingSession {
     /// By sample, what those in one batch have in common; none where each is by itself.
     private let keys: [String]
     let outline: TrainingOutline
-    let identity: TrainingState.Identity
+    let identity: RunIdentity
+    /// What the samples are made of.
+    let rows: [RowIdentity]
     let onEvent: @Sendable (TrainingEvent) -> Void
     private(set) var logs: TrainingLogs?
     var progress = TrainingProgress()
     /// What would be resumed from: the progress and the draws at the last update.
     var boundary: (progress: TrainingProgress, draws: [String: [UInt8]])
+    /// Updates of the newest state in the folder; nil where there is none that is sound.
+    var savedUpdates: Int?
 
     /// Sets everything up, so that nothing but memory and data can fail later.
     init(
         _ settings: TrainingSettings, _ files: TrainingFiles, _ parts: TrainingParts,
-        _ samples: any SampleSource, group: ProcessGroup,
+        _ survey: SampleSurvey, group: ProcessGroup,
         onEvent: @escaping @Sendable (TrainingEvent) -> Void
     ) throws {
         self.settings = settings
@@ -37,7 +41,7 @@ final class TrainingSession {
         self.onEvent = onEvent
         weights = try TrainedWeights(parts, settings, onEvent)
         draws = try Draws(seed: settings.seed, order: settings.drawOrder, device: parts.device)
-        let (training, held) = try Self.divided(samples, settings.inspection.heldOut)
+        let (training, held) = try Self.divided(survey.source, settings.inspection.heldOut)
         source = training
         keys = settings.data.batchSize == 1 ? [] : try Self.keys(of: training, onEvent)
         let subject = TrainingSubject(settings, parts, weights, draws, onEvent)
@@ -52,27 +56,11 @@ final class TrainingSession {
             samples: source.count, steps: plan.batches.count * settings.optimization.epochs,
             updates: updates, trained: weights.count, tensors: weights.parameters.count,
             stateBytes: updater.optimizer.stateByteCount, processes: group.size)
-        identity = TrainingState.Identity(
-            task: settings.task.rawValue,
-            data: Digest.of([try source.fingerprint(), "\(settings.data.repeats)"]),
-            method: Digest.of(
-                weights.parameters.map { "\($0.name) \($0.tensor.shape) \($0.tensor.dtype.name)" }
-                    + ["\(settings.optimization.optimizer) \(settings.optimization.masters)"]),
-            seed: settings.seed, drawOrder: settings.drawOrder.rawValue,
-            batchSize: settings.data.batchSize, accumulation: settings.optimization.accumulation,
-            processes: group.size)
+        identity = try RunIdentity(
+            settings, files, weights, dtype: parts.dtype.name, processes: group.size)
+        rows = survey.rows
         boundary = (progress, try draws.state())
-        if let remark = Self.remark(on: settings, parts.dtype) { onEvent(.warned(remark)) }
-    }
-
-    /// What is known to go wrong with settings that are allowed all the same.
-    private static func remark(on settings: TrainingSettings, _ dtype: DType) -> String? {
-        let rate = settings.optimization.learningRate
-        guard dtype == .bfloat16, settings.optimization.masters == .none,
-            !settings.method.trained.isEmpty, rate > 0, rate < 1e-4
-        else { return nil }
-        return "at a learning rate of \(rate) most changes of a weight are smaller than bfloat16 "
-            + "can hold and are lost; --master_weights stochastic, kahan or fp32 keeps them"
+        if let remark = try RoundingRemark(settings, weights).text { onEvent(.warned(remark)) }
     }
 
     /// The last samples are held out.
@@ -119,7 +107,7 @@ final class TrainingSession {
     }
 
     /// Opens the logs, once it is known from where the run goes on.
-    func openLogs(continuingAfter step: Int?) throws {
+    func openLogs(continuingAfter step: Int) throws {
         guard group.isFirst else { return }
         logs = try TrainingLogs(
             settings.output, title: title, facts: facts, totalSteps: outline.steps,

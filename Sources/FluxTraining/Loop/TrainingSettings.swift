@@ -150,6 +150,10 @@ public struct OutputSettings: Sendable {
     public var keepsState = true
     /// Whether to go on from such a state.
     public var resumes = false
+    /// Whether a training that lies in the folder is replaced.
+    public var replaces = false
+    /// What `training_args.json` says; nil writes none.
+    public var arguments: [UInt8]?
     /// Logs beside the report.
     public var logs: Set<LogKind> = []
     /// What checkpoints say about the model they change.
@@ -191,6 +195,8 @@ public struct InspectionSettings: Sendable {
     public var sampleScale = 1.0
     /// The seed of every picture.
     public var sampleSeed: UInt64 = 0
+    /// What the file of a picture says besides its prompt, from how it was made and the step of it.
+    public var metadata: (@Sendable (GenerationRequest, _ step: Int) -> [String: String])?
 
     /// Nothing is looked at.
     public init() {}

@@ -43,31 +43,4 @@ extension TrainingSettings {
         }
         return try Metadata(folder: data.base)
     }
-
-    /// Leaves out samples that cannot be read, and tells which.
-    ///
-    /// All are read once: every process has to know the same samples before the first step.
-    func readable(
-        _ source: any SampleSource, onEvent: (TrainingEvent) -> Void
-    ) throws -> any SampleSource {
-        guard data.skipsUnreadable else { return source }
-        var kept: [Int] = []
-        for number in 0..<source.count {
-            try Task.checkCancellation()
-            do {
-                _ = try source.load(number)
-                kept.append(number)
-            } catch {
-                onEvent(.warned("left out: \(error)"))
-            }
-            onEvent(.readSizes(done: number + 1, of: source.count))
-        }
-        let missing = source.count - kept.count
-        guard missing > 0 else { return source }
-        guard !kept.isEmpty else {
-            throw DataError(path: data.base, reason: .empty("no sample can be read"))
-        }
-        onEvent(.warned("\(missing) of \(source.count) samples are left out"))
-        return SampleSelection(source: source, numbers: kept)
-    }
 }

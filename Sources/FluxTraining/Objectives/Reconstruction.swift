@@ -128,11 +128,13 @@ struct ReconstructionInspector: Inspector {
         }
     }
 
-    func pictures() throws -> [(prompt: String, image: Image)] {
+    func pictures() throws -> [InspectedPicture] {
         try withoutGradients {
             try heldOut.prefix(Self.shown).map { item in
                 let result = try objective.reconstructed(item.image).picture.picture()
-                return (item.prompt, try Image.contactSheet([item.image, result], columns: 2))
+                return InspectedPicture(
+                    prompt: item.prompt,
+                    image: try Image.contactSheet([item.image, result], columns: 2))
             }
         }
     }

@@ -30,7 +30,8 @@ extension CommandLineTests {
             var ended = 0
             for attempt in 0..<times {
                 let hasState = place.contents("out").contains("training_state.safetensors")
-                let resume = hasState ? ["--resume"] : []
+                // A checkpoint may be there without a state.
+                let resume = hasState ? ["--resume"] : ["--force"]
                 let running = try Program.start(place.arguments(Self.options + steps + resume))
                 wait(for: running, in: place, saved: attempt % 4)
                 // Most while they save, some while they begin.
@@ -78,8 +79,8 @@ extension CommandLineTests {
             }
         }
 
-        @Test(arguments: [SIGTERM, SIGINT])
-        func aRequestToEndSavesTheLastUpdate(_ signal: Int32) throws {
+        @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
+        func aRequestToEndSavesTheLastUpdateAndSaysHowToGoOn(_ signal: Int32) throws {
             let place = try TrainingPlace(pictures: 5)
             let options = TrainingPlace.lora + ["--num_epochs", "1000"]
             let running = try Program.start(place.arguments(options))
@@ -87,10 +88,53 @@ extension CommandLineTests {
             running.send(signal)
             let outcome = try running.finish()
             #expect(outcome.status == 130 || outcome.status == 128 + signal, "\(outcome.errors)")
+            let last = outcome.errors.split(separator: "\n").last
+            #expect(last?.contains("--resume goes on after step ") == true, "\(outcome.errors)")
             let state = try SafetensorsFile(path: place.file("out/training_state.safetensors"))
             #expect(state.metadata["progress"]?.contains("\"steps\":") == true)
             let resumed = try place.run(options + ["--resume", "--stop_after", "1"])
             #expect(resumed.status == 0, "\(resumed.errors)")
+        }
+
+        /// Runs the program by a shell; `$@` are its arguments.
+        private func shell(_ command: String, running arguments: [String]) throws -> Process {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", command, "sh", Program.path] + arguments
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            return process
+        }
+
+        @Test func aClosedPipeEndsARunAndSavesItsLastUpdate() throws {
+            let place = try TrainingPlace(pictures: 5)
+            let options = TrainingPlace.lora + ["--num_epochs", "1000", "--save_steps", "2"]
+            // Two lines are read: what is trained, and the first checkpoint.
+            let process = try shell(
+                #""$@" 2>&1 >/dev/null | head -n 4"#, running: place.arguments(options))
+            process.waitUntilExit()
+            let state = try SafetensorsFile(path: place.file("out/training_state.safetensors"))
+            #expect(state.metadata["progress"]?.contains("\"steps\":") == true)
+            #expect(!place.contents("out").contains("step-5000.safetensors"))
+            let resumed = try place.run(options + ["--resume", "--stop_after", "1"])
+            #expect(resumed.status == 0, "\(resumed.errors)")
+        }
+
+        @Test func theEndOfATerminalDoesNotEndWhatNohupHasStarted() throws {
+            let place = try TrainingPlace(pictures: 5)
+            let options = TrainingPlace.lora + ["--num_epochs", "1000", "--enable_csv_log"]
+            let process = try shell(
+                #"trap "" HUP; exec "$@""#, running: place.arguments(options))
+            let deadline = Date().addingTimeInterval(120)
+            func steps() -> Int { (try? place.losses().count) ?? 0 }
+            while steps() < 2, Date() < deadline { Thread.sleep(forTimeInterval: 0.01) }
+            Foundation.kill(process.processIdentifier, SIGHUP)
+            let before = steps()
+            while steps() < before + 3, Date() < deadline { Thread.sleep(forTimeInterval: 0.01) }
+            #expect(steps() >= before + 3 && process.isRunning)
+            process.terminate()
+            process.waitUntilExit()
         }
 
         // MARK: No room

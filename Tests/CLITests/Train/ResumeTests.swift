@@ -120,17 +120,40 @@ extension CommandLineTests {
             try expect(lora, "training_state.safetensors: there is no state to resume from")
             try place.train(lora + ["--stop_after", "1"])
             let state = try place.bytes("out/training_state.safetensors")
-            try expect(lora + ["--seed", "6"], "another seed: 5, now 6")
-            try expect(lora + ["--lora_rank", "4"], "another method")
-            try expect(TrainingPlace.full, "another method")
-            try expect(lora + ["--optimizer", "sgd"], "another method")
-            try expect(lora + ["--dataset_repeat", "2"], "another data set")
+            try expect(lora + ["--seed", "6"], "another --seed: 5, now 6")
+            try expect(lora + ["--lora_rank", "4"], "another --lora_rank: 2, now 4")
+            try expect(lora + ["--lora_alpha", "64"], "another --lora_alpha: 2.0, now 64.0")
+            try expect(
+                lora + ["--lora_target_modules", "to_q,to_k"], "another set of trained tensors: ")
+            try expect(TrainingPlace.full, "another --trainable_models: none, now transformer")
+            try expect(lora + ["--optimizer", "sgd"], "another --optimizer: adamw, now sgd")
+            try expect(lora + ["--master_weights", "kahan"], "--master_weights: none, now kahan")
+            try expect(lora + ["--dataset_repeat", "2"], "another --dataset_repeat: 1, now 2")
             try expect(lora + ["--gradient_accumulation_steps", "2"], "accumulation 1")
-            try expect(lora + ["--draws", "torch"], "order of random numbers")
-            try expect(lora + ["--batch_size", "2"], "batch size")
+            try expect(lora + ["--draws", "torch"], "another --draws: sample, now torch")
+            try expect(lora + ["--batch_size", "2"], "another --batch_size: 1, now 2")
+            try expect(lora + ["--text_length", "64"], "another --text_length: 48, now 64")
+            try expect(lora + ["--exact_loss"], "another --exact_loss: false, now true")
+            try expect(lora + ["--max_pixels", "1024"], "another --max_pixels: 1048576, now 1024")
+            try expect(lora + ["--ema_decay", "0.9"], "another --ema_decay: none, now 0.9")
+            try expect(
+                lora + ["--model", try otherWeights(place)], "another transformer as base model: ")
             try TrainingPlace.write(4, to: place.data)
-            try expect(lora, "another data set")
+            try expect(lora, "another data set: 3 samples, now 4")
             #expect(try place.bytes("out/training_state.safetensors") == state)
+        }
+
+        /// A model that differs in the last value of its transformer.
+        private func otherWeights(_ place: TrainingPlace) throws -> String {
+            let model = try place.folder.model()
+            let path = model + "/transformer/diffusion_pytorch_model.safetensors"
+            let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+            try handle.seek(toOffset: handle.seekToEnd() - 1)
+            let last = try #require(try handle.read(upToCount: 1)?.first)
+            try handle.seek(toOffset: handle.seekToEnd() - 1)
+            try handle.write(contentsOf: [last ^ 1])
+            try handle.close()
+            return model
         }
     }
 }

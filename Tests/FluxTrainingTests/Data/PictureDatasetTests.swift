@@ -85,15 +85,44 @@ struct PictureDatasetTests {
         #expect(throws: DataError.self) { _ = try dataset(row, missing).item(1) }
     }
 
-    @Test func everythingThatDecidesTheSamplesIsInTheFingerprint() throws {
+    @Test func everythingThatASampleIsMadeOfIsInItsIdentity() throws {
         let long = String(repeating: "a very long caption ", count: 10)
         var rows = [MetadataRow](repeating: row, count: 5)
         rows[1]["prompt"] = .text(long + "fox")
         rows[2]["prompt"] = .text(long + "dog")
         rows[3]["edit_image"] = .list([.text("a.png")])
         rows[4]["edit_image"] = .list([.text("b.png")])
-        let plain = try rows[0...2].map { try dataset($0).fingerprint() }
-        let edited = try rows[3...4].map { try dataset($0, extras: ["edit_image"]).fingerprint() }
+        let plain = try rows[0...2].map { try dataset($0).identity(0) }
+        let edited = try rows[3...4].map { try dataset($0, extras: ["edit_image"]).identity(0) }
         #expect(Set(plain + edited).count == 5)
+    }
+
+    @Test func aSampleIsTheSameWhereverItsPicturesLie() throws {
+        let before = try dataset(row).identity(0)
+        try FileManager.default.moveItem(
+            atPath: folder.file("a.png"), toPath: folder.file("other.png"))
+        let moved: MetadataRow = [
+            "image": .text(folder.file("other.png")), "prompt": .text("a fox"),
+        ]
+        #expect(try dataset(moved).identity(0) == before)
+        var other = moved
+        other["image"] = .text("b.png")
+        #expect(try dataset(other).identity(0).text == before.text)
+        #expect(try dataset(other).identity(0) != before)
+        // Of a picture that is gone the caption is left.
+        #expect(try dataset(row).identity(0).text == before.text)
+    }
+
+    @Test func headersOfPicturesAreLookedAt() throws {
+        try Data("no picture".utf8).write(to: URL(fileURLWithPath: folder.file("c.png")))
+        var bad = row
+        bad["image"] = .text("c.png")
+        try dataset(row, bad).checkFiles(0)
+        #expect(throws: DataError.self) { try dataset(row, bad).checkFiles(1) }
+        bad = row
+        bad["edit_image"] = .text("c.png")
+        #expect(throws: DataError.self) {
+            try dataset(bad, extras: ["edit_image"]).checkFiles(0)
+        }
     }
 }

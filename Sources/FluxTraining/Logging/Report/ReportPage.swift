@@ -89,7 +89,8 @@ struct ReportPage {
             gallery.dropped == 0
             ? ""
             : "\n<p class=\"note\">\(gallery.rows.count) of \(gallery.rows.count + gallery.dropped)"
-                + " steps with samples are shown.</p>"
+                + " steps with samples are shown; all pictures are in "
+                + "<a href=\"samples/\">samples/</a>.</p>"
         return "<h2>Samples</h2>\n\(rows.joined(separator: "\n"))\(note)"
     }
 

@@ -30,7 +30,7 @@ struct SampleGallery: Sendable {
     /// In the order of steps.
     private(set) var rows: [Row] = []
     /// Rows that had to make room.
-    private(set) var dropped = 0
+    var dropped = 0
 
     mutating func add(_ picture: LoggedPicture) throws {
         let isLatest = (rows.last?.step ?? .min) <= picture.step

@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// It draws the values that ``LogName`` lists, and shows pictures of up to 24 steps. The file is
 /// written anew now and then, at once or not at all. A run that is continued hands what an earlier
-/// one left, such as ``JSONLinesLog/entries(of:)``, to ``init(path:title:facts:totalSteps:history:interval:)``.
+/// one left, such as ``JSONLinesLog/entries(of:)``, to ``init(path:title:facts:totalSteps:history:pictures:interval:)``.
 public final class TrainingReport: TrainingLog {
     /// The file.
     public let path: String
@@ -29,11 +29,13 @@ public final class TrainingReport: TrainingLog {
     ///   - facts: model, method, data, settings, machine, in the order in which they are shown.
     ///   - totalSteps: steps of the whole training.
     ///   - history: entries of an earlier run, in the order of their steps.
+    ///   - pictures: those of an earlier run.
     ///   - interval: the time between rewritings, other than those for new pictures.
     /// - Throws: `FileError` where the file could not be written.
     public init(
         path: String, title: String, facts: [(name: String, value: String)],
-        totalSteps: Int? = nil, history: [LogEntry] = [], interval: Duration = .seconds(60)
+        totalSteps: Int? = nil, history: [LogEntry] = [], pictures: SampleFiles? = nil,
+        interval: Duration = .seconds(60)
     ) throws {
         try Folder.make(for: path)
         try AtomicFile.checkWritable(path)
@@ -41,6 +43,10 @@ public final class TrainingReport: TrainingLog {
         self.interval = interval
         var content = ReportContent(title: title, facts: facts, totalSteps: totalSteps)
         for entry in history { content.history.add(entry) }
+        if let earlier = pictures?.pictures(ofSteps: SampleGallery.mostRows) {
+            for picture in earlier.shown { try content.gallery.add(picture) }
+            content.gallery.dropped += earlier.dropped
+        }
         state = Mutex(State(content: content))
     }
 

@@ -23,7 +23,7 @@ public final class TensorBoardLog: TrainingLog {
         var messages = [EventMessage.version(at: now)]
         // Readers take the first start that they see for the run's own, and only another for a new
         // one; files of other programs may have none.
-        if let last {
+        if let last, last > 0 || !earlier.isEmpty {
             let start = EventMessage.sessionStart(step: last + 1, at: now)
             messages += [start, start]
         } else if earlier.isEmpty {
