@@ -85,11 +85,32 @@ struct GeometryTests {
         }
     }
 
-    @Test func coversASizeAroundTheCentre() {
-        let wide = Image(width: 90, height: 30, red: 1, green: 2, blue: 3)
-        let square = wide.resizedToCover(width: 20, height: 20, filter: .bilinear)
+    /// A picture whose red tells the column and whose green tells the row.
+    private func slope(width: Int, height: Int) -> Image {
+        let pixels = (0..<width * height).flatMap { place in
+            [UInt8(2 * (place % width)), UInt8(2 * (place / width)), 7]
+        }
+        return Image(width: width, height: height, pixels: pixels)
+    }
+
+    @Test(arguments: [(90, 30), (30, 90), (60, 60)])
+    func coversASizeAroundTheCentre(width: Int, height: Int) {
+        let square = slope(width: width, height: height)
+            .resizedToCover(width: 20, height: 20, filter: .bilinear)
         #expect(square.width == 20 && square.height == 20)
-        #expect(square.pixels.prefix(3) == [1, 2, 3])
+        let step = Double(min(width, height)) / 20
+        func expected(_ place: Int, of side: Int) -> Double {
+            Double(side) - 20 * step + 2 * (step * (Double(place) + 0.5) - 0.5)
+        }
+        // Away from the borders of the picture, where there is less to average.
+        for row in 2..<18 {
+            for column in 2..<18 {
+                let pixel = square.pixels[3 * (20 * row + column)...].prefix(3).map(Double.init)
+                #expect(abs(pixel[0] - expected(column, of: width)) <= 1, "\(row), \(column)")
+                #expect(abs(pixel[1] - expected(row, of: height)) <= 1, "\(row), \(column)")
+                #expect(pixel[2] == 7)
+            }
+        }
     }
 
     @Test func laysPicturesOutInASheet() throws {
