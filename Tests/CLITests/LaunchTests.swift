@@ -90,7 +90,7 @@ extension CommandLineTests {
         }
 
         /// A process that is stuck gets ten seconds.
-        @Test(.enabled(if: ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil))
+        @Test(.slow)
         func aStuckRankIsEnded() throws {
             let running = try start(2)
             let children = children(of: running.identifier)

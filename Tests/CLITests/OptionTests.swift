@@ -211,7 +211,7 @@ extension CommandLineTests {
         }
 
         /// Pieces are for the sake of memory, in encoding and in decoding.
-        @Test(.enabled(if: ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil))
+        @Test(.slow)
         func tilesAndStripsTakeLessMemory() throws {
             let picture = folder.file("large.png")
             try Image(width: 1536, height: 1536, red: 10, green: 120, blue: 200)

@@ -70,8 +70,10 @@ struct TokenGoldenTests {
     }
 
     /// The published vocabulary is not part of this repository: `FLUX2_TEKKEN` names a folder with
-    /// its `tokenizer.json`.
-    @Test(.enabled(if: ProcessInfo.processInfo.environment["FLUX2_TEKKEN"] != nil))
+    /// its `tokenizer.json`, which `Scripts/tekken_tokenizer.py` writes.
+    @Test(
+        .enabled(
+            if: ProcessInfo.processInfo.environment["FLUX2_TEKKEN"] != nil, "needs FLUX2_TEKKEN"))
     func withTheVocabularyOfRealSize() throws {
         struct Tekken: Decodable {
             struct Item: Decodable {
