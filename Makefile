@@ -27,7 +27,7 @@ demo: build
 	@echo "demo/demo-grid.png: $$(paste -sd, Recipes/emoji/demo.txt | sed 's/,/, /g')"
 
 test: setup
-	swift test
+	@Scripts/run_tests.sh
 
 # Formatting and lint, as in CI.
 check:

@@ -3,6 +3,8 @@
 # in memory together; dev-validate-lora makes a picture with it.
 set -euo pipefail
 
+"${FLUX2:-flux2}" download --dataset DiffSynth-Studio/diffsynth_example_dataset \
+  --include "flux2/FLUX.2-dev/*" --local-dir data/diffsynth_example_dataset
 "${FLUX2:-flux2}" train \
   --dataset_base_path data/diffsynth_example_dataset/flux2/FLUX.2-dev \
   --dataset_metadata_path data/diffsynth_example_dataset/flux2/FLUX.2-dev/metadata.csv \

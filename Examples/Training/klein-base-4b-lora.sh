@@ -3,6 +3,8 @@
 # Arguments given to this script come last, and count.
 set -euo pipefail
 
+"${FLUX2:-flux2}" download --dataset DiffSynth-Studio/diffsynth_example_dataset \
+  --include "flux2/FLUX.2-klein-base-4B/*" --local-dir data/diffsynth_example_dataset
 "${FLUX2:-flux2}" train \
   --dataset_base_path data/diffsynth_example_dataset/flux2/FLUX.2-klein-base-4B \
   --dataset_metadata_path data/diffsynth_example_dataset/flux2/FLUX.2-klein-base-4B/metadata.csv \

@@ -241,13 +241,22 @@ struct CommandLineTests {
             #expect(outcome.errors.contains("longer than 512 tokens"))
         }
 
-        @Test func everyTypeComputes() throws {
+        @Test func everyTypeComputesThePictureWithItsOwnRounding() throws {
             let folder = try TemporaryFolder()
-            for dtype in ["auto", "bf16", "float16", "float32"] {
-                let outcome = try Program.run(
-                    tinyArguments(output: folder.file("\(dtype).png"), ["--dtype", dtype]))
+            func picture(_ dtype: String) throws -> [UInt8] {
+                let path = folder.file("\(dtype).png")
+                let outcome = try Program.run(tinyArguments(output: path, ["--dtype", dtype]))
                 #expect(outcome.status == 0, "\(dtype): \(outcome.errors)")
+                return try Image(contentsOf: path).pixels
             }
+            let exact = try picture("float32")
+            let halves = try ["bf16", "float16"].map(picture)
+            for half in halves {
+                let levels = zip(half, exact).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+                #expect(half != exact && levels < 4 * exact.count)
+            }
+            #expect(halves[0] != halves[1])
+            #expect(try [halves[0], exact].contains(picture("auto")))
         }
     }
 }

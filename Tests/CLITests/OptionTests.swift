@@ -67,6 +67,8 @@ extension CommandLineTests {
             let cfg = ["--cfg-scale", "3"]
             let dev = ["--model", Reference.ownModel("tiny-dev")]
             let lora = ["--lora", Reference.own + "/inputs/lora/diffsynth.safetensors"]
+            // What a processor without products of it would not choose by itself.
+            let half = ["--dtype", "bfloat16"]
             let file = { (name: String) in folder.file(name + ".safetensors") }
             let turned = ["--edit-image", Self.fixture("turned-6.jpg")]
             let small = ["--edit-image", Self.input("exact")]
@@ -118,7 +120,7 @@ extension CommandLineTests {
                 "drop-alpha": .changes(
                     ["--drop-alpha"], besides: ["--edit-image", Self.input("mode_rgba")]),
                 "lora": .changes(lora),
-                "lora-mode": .changes(["--lora-mode", "fused"], besides: lora),
+                "lora-mode": .changes(["--lora-mode", "fused"], besides: lora + half),
                 "positive-lora": .changes(["--positive-lora", lora[1]], besides: cfg),
                 "negative-lora": .changes(["--negative-lora", lora[1]], besides: cfg),
                 "tiled": .changes(
@@ -135,7 +137,8 @@ extension CommandLineTests {
                 "vram-config": .changes(["--vram-config", folder.file("vram.json")]),
                 "weights": .changes(["--weights", "transformer=int8"]),
                 "no-weight-cache": .keeps(["--no-weight-cache"], besides: ["--weights", "int8"]),
-                "device": .keeps(["--device", "cpu"]), "dtype": .changes(["--dtype", "float32"]),
+                "device": .keeps(["--device", "cpu"]),
+                "dtype": .changes(["--dtype", "float32"], besides: half),
                 "threads": .keeps(["--threads", "1"]), "kernels": .shown(by: "KernelOptionTests"),
                 "output": .shown(by: "writesEveryFormat"),
                 "quality": .shown(by: "writesEveryFormat"),
@@ -210,7 +213,7 @@ extension CommandLineTests {
         }
 
         /// Pieces are for the sake of memory, in encoding and in decoding.
-        @Test(.enabled(if: ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil))
+        @Test(.slow)
         func tilesAndStripsTakeLessMemory() throws {
             let picture = folder.file("large.png")
             try Image(width: 1536, height: 1536, red: 10, green: 120, blue: 200)

@@ -25,7 +25,16 @@ enum Program {
     static func start(
         _ arguments: [String], environment: [String: String] = [:], in folder: String? = nil
     ) throws -> Running {
-        try Running(arguments, environment, folder)
+        try Running(path, arguments, environment, folder)
+    }
+
+    /// Runs a script of this package, which starts the program by `FLUX2`.
+    static func run(
+        script: String, _ arguments: [String], environment: [String: String], in folder: String
+    ) throws -> Outcome {
+        try Running(
+            "/bin/bash", [script] + arguments, ["FLUX2": path].merging(environment) { $1 }, folder
+        ).finish()
     }
 
     final class Running {
@@ -39,13 +48,14 @@ enum Program {
         ]
 
         init(
-            _ arguments: [String], _ environment: [String: String], _ place: String?
+            _ program: String, _ arguments: [String], _ environment: [String: String],
+            _ place: String?
         ) throws {
             folder = try TemporaryFolder()
             process.environment = ProcessInfo.processInfo.environment
                 .merging(Self.alone) { $1 }.merging(environment) { $1 }
             if let place { process.currentDirectoryURL = URL(fileURLWithPath: place) }
-            process.executableURL = URL(fileURLWithPath: Program.path)
+            process.executableURL = URL(fileURLWithPath: program)
             process.arguments = arguments
             // Files instead of pipes, which would block a process that writes much.
             for name in ["out", "err"] {
@@ -65,6 +75,15 @@ enum Program {
         var isRunning: Bool { process.isRunning }
 
         var identifier: Int32 { process.processIdentifier }
+
+        /// What all cores have spent on it; 0 when it has ended, or where nothing tells.
+        var processorSeconds: Double {
+            let path = "/proc/\(identifier)/stat"
+            let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+            let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+            let ticks = fields.dropFirst(11).prefix(2).compactMap { Double($0) }
+            return ticks.reduce(0, +) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        }
 
         func interrupt() { process.interrupt() }
 

@@ -92,28 +92,14 @@ extension CommandLineTests {
             #expect(forced.status == 0)
         }
 
-        @Test func aFullDisk() throws {
-            let small = folder.file("small")
-            try FileManager.default.createDirectory(
-                atPath: small, withIntermediateDirectories: true)
-            guard try shell("mount -t tmpfs -o size=256k tmpfs \(small)") == 0 else {
-                print("skipped: no tmpfs can be mounted here")
-                return
-            }
-            defer { _ = try? shell("umount \(small)") }
+        @Test(.enabled(if: SmallDisk.isAvailable, "no tmpfs can be mounted here"))
+        func aFullDisk() throws {
+            let disk = try SmallDisk(folder, size: "256k")
+            defer { disk.unmount() }
             let outcome = try Program.run(
-                ["quantize", model, small + "/a.safetensors", "--format", "int8"])
+                ["quantize", model, disk.path + "/a.safetensors", "--format", "int8"])
             #expect(outcome.status == 1 && outcome.errors.contains("no space left"))
-            #expect(try FileManager.default.contentsOfDirectory(atPath: small).isEmpty)
-        }
-
-        private func shell(_ command: String) throws -> Int32 {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", command + " 2>/dev/null"]
-            try process.run()
-            process.waitUntilExit()
-            return process.terminationStatus
+            #expect(try FileManager.default.contentsOfDirectory(atPath: disk.path).isEmpty)
         }
 
         @Test func interruptedItLeavesNothing() throws {

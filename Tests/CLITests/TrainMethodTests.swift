@@ -66,7 +66,7 @@ extension CommandLineTests {
             #expect(try gain("lora", rate: "0.01", Self.lora) < 0.8)
         }
 
-        @Test(.enabled(if: ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil))
+        @Test(.slow)
         func wholeWeightsLearn() throws {
             #expect(
                 try gain(
@@ -74,7 +74,7 @@ extension CommandLineTests {
                     < 0.8)
         }
 
-        @Test(.enabled(if: ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil))
+        @Test(.slow)
         func batchesMastersAveragesAndSmallStatesLearn() throws {
             let more = [
                 "--batch_size", "2", "--master_weights", "fp32", "--optimizer", "adam8bit",
@@ -85,7 +85,7 @@ extension CommandLineTests {
         }
 
         @Test(
-            .enabled(if: ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil),
+            .slow,
             arguments: ["--fp8_models", "--quant_options"])
         func aLoRALearnsBesideWeightsOfEightBits(_ option: String) throws {
             let tiny = Reference.path("models/tiny-klein")

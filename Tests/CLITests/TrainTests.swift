@@ -36,14 +36,15 @@ extension CommandLineTests {
                 "--dataset_repeat", "3", "--height", "\(#require(golden.integer("height")))",
                 "--width", "\(#require(golden.integer("width")))", "--learning_rate",
                 "\(#require(golden.number("learning_rate")))", "--output_path", folder.file("out"),
-                "--draws", "torch", "--seed", "100", "--dtype",
+                "--draws", "torch", "--seed", "\(ReferenceTraining.seed(plus: 1))", "--dtype",
                 golden.dtype == .bfloat16 ? "bfloat16" : "float32", "--enable_csv_log",
                 // AdamW's first steps take a gradient's sign, whatever rounding made it.
                 "--kernels", "reference",
             ]
             if let lora = golden.string("lora") {
+                let rank = try ReferenceTraining.rank(of: Reference.path(lora))
                 arguments += [
-                    "--lora_base_model", "dit", "--lora_rank", "4", "--save_steps", "2",
+                    "--lora_base_model", "dit", "--lora_rank", "\(rank)", "--save_steps", "2",
                     "--lora_target_modules", Self.targets, "--lora_checkpoint",
                     Reference.path(lora), "--use_gradient_checkpointing",
                 ]

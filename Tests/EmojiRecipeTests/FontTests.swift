@@ -45,15 +45,16 @@ private struct SmallFont {
         return (folder, folder.file("font.ttf"))
     }
 
-    private func png() throws -> [UInt8] {
-        try Image(width: 3, height: 2, red: 250, green: 10, blue: 20).encoded(as: .png)
-    }
+    /// No two pixels are alike.
+    private let picture = Image(width: 3, height: 2, pixels: (0..<18).map { UInt8(13 * $0 + 5) })
+
+    private func png() throws -> [UInt8] { try picture.encoded(as: .png) }
 
     @Test func givesThePictureOfACharacter() throws {
         let (folder, path) = try written(SmallFont(png: png()).bytes)
         let font = try BitmapFont(path: path)
         let glyph = try font.glyph("\u{1F431}")
-        #expect(glyph.colours == Image(width: 3, height: 2, red: 250, green: 10, blue: 20))
+        #expect(glyph.colours == picture)
         #expect(glyph.cover.pixels.allSatisfy { $0 == 255 })
         #expect(throws: RecipeError.self) { try font.glyph("\u{1F436}") }
         withExtendedLifetime(folder) {}

@@ -270,7 +270,9 @@ struct MemorySettingsTests {
     }
 
     /// Integers need room for what is multiplied with them, not for the weight.
-    @Test("memory for a short while is that of what is done", .enabled(if: Kernel.int8.isUsed))
+    @Test(
+        "memory for a short while is that of what is done",
+        .enabled(if: Kernel.int8.isUsed, "needs AVX-512 with VNNI"))
     func scratchIsThatOfWhatIsDone() throws {
         func bytes(_ storage: WeightStorage) throws -> Int {
             var memory = MemorySettings()

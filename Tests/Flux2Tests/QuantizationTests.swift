@@ -71,7 +71,7 @@ struct QuantizationTests {
     }
 
     /// With integers multiplied, and with weights made again as on processors that cannot.
-    @Test(.enabled(if: Kernel.int8.isUsed))
+    @Test(.enabled(if: Kernel.int8.isUsed, "needs AVX-512 with VNNI"))
     func turnedIntegersGiveTheVelocityEitherWay() throws {
         try withoutGradients {
             let (path, report) = try write(QuantizationSettings(.int8Rotated))

@@ -23,9 +23,9 @@ struct TilingTests {
     }
 
     /// Types, and the kernels that compute them.
-    private static let ways: [(DType, KernelSet)] = [
-        (.float32, .reference), (.bfloat16, .reference), (.bfloat16, .direct), (.bfloat16, .best),
-    ]
+    private static let ways: [(DType, KernelSet)] =
+        [(.float32, .reference), (.bfloat16, .reference)]
+        + (KernelSet.current >= .direct ? [(.bfloat16, .direct), (.bfloat16, .best)] : [])
 
     @Test(arguments: ways)
     func stripsDecodeToThePictureOfTheWhole(dtype: DType, kernels: KernelSet) throws {
@@ -67,17 +67,22 @@ struct TilingTests {
         #expect(distance <= (dtype == .bfloat16 ? rounding : 1e-5 * scale))
     }
 
-    private static let realModel = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]
-
-    @Test(.enabled(if: realModel != nil))
-    func stripsOfAModelOfRealSizeAreTheWholeBitForBit() throws {
+    /// `FLUX2_REAL_MODEL` names one with weights of its own; random ones draw a smaller picture. Bit for bit
+    /// where kernels or AVX-512 compute bfloat16, else in 32 bits, which add up in another order.
+    @Test func stripsOfAModelOfRealShapesAreTheWhole() throws {
+        let real = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]
         try withoutGradients {
-            let model = try TinyModel(path: #require(Self.realModel)).autoencoder()
-            let latents = try random([1, 32, 64, 48], .bfloat16)
+            let model =
+                try real.map { try TinyModel(path: $0).autoencoder() }
+                ?? TinyModel.randomAutoencoder().0
+            let (height, width) = real == nil ? (16, 12) : (64, 48)
+            let dtype = Runtime.cpuHasBFloat16 ? DType.bfloat16 : .float32
+            let latents = try random([1, 32, height, width], dtype)
             let strips = Strips(
-                heldBytes: 1 << 20, wholeBytes: 2 * 512 * 64 * 48, stripBytes: 1 << 22)
+                heldBytes: 1 << 20, wholeBytes: 2 * 512 * height * width, stripBytes: 1 << 20)
             let found = try strips.decode(unpatched: latents, model)
-            #expect(try found.isEqual(to: model.decode(unpatched: latents)))
+            let distance = try levels(found, model.decode(unpatched: latents))
+            #expect(distance <= (Runtime.cpuHasBFloat16 ? 0 : 0.01), "\(distance)")
         }
     }
 

@@ -67,7 +67,7 @@ struct TensorBoardTests {
     private static let python = ProcessInfo.processInfo.environment["FLUX2_TENSORBOARD"]
 
     /// `FLUX2_TENSORBOARD` names a Python that has the package `tensorboard`.
-    @Test(.enabled(if: python != nil))
+    @Test(.enabled(if: python != nil, "needs FLUX2_TENSORBOARD"))
     func tensorboardReadsThemAndDropsWhatARestartedRunDidAgain() throws {
         let path = folder.file("log")
         let first = try TensorBoardLog(folder: path)

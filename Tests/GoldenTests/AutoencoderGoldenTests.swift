@@ -6,7 +6,12 @@ import Torch
 extension GoldenTests {
     @Suite("The autoencoder reproduces the reference")
     struct AutoencoderGoldens {
-        @Test(arguments: [KernelSet.reference, .direct, .best])
+        /// Where nothing but libtorch computes an autoencoder, all sets are that one.
+        private static let sets = [KernelSet.reference, .direct, .best].filter {
+            $0 == .reference || KernelSet.current >= .direct
+        }
+
+        @Test(arguments: sets)
         func everyCaseAgrees(_ kernels: KernelSet) throws {
             try KernelSet.limited(to: kernels, allCases)
         }

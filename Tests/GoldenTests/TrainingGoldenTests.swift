@@ -30,17 +30,28 @@ extension GoldenTests {
             }
         }
 
-        /// The first pass keeps nothing for gradients, so kernels compute it, and libtorch the second.
+        /// The first pass keeps nothing for gradients, so kernels compute it, and libtorch the second. What
+        /// that changes is less than what bfloat16 itself does, on whatever processor.
         @Test func recomputationAfterKernelsChangesGradientsByRoundingOnly() throws {
             let (plain, recomputed) = try gradients("sft_lora_gradients_bf16")
-            func norm(_ x: Tensor) throws -> Double {
-                try x.to(dtype: .float64).square().sum().item()
+            let (exact, _) = try gradients("sft_lora_gradients_f32")
+            let rounding = try distance(plain, exact)
+            #expect((1e-3..<5e-2).contains(rounding))
+            #expect(try distance(recomputed, plain) < rounding)
+        }
+
+        /// The norm of the difference of all gradients, over their own.
+        private func distance(
+            _ found: [(String, Tensor)], _ expected: [(String, Tensor)]
+        ) throws -> Double {
+            func norm(_ x: Tensor) throws -> Double { try x.square().sum().item() }
+            var (difference, all) = (0.0, 0.0)
+            for (x, y) in zip(found, expected) {
+                let (x, y) = try (x.1.to(dtype: .float64), y.1.to(dtype: .float64))
+                difference += try norm(x - y)
+                all += try norm(y)
             }
-            let all = try plain.reduce(0) { try $0 + norm($1.1) }
-            let difference = try zip(plain, recomputed).reduce(0) {
-                try $0 + norm($1.0.1.to(dtype: .float64) - $1.1.1.to(dtype: .float64))
-            }
-            #expect((difference / all).squareRoot() < 2e-2)
+            return (difference / all).squareRoot()
         }
 
         /// The gradients of a golden's step, by name, without recomputation and with it.
@@ -123,7 +134,7 @@ extension GoldenTests {
                     } else {
                         let flow = FlowMatching(
                             transformer: run.transformer, levels: try NoiseLevels())
-                        let draws = try Draws(seed: 104, order: .torch)
+                        let draws = try Draws(seed: ReferenceTraining.seed(plus: 5), order: .torch)
                         let noised = try flow.draw(sample, from: draws)
                         try golden.expectInput("noise", of: noised.noise)
                         loss = try flow.loss(SampleBatch([sample]), [noised])
@@ -193,8 +204,8 @@ struct TrainingCase {
                 + (0..<blocks).map { ",single_transformer_blocks.\($0).attn.to_out" }.joined()
             let file = try LoRAFile(path: Reference.path(lora))
             try weights.addAdapters(
-                to: TrainedPlace("dit", option: ""), targets: LoRATargets(targets), rank: 4,
-                seed: 1)
+                to: TrainedPlace("dit", option: ""), targets: LoRATargets(targets),
+                rank: ReferenceTraining.rank(of: file.path), seed: 1)
             let (unused, absent) = try weights.load(file)
             #expect(unused.isEmpty && absent.isEmpty)
         } else {
@@ -282,7 +293,7 @@ struct TrainingCase {
             sample = try run.encoder(item)
         }
         try golden.expectInput("\(label).input_latents", of: run.tokens(sample.latents))
-        let draws = try Draws(seed: 101, order: .torch)
+        let draws = try Draws(seed: ReferenceTraining.seed(plus: 2), order: .torch)
         try draws.passInitialNoise(like: sample.latents)
         let loss = try withGradients {
             let objective = FlowMatching(transformer: run.transformer, levels: try NoiseLevels())

@@ -85,11 +85,34 @@ struct GeometryTests {
         }
     }
 
-    @Test func coversASizeAroundTheCentre() {
-        let wide = Image(width: 90, height: 30, red: 1, green: 2, blue: 3)
-        let square = wide.resizedToCover(width: 20, height: 20, filter: .bilinear)
+    /// A picture whose red tells the column and whose green tells the row.
+    private func slope(width: Int, height: Int) -> Image {
+        var pixels: [UInt8] = []
+        for row in 0..<height {
+            for column in 0..<width { pixels += [UInt8(2 * column), UInt8(2 * row), 7] }
+        }
+        return Image(width: width, height: height, pixels: pixels)
+    }
+
+    @Test(arguments: [(90, 30), (30, 90), (60, 60)])
+    func coversASizeAroundTheCentre(width: Int, height: Int) {
+        let square = slope(width: width, height: height)
+            .resizedToCover(width: 20, height: 20, filter: .bilinear)
         #expect(square.width == 20 && square.height == 20)
-        #expect(square.pixels.prefix(3) == [1, 2, 3])
+        let step = Double(min(width, height)) / 20
+        func isNear(_ found: UInt8, _ place: Int, of side: Int) -> Bool {
+            let middle = step * (Double(place) + 0.5) - 0.5
+            let start = Double(side) - 20 * step
+            return abs(Double(found) - start - 2 * middle) <= 1
+        }
+        // Away from the borders of the picture, where there is less to average.
+        for place in 0..<16 * 16 {
+            let (row, column) = (2 + place / 16, 2 + place % 16)
+            let index = 3 * (20 * row + column)
+            #expect(isNear(square.pixels[index], column, of: width), "\(row), \(column)")
+            #expect(isNear(square.pixels[index + 1], row, of: height), "\(row), \(column)")
+            #expect(square.pixels[index + 2] == 7)
+        }
     }
 
     @Test func laysPicturesOutInASheet() throws {

@@ -14,6 +14,9 @@ public enum Reference {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("Reference").path
 
+    /// Whether that copy is used.
+    static var isOwn: Bool { folder == own }
+
     /// A model of this repository's copy, for tests that know its sizes.
     public static func ownModel(_ name: String) -> String { "\(own)/models/\(name)" }
 

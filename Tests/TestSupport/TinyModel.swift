@@ -31,6 +31,22 @@ public struct TinyModel {
         }
     }
 
+    /// An autoencoder of random weights, of two or more levels; the published shapes unless told otherwise.
+    public static func randomAutoencoder(
+        channels: [Int] = [128, 256, 512, 512], seed: UInt64 = 1
+    ) throws -> (Autoencoder, [Parameter]) {
+        let json = """
+            {"block_out_channels": \(channels), "latent_channels": 32, "layers_per_block": 2,
+             "norm_num_groups": 32}
+            """
+        let configuration = try JSONDecoder().decode(
+            AutoencoderConfiguration.self, from: Data(json.utf8))
+        let scope = Scope()
+        let model = Autoencoder(scope, configuration)
+        try loadRandomNumbers(scope.parameters, seed: seed)
+        return (model, scope.parameters)
+    }
+
     public func configuration<C: Decodable>(_ component: String, _ type: C.Type) throws -> C {
         let file = URL(fileURLWithPath: "\(folder)/\(component)/config.json")
         return try JSONDecoder().decode(type, from: Data(contentsOf: file))

@@ -4,7 +4,7 @@ import Testing
 
 @Suite(
     "The kernel of attention is as close to exact results as libtorch",
-    .enabled(if: Kernel.attention.isUsed))
+    .enabled(if: Kernel.attention.isUsed, "needs AVX-512 with BF16"))
 struct AttentionKernelTests {
     /// Batch, heads, heads of keys, queries, keys, head size.
     struct Case: CustomTestStringConvertible {

@@ -140,7 +140,9 @@ struct TurnedWeightTests {
     }
 }
 
-@Suite("Products of integers", .serialized, .enabled(if: Kernel.int8.isUsed))
+@Suite(
+    "Products of integers", .serialized,
+    .enabled(if: Kernel.int8.isUsed, "needs AVX-512 with VNNI"))
 struct IntegerProductTests {
     private func product(_ x: Tensor, _ weight: PackedWeight) throws -> Tensor {
         try withoutGradients {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite(
     "Kernels of maps are as close to exact results as libtorch",
-    .enabled(if: KernelSet.current >= .direct))
+    .enabled(if: KernelSet.current >= .direct, "needs kernels of AVX-512 with BF16"))
 struct MapKernelTests {
     /// Batch, channels in and out, height, width: odd sizes, parts of vectors, of panels and of tiles.
     static let shapes = [

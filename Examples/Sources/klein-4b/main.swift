@@ -1,13 +1,14 @@
-// Text to picture with FLUX.2-klein-4B.
+// Draws a picture and edits it with FLUX.2-klein-4B.
 // 4-step distilled; Apache 2.0.
 //
-//     swift run klein-4b ["what the picture shows" [side in pixels]]
+//     swift run klein-4b ["what the picture shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
 let arguments = CommandLine.arguments.dropFirst()
 let prompt = arguments.first ?? "a red fox in the snow, photograph, soft morning light"
 let side = arguments.dropFirst().first.flatMap(Int.init) ?? 1024
+let change = arguments.dropFirst(2).first ?? "make it a watercolour on rough paper"
 
 // What is not on this machine is fetched; see `flux2 download --help` for places and hubs.
 let pipeline = try await Flux2ImagePipeline.fromPretrained(
@@ -23,10 +24,17 @@ let pipeline = try await Flux2ImagePipeline.fromPretrained(
         modelID: owner + "FLUX.2-klein-4B", originFilePattern: "tokenizer/"),
     onDownload: { if case .finished(let path) = $0 { print(path) } })
 
+let show: @Sendable (GenerationEvent) -> Void = { event in
+    if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
+}
 let image = try await pipeline(
-    prompt: prompt, height: side, width: side, seed: 0, numInferenceSteps: 4,
-    progressBarCmd: { event in
-        if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
-    })
+    prompt: prompt, height: side, width: side, seed: 0, numInferenceSteps: 4, progressBarCmd: show)
 try image.write(to: "klein-4b.png", overwrite: true)
 print("klein-4b.png")
+
+// The picture becomes a reference of the next one.
+let edited = try await pipeline(
+    prompt: change, editImage: [image], height: side, width: side, seed: 1, numInferenceSteps: 4,
+    progressBarCmd: show)
+try edited.write(to: "klein-4b-edit.png", overwrite: true)
+print("klein-4b-edit.png")

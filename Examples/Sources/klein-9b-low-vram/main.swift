@@ -1,14 +1,16 @@
-// Text to picture with FLUX.2-klein-9B where it does not fit: DiffSynth-Studio's low-VRAM configuration.
+// Draws and edits a picture with FLUX.2-klein-9B where it does not fit: DiffSynth-Studio's low-VRAM
+// configuration.
 // Transformer and text encoder are read from the disk into 8-bit floats, once for this machine, and come
 // to the device while they are used, as far as they do not fit below the limit.
 //
-//     swift run klein-9b-low-vram ["what the picture shows" [side in pixels]]
+//     swift run klein-9b-low-vram ["what the picture shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
 let arguments = CommandLine.arguments.dropFirst()
 let prompt = arguments.first ?? "a red fox in the snow, photograph, soft morning light"
 let side = arguments.dropFirst().first.flatMap(Int.init) ?? 1024
+let change = arguments.dropFirst(2).first ?? "make it a watercolour on rough paper"
 
 let device = Device.automatic().device
 let storage = StageStorage.lowVRAM(device: device)
@@ -34,11 +36,18 @@ let pipeline = try await Flux2ImagePipeline.fromPretrained(
     vramLimit: limit,
     onDownload: { if case .finished(let path) = $0 { print(path) } })
 
+let show: @Sendable (GenerationEvent) -> Void = { event in
+    if case .planned(let plan) = event { plan.remarks.forEach { print($0) } }
+    if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
+}
 let image = try await pipeline(
-    prompt: prompt, height: side, width: side, seed: 0, numInferenceSteps: 4,
-    progressBarCmd: { event in
-        if case .planned(let plan) = event { plan.remarks.forEach { print($0) } }
-        if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
-    })
+    prompt: prompt, height: side, width: side, seed: 0, numInferenceSteps: 4, progressBarCmd: show)
 try image.write(to: "klein-9b-low-vram.png", overwrite: true)
 print("klein-9b-low-vram.png")
+
+// The picture becomes a reference of the next one.
+let edited = try await pipeline(
+    prompt: change, editImage: [image], height: side, width: side, seed: 1, numInferenceSteps: 4,
+    progressBarCmd: show)
+try edited.write(to: "klein-9b-low-vram-edit.png", overwrite: true)
+print("klein-9b-low-vram-edit.png")

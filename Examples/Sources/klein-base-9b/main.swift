@@ -1,14 +1,15 @@
-// Text to picture with FLUX.2-klein-base-9B.
+// Draws a picture and edits it with FLUX.2-klein-base-9B.
 // Not distilled, so with many steps and guidance; agree to its licence on the hub first.
 // Text encoder, autoencoder and tokenizer are those of the distilled model.
 //
-//     swift run klein-base-9b ["what the picture shows" [side in pixels]]
+//     swift run klein-base-9b ["what the picture shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
 let arguments = CommandLine.arguments.dropFirst()
 let prompt = arguments.first ?? "a red fox in the snow, photograph, soft morning light"
 let side = arguments.dropFirst().first.flatMap(Int.init) ?? 1024
+let change = arguments.dropFirst(2).first ?? "make it a watercolour on rough paper"
 
 // What is not on this machine is fetched; see `flux2 download --help` for places and hubs.
 let pipeline = try await Flux2ImagePipeline.fromPretrained(
@@ -24,11 +25,18 @@ let pipeline = try await Flux2ImagePipeline.fromPretrained(
         modelID: owner + "FLUX.2-klein-9B", originFilePattern: "tokenizer/"),
     onDownload: { if case .finished(let path) = $0 { print(path) } })
 
+let show: @Sendable (GenerationEvent) -> Void = { event in
+    if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
+}
 let image = try await pipeline(
-    prompt: prompt, negativePrompt: "blurry, low quality", cfgScale: 4, height: side,
-    width: side, seed: 0, numInferenceSteps: 50,
-    progressBarCmd: { event in
-        if case .denoised(let step, let count) = event { print("step \(step) of \(count)") }
-    })
+    prompt: prompt, cfgScale: 4, height: side, width: side, seed: 0, numInferenceSteps: 50,
+    progressBarCmd: show)
 try image.write(to: "klein-base-9b.png", overwrite: true)
 print("klein-base-9b.png")
+
+// The picture becomes a reference of the next one.
+let edited = try await pipeline(
+    prompt: change, cfgScale: 4, editImage: [image], height: side, width: side, seed: 1,
+    numInferenceSteps: 50, progressBarCmd: show)
+try edited.write(to: "klein-base-9b-edit.png", overwrite: true)
+print("klein-base-9b-edit.png")

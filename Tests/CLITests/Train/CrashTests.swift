@@ -139,28 +139,12 @@ extension CommandLineTests {
 
         // MARK: No room
 
-        private func shell(_ command: String) throws -> Int32 {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", command]
-            process.standardError = FileHandle.nullDevice
-            process.standardOutput = FileHandle.nullDevice
-            try process.run()
-            process.waitUntilExit()
-            return process.terminationStatus
-        }
-
-        @Test(.enabled(if: geteuid() == 0 && FileManager.default.fileExists(atPath: "/bin/mount")))
+        @Test(.enabled(if: SmallDisk.isAvailable, "no tmpfs can be mounted here"))
         func aFullDiskLeavesWhatWasSaved() throws {
             let place = try TrainingPlace(pictures: 5)
-            let small = place.file("small")
-            try FileManager.default.createDirectory(
-                atPath: small, withIntermediateDirectories: true)
-            guard try shell("mount -t tmpfs -o size=300k tmpfs \(small)") == 0 else {
-                print("skipped: no tmpfs can be mounted here")
-                return
-            }
-            defer { _ = try? shell("umount \(small)") }
+            let disk = try SmallDisk(place.folder, size: "300k")
+            defer { disk.unmount() }
+            let small = disk.path
             let options = TrainingPlace.lora + ["--num_epochs", "100", "--save_steps", "1"]
             let outcome = try place.run(options, output: "small")
             let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }

@@ -23,7 +23,7 @@ extension CommandLineTests {
             return try #require(all[name], "\(name)")
         }
 
-        private static func commands(_ name: String) throws -> [[String]] {
+        static func commands(_ name: String) throws -> [[String]] {
             try published(name).map(\.arguments)
         }
 
@@ -67,7 +67,8 @@ extension CommandLineTests {
             #expect(outcome.status == 0, "\(outcome.errors)")
             #expect(outcome.errors.contains("on each of 2 processes"))
             let folder = place.path(Self.value("--output_path", command.arguments))
-            try expectContents(of: folder + "/step-2.safetensors", isLoRA: false, name)
+            try expectContents(
+                of: folder + "/step-2.safetensors", command.arguments, isDev: false)
         }
 
         @Test func whatBelongsToAnotherTrainerIsRefused() throws {
@@ -88,7 +89,7 @@ extension CommandLineTests {
             let last = try #require(place.commands.last)
             let checkpoint = place.path(Self.value("--output_path", last)) + "/step-2.safetensors"
             try expectArguments(place, last)
-            try expectContents(of: checkpoint, isLoRA: last.contains("--lora_base_model"), name)
+            try expectContents(of: checkpoint, last, isDev: place.isDev)
             try expectEffect(of: checkpoint, place, last)
         }
 
@@ -100,27 +101,51 @@ extension CommandLineTests {
         private func expectArguments(_ place: Place, _ command: [String]) throws {
             let folder = place.path(Self.value("--output_path", command))
             let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/training_args.json"))
-            let kept = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
-            for (option, value) in zip(command, command.dropFirst()) where option.hasPrefix("--") {
-                let found = kept[String(option.dropFirst(2))]
-                let isSame =
-                    (found as? String) == value
-                    || (found as? NSNumber)?.doubleValue == Double(value)
-                #expect(isSame || (found as? Bool) == true, "\(option) \(value)")
+            let kept = try JSONDecoder().decode([String: Kept].self, from: data)
+            let options = command.indices.filter { command[$0].hasPrefix("--") }
+            #expect(options.count > 10)
+            for index in options {
+                let found = kept[String(command[index].dropFirst(2))]
+                let next = command.dropFirst(index + 1).first
+                let value = next.flatMap { $0.hasPrefix("--") ? nil : $0 }
+                #expect(found == Kept(argument: value), "\(command[index]) \(value ?? "")")
+            }
+        }
+
+        /// A value of JSON, of which a number is no flag.
+        private enum Kept: Decodable, Equatable {
+            case flag, number(Double), text(String), other
+
+            init(argument: String?) {
+                self = argument.map { Double($0).map(Kept.number) ?? .text($0) } ?? .flag
+            }
+
+            init(from decoder: any Decoder) throws {
+                let value = try decoder.singleValueContainer()
+                if let isSet = try? value.decode(Bool.self) {
+                    self = isSet ? .flag : .other
+                } else if let number = try? value.decode(Double.self) {
+                    self = .number(number)
+                } else {
+                    self = (try? value.decode(String.self)).map(Kept.text) ?? .other
+                }
             }
         }
 
         /// Names, types and shapes as the reference writes them; the golden of whole weights has the
         /// first block of each kind.
-        private func expectContents(of path: String, isLoRA: Bool, _ name: String) throws {
+        private func expectContents(
+            of path: String, _ command: [String], isDev: Bool
+        ) throws {
             let found = try tensorShapes(path)
+            let rank = Int(Self.value("--lora_rank", command))
             let golden = try Golden("training", "checkpoint_contents")
             let contents = try #require(
-                golden.json[isLoRA ? "lora_bf16" : "full_bf16"] as? [String: Any])
+                golden.json[rank == nil ? "full_bf16" : "lora_bf16"] as? [String: Any])
             let keys = try #require(contents["keys"] as? [String: [Any]])
-            if isLoRA {
-                #expect(name.contains("dev") || Set(found.keys) == Set(keys.keys))
-                #expect(found.values.allSatisfy { $0.hasPrefix("BF16") && $0.contains("32") })
+            if let rank {
+                #expect(isDev || Set(found.keys) == Set(keys.keys))
+                #expect(try found == Self.adapters(command, rank: rank, isDev: isDev))
                 return
             }
             let inFirstBlocks = found.filter { !$0.key.contains(/blocks\.[1-9]/) }
@@ -128,6 +153,27 @@ extension CommandLineTests {
             for (key, form) in keys {
                 #expect(found[key] == "BF16 \(form[1] as? [Int] ?? [])", "\(key)")
             }
+        }
+
+        /// What belongs to the targets of a command, from the weights of the model that it is run on.
+        private static func adapters(
+            _ command: [String], rank: Int, isDev: Bool
+        ) throws -> [String: String] {
+            let targets = value("--lora_target_modules", command).split(separator: ",")
+            let model = Reference.ownModel(isDev ? "tiny-dev" : "tiny-klein") + "/transformer/"
+            var adapters: [String: String] = [:]
+            for file in try FileManager.default.contentsOfDirectory(atPath: model)
+            where file.hasSuffix(".safetensors") {
+                for tensor in try SafetensorsFile(path: model + file).tensors {
+                    let module = tensor.name.dropLast(".weight".count)
+                    guard targets.contains(where: { module == $0 || module.hasSuffix("." + $0) })
+                    else { continue }
+                    let (out, inputs) = (tensor.shape[0], tensor.shape[1])
+                    adapters[module + ".lora_A.default.weight"] = "BF16 \([rank, inputs])"
+                    adapters[module + ".lora_B.default.weight"] = "BF16 \([out, rank])"
+                }
+            }
+            return adapters
         }
 
         /// The checkpoint loads, and the picture is another one with it.
@@ -144,6 +190,21 @@ extension CommandLineTests {
         private static let plainKlein = try? Place.latents([], isDev: false)
         private static let plainDev = try? Place.latents([], isDev: true)
 
+        /// Puts a tiny model where each published one is looked for.
+        static func linkModels(in owner: String) throws {
+            try FileManager.default.createDirectory(
+                atPath: owner, withIntermediateDirectories: true)
+            for (name, model) in [
+                ("klein-4B", "tiny-klein"), ("klein-base-4B", "tiny-klein"),
+                ("klein-9B", "tiny-klein"), ("klein-base-9B", "tiny-klein"),
+                ("dev", "tiny-dev"),
+            ] {
+                try FileManager.default.createSymbolicLink(
+                    atPath: "\(owner)/FLUX.2-\(name)",
+                    withDestinationPath: Reference.ownModel(model))
+            }
+        }
+
         /// A folder with models and data where the commands look for them.
         private final class Place {
             let folder: TemporaryFolder
@@ -152,18 +213,7 @@ extension CommandLineTests {
             init(_ commands: [[String]]) throws {
                 self.commands = commands
                 folder = try TemporaryFolder()
-                let owner = path("root/black-forest-labs")
-                try FileManager.default.createDirectory(
-                    atPath: owner, withIntermediateDirectories: true)
-                for (name, model) in [
-                    ("klein-4B", "tiny-klein"), ("klein-base-4B", "tiny-klein"),
-                    ("klein-9B", "tiny-klein"), ("klein-base-9B", "tiny-klein"),
-                    ("dev", "tiny-dev"),
-                ] {
-                    try FileManager.default.createSymbolicLink(
-                        atPath: "\(owner)/FLUX.2-\(name)",
-                        withDestinationPath: Reference.ownModel(model))
-                }
+                try PublishedCommands.linkModels(in: path("root/black-forest-labs"))
                 try TrainingPlace.write(
                     2, to: path(PublishedCommands.value("--dataset_base_path", commands[0])))
             }
