@@ -65,12 +65,15 @@ let package = Package(
         .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: strict),
 
         // Formats, without the engine
-        .target(name: "Files", swiftSettings: strict),
+        .target(name: "CFiles"),
+        .target(name: "Files", dependencies: ["CFiles"], swiftSettings: strict),
         .target(name: "JSONReading", swiftSettings: strict),
         .target(
-            name: "Safetensors", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
+            name: "Safetensors", dependencies: ["CFiles", "Files", "JSONReading"],
+            swiftSettings: strict),
         .target(name: "GGUF", dependencies: ["Files"], swiftSettings: strict),
-        .target(name: "Tokenization", dependencies: ["JSONReading"], swiftSettings: strict),
+        .target(
+            name: "Tokenization", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
         .target(
             name: "CImageCodecs",
             linkerSettings: [
@@ -115,9 +118,8 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "CYAML", "Files", "Flux2", "FluxEvaluation", "FluxModels", "FluxTraining",
-                "Imaging",
-                "JSONReading", "LoRA", "ModelHub", "Safetensors", "Torch",
+                "CFiles", "CYAML", "Files", "Flux2", "FluxEvaluation", "FluxModels",
+                "FluxTraining", "Imaging", "JSONReading", "LoRA", "ModelHub", "Safetensors", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -116,6 +116,11 @@ public actor Engine {
             let opening = Clock()
             let pipeline = try opened(onEvent)
             let load = opening.seconds
+            if let remark = PipelineClass.remark(
+                on: files.pipelineClass, references: !request.editImages.isEmpty)
+            {
+                onEvent(.warned(remark))
+            }
             try pipeline.loras.read(request.loras, onEvent)
             let (outcome, settled) = try pipeline.plan(request)
             onEvent(.planned(outcome.plan))

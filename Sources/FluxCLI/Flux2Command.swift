@@ -1,17 +1,33 @@
 import ArgumentParser
+import CFiles
+import Files
 
 /// The entry: mends spellings, brings in what files say, then hands over to the parser.
 @main
 struct Main {
     static func main() async {
+        cf_open_streams()
+        MappedFile.explainFaults()
         LauncherWatch.begin()
-        let arguments = Spelling.dashed(Array(CommandLine.arguments.dropFirst()))
+        let arguments: [String]
         do {
             try KernelOptions.checkEnvironment()
-            await Flux2Command.main(try ConfigExpansion.expanded(arguments))
+            arguments = try ConfigExpansion.expanded(Spelling.dashed(ForeignPath.arguments()))
         } catch {
-            Train.exit(withError: error)
+            Leaving.end(with: error, of: Train.self)
         }
+        do {
+            try await run(arguments)
+            Leaving.end()
+        } catch {
+            Leaving.end(with: error, of: Flux2Command.self)
+        }
+    }
+
+    private static func run(_ arguments: [String]) async throws {
+        var command = try Flux2Command.parseAsRoot(arguments)
+        guard var work = command as? any AsyncParsableCommand else { return try command.run() }
+        try await work.run()
     }
 }
 

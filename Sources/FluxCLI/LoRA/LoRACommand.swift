@@ -98,12 +98,12 @@ extension LoRACommand {
             print("  scales      \(counts(report.scales))")
             print("  matched     \(report.matched) weights")
             print("  unmatched   \(report.unmatched.count) names")
-            for name in report.unmatched.prefix(10) { print("              \(name)") }
+            for name in report.unmatched.prefix(10) { print("              \(ShownText.line(name))") }
             if report.textEncoderTensors > 0 {
                 print("  ignored     \(report.textEncoderTensors) tensors of text encoders")
             }
             for (key, value) in report.metadata.sorted(by: { $0.key < $1.key }) {
-                print("  metadata    \(key): \(value.prefix(120))")
+                print("  metadata    \(ShownText.line(key)): \(ShownText.line(value.prefix(120)))")
             }
         }
 

@@ -40,7 +40,7 @@ final class StatusLine: Sendable {
                 return
             }
             state.isOpen = true
-            report.write("\r\(text())\u{1B}[K")
+            report.write("\r\(ShownText.of(text()))\u{1B}[K")
         }
     }
 
