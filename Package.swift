@@ -185,6 +185,13 @@ let package = Package(
             ],
             swiftSettings: tests),
         .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Files", "Flux2", "FluxCLI", "FluxModels", "FluxTraining", "GGUF", "Imaging", "LoRA",
+                "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
+            ],
+            swiftSettings: tests),
+        .testTarget(
             name: "EmojiRecipeTests",
             dependencies: [
                 "FluxEvaluation", "Imaging", "TestSupport", "Tokenization", "emoji-recipe",

@@ -34,7 +34,8 @@ public enum SealedFile {
     /// - Throws: `FileError`.
     public static func seal(_ path: String) throws {
         let file = try MappedFile(path: path)
-        try write(Seal(digest: Digest.of(file.bytes)), for: path)
+        let digest = withExtendedLifetime(file) { Digest.of(file.bytes) }
+        try write(Seal(digest: digest), for: path)
     }
 
     /// Looks whether a file's bytes are those that were sealed.
@@ -44,7 +45,8 @@ public enum SealedFile {
             let file = try? MappedFile(path: path), let identity = identity(of: path)
         else { return .damaged }
         if seal.seen == identity { return .intact }
-        guard Digest.of(file.bytes) == seal.digest else { return .damaged }
+        let digest = withExtendedLifetime(file) { Digest.of(file.bytes) }
+        guard digest == seal.digest else { return .damaged }
         // Where this cannot be noted, the file is read through again next time.
         try? write(Seal(digest: seal.digest, seen: identity), for: path)
         return .intact

@@ -9,18 +9,21 @@ struct Main {
         cf_open_streams()
         MappedFile.explainFaults()
         LauncherWatch.begin()
-        let arguments: [String]
         do {
             try KernelOptions.checkEnvironment()
-            arguments = try ConfigExpansion.expanded(Spelling.dashed(ForeignPath.arguments()))
-        } catch {
-            Leaving.end(with: error, of: Train.self)
-        }
-        do {
-            try await run(arguments)
+            try await run(expanded(Spelling.dashed(ForeignPath.arguments())))
             Leaving.end()
         } catch {
             Leaving.end(with: error, of: Flux2Command.self)
+        }
+    }
+
+    /// Errors of files of options show how `train` is used, which they belong to.
+    private static func expanded(_ arguments: [String]) -> [String] {
+        do {
+            return try ConfigExpansion.expanded(arguments)
+        } catch {
+            Leaving.end(with: error, of: Train.self)
         }
     }
 

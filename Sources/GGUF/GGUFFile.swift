@@ -32,7 +32,8 @@ public final class GGUFFile: Sendable {
 
     /// Whether a file begins as files of this format do; false for one that cannot be opened.
     public static func isMarked(_ path: String) -> Bool {
-        (try? MappedFile(path: path))?.bytes.prefix(4).elementsEqual("GGUF".utf8) ?? false
+        guard let file = try? MappedFile(path: path) else { return false }
+        return withExtendedLifetime(file) { file.bytes.prefix(4).elementsEqual("GGUF".utf8) }
     }
 
     /// The path it was opened by.

@@ -149,7 +149,7 @@ final class AssembledComponent {
         guard let file = files[name] as? SafetensorsFile else { return }
         for tensor in file.tensors {
             var check = FiniteCheck(tensor.type)
-            check.add(file.bytes(of: tensor))
+            withExtendedLifetime(file) { check.add(file.bytes(of: tensor)) }
             guard check.holds else {
                 throw WeightError(file: file.path, key: tensor.name, reason: .notFinite)
             }

@@ -44,7 +44,8 @@ public struct PromptCache: Hashable, Sendable {
         else { throw Damage(path: path) }
         // Earlier versions wrote none; their files are replaced.
         guard let digest = file.metadata["digest"] else { return nil }
-        guard digest == Digest.of(file.bytes(of: info)) else { throw Damage(path: path) }
+        let found = withExtendedLifetime(file) { Digest.of(file.bytes(of: info)) }
+        guard digest == found else { throw Damage(path: path) }
         // The time of the last use decides what goes first.
         try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
         return features
