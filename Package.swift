@@ -65,13 +65,16 @@ let package = Package(
         .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: strict),
 
         // Formats, without the engine
-        .target(name: "Files", swiftSettings: strict),
+        .target(name: "CFiles"),
+        .target(name: "Files", dependencies: ["CFiles"], swiftSettings: strict),
         .target(name: "JSONReading", swiftSettings: strict),
         .target(name: "Domains", swiftSettings: strict),
         .target(
-            name: "Safetensors", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
+            name: "Safetensors", dependencies: ["CFiles", "Files", "JSONReading"],
+            swiftSettings: strict),
         .target(name: "GGUF", dependencies: ["Files"], swiftSettings: strict),
-        .target(name: "Tokenization", dependencies: ["JSONReading"], swiftSettings: strict),
+        .target(
+            name: "Tokenization", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
         .target(
             name: "CImageCodecs",
             linkerSettings: [
@@ -119,10 +122,9 @@ let package = Package(
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "CStart", "CYAML", "Domains", "Files", "Flux2", "FluxEvaluation", "FluxModels",
-                "FluxTraining",
-                "Imaging",
-                "JSONReading", "LoRA", "ModelHub", "Safetensors", "Torch",
+                "CFiles", "CStart", "CYAML", "Domains", "Files", "Flux2", "FluxEvaluation",
+                "FluxModels", "FluxTraining", "Imaging", "JSONReading", "LoRA", "ModelHub",
+                "Safetensors", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -186,6 +188,14 @@ let package = Package(
             dependencies: [
                 "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "JSONReading", "LoRA",
                 "ModelHub", "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Files", "Flux2", "FluxCLI", "FluxModels", "FluxTraining", "GGUF", "Imaging",
+                "LoRA",
+                "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(

@@ -1,3 +1,4 @@
+internal import CFiles
 import Foundation
 import Synchronization
 
@@ -79,47 +80,45 @@ public enum AtomicFile {
 
     /// Removes everything half-written, folders included, for a program that is about to end.
     public static func discardPending() {
-        for draft in drafts.withLock({ $0 }) { discard(draft) }
+        for draft in drafts.withLock({ Array($0.keys) }) { discard(draft) }
         AtomicFolder.discardPending()
     }
 
-    /// Removes what a program that was killed has left half-written in a folder.
+    /// Removes what programs that were killed have left half-written in a folder.
     ///
-    /// - Parameter isMeant: whether files of a name, without its folder, are written by nobody else.
+    /// - Parameter isMeant: whether drafts of a name, without its folder, may go.
     public static func discardAbandoned(in folder: String, where isMeant: (String) -> Bool) {
-        let own = drafts.withLock { $0 }
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-            let draft = folder + "/" + name
-            // `.name.XXXXXX`, as `openDraft` makes them.
-            guard name.hasPrefix("."), name.count > 8, name.dropLast(6).hasSuffix("."),
-                isMeant(String(name.dropFirst().dropLast(7))), !own.contains(draft)
-            else { continue }
-            unlink(draft)
+        Draft.discardAbandoned(in: folder, where: isMeant)
+    }
+
+    /// Drafts, and under which number each is noted for the case of a fault.
+    private static let drafts = Mutex<[String: Int32]>([:])
+
+    private static func openDraft(for path: String) throws -> (Int32, String) {
+        let name = Draft.name(for: path)
+        Draft.discardAbandoned(in: folder(of: path)) { $0 == name }
+        while true {
+            var template = Array(Draft.template(for: path).utf8CString)
+            let descriptor = mkstemp(&template)
+            guard descriptor >= 0 else { throw FileError.failed("write", path) }
+            guard Draft.claim(descriptor) else {
+                close(descriptor)
+                continue
+            }
+            let draft = Draft.path(template)
+            drafts.withLock { $0[draft] = cf_note_draft(draft) }
+            // mkstemp makes files for their owner alone; take what the user's mask allows instead.
+            fchmod(descriptor, 0o666 & ~userMask())
+            return (descriptor, draft)
         }
     }
 
-    private static let drafts = Mutex<Set<String>>([])
-
-    private static func openDraft(for path: String) throws -> (Int32, String) {
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        // A long name is cut so that the draft's is not longer than file systems allow.
-        var template = Array("\(folder(of: path))/.\(name.prefix(80)).XXXXXX".utf8CString)
-        let descriptor = mkstemp(&template)
-        guard descriptor >= 0 else { throw FileError.failed("write", path) }
-        let draft = String(
-            decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        drafts.withLock { _ = $0.insert(draft) }
-        // mkstemp makes files for their owner alone; take what the user's mask allows instead.
-        fchmod(descriptor, 0o666 & ~userMask())
-        return (descriptor, draft)
-    }
-
     private static func publish(_ draft: String, as path: String, overwrite: Bool) throws {
-        // Unlike rename, link refuses a name that was taken in the meantime.
-        let status = overwrite ? rename(draft, path) : link(draft, path)
+        // What appears under the name in the meantime stays, unless it may be replaced.
+        let status = overwrite ? rename(draft, path) : cf_rename_new(draft, path)
         let code = errno
-        if status != 0 || !overwrite { unlink(draft) }
-        drafts.withLock { _ = $0.remove(draft) }
+        if status != 0 { unlink(draft) }
+        forget(draft)
         guard status == 0 else {
             if code == EEXIST { throw FileError(path: path, reason: .exists) }
             throw FileError(path: path, reason: .failed(action: "write", code: code))
@@ -129,7 +128,12 @@ public enum AtomicFile {
 
     private static func discard(_ draft: String) {
         unlink(draft)
-        drafts.withLock { _ = $0.remove(draft) }
+        forget(draft)
+    }
+
+    private static func forget(_ draft: String) {
+        let note = drafts.withLock { $0.removeValue(forKey: draft) }
+        if let note { cf_forget(note) }
     }
 
     /// Makes the new name itself last; file systems that cannot do this do not need it.

@@ -1,3 +1,4 @@
+internal import CFiles
 import Foundation
 import Synchronization
 
@@ -43,10 +44,11 @@ public enum AtomicFolder {
 
     /// Removes every folder that is half-filled.
     static func discardPending() {
-        for draft in drafts.withLock({ $0 }) { discard(draft) }
+        for draft in drafts.withLock({ Array($0.keys) }) { discard(draft) }
     }
 
-    private static let drafts = Mutex<Set<String>>([])
+    /// Drafts, each with a descriptor that holds its lock.
+    private static let drafts = Mutex<[String: Int32]>([:])
 
     private static func exists(_ path: String) -> Bool {
         var status = stat()
@@ -54,26 +56,30 @@ public enum AtomicFolder {
     }
 
     private static func makeDraft(for path: String) throws -> String {
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        var template = Array(
-            "\(AtomicFile.folder(of: path))/.\(name.prefix(80)).XXXXXX".utf8CString)
+        let name = Draft.name(for: path)
+        Draft.discardAbandoned(in: AtomicFile.folder(of: path)) { $0 == name }
+        var template = Array(Draft.template(for: path).utf8CString)
         guard mkdtemp(&template) != nil else { throw FileError.failed("make the folder", path) }
-        let draft = String(
-            decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        drafts.withLock { _ = $0.insert(draft) }
+        let draft = Draft.path(template)
+        let lock = open(draft, O_RDONLY | O_CLOEXEC)
+        guard lock >= 0, Draft.claim(lock) else { throw FileError.failed("make the folder", path) }
+        drafts.withLock { $0[draft] = lock }
         // mkdtemp makes folders for their owner alone; take what the user's mask allows instead.
         chmod(draft, 0o777 & ~AtomicFile.userMask())
         return draft
     }
 
     private static func publish(_ draft: String, as path: String, overwrite: Bool) throws {
-        guard exists(path) else { return try move(draft, to: path, path) }
+        guard exists(path) else {
+            try move(draft, to: path, path)
+            return forget(draft)
+        }
         // It may have come in the meantime.
         guard overwrite else { throw FileError(path: path, reason: .exists) }
-        let old = try makeDraft(for: path)
-        defer { discard(old) }
-        // Until the new one has its name, nothing may discard the old one.
-        drafts.withLock { _ = $0.remove(old) }
+        // The old one is the draft then, and goes as such.
+        guard cf_exchange(draft, path) != 0 else { return AtomicFile.flushFolder(of: path) }
+        // Under this name nothing takes it for abandoned.
+        let old = draft + ".previous"
         try move(path, to: old, path)
         do {
             try move(draft, to: path, path)
@@ -82,6 +88,8 @@ public enum AtomicFolder {
             rename(old, path)
             throw error
         }
+        forget(draft)
+        try? FileManager.default.removeItem(atPath: old)
     }
 
     private static func move(_ source: String, to target: String, _ path: String) throws {
@@ -92,6 +100,11 @@ public enum AtomicFolder {
     private static func discard(_ draft: String) {
         // There is none where it has taken its name.
         try? FileManager.default.removeItem(atPath: draft)
-        drafts.withLock { _ = $0.remove(draft) }
+        forget(draft)
+    }
+
+    private static func forget(_ draft: String) {
+        let lock = drafts.withLock { $0.removeValue(forKey: draft) }
+        if let lock { close(lock) }
     }
 }

@@ -10,6 +10,8 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
         case exists
         /// The file ended before everything asked for was read.
         case shrank(expected: Int, found: Int)
+        /// Something else than a file is there, in words.
+        case noFile(String)
     }
 
     /// The file as its user named it.
@@ -28,12 +30,16 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
         FileError(path: path, reason: .failed(action: action, code: errno))
     }
 
-    public var description: String {
+    public var description: String { "\(path): \(cause)" }
+
+    /// What went wrong, without the path.
+    package var cause: String {
         switch reason {
-        case .failed(let action, let code): "\(path): cannot \(action): \(Self.cause(code))"
-        case .exists: "\(path): exists already; --force replaces it"
+        case .failed(let action, let code): "cannot \(action): \(Self.cause(code))"
+        case .exists: "exists already; --force replaces it"
         case .shrank(let expected, let found):
-            "\(path): expected \(expected) bytes, found \(found); did it change while being read?"
+            "expected \(expected) bytes, found \(found); did it change while being read?"
+        case .noFile(let found): "expected a file, found \(found)"
         }
     }
 

@@ -1,3 +1,4 @@
+internal import CFiles
 import Foundation
 
 /// A file whose bytes are read in place, by the system's page cache.
@@ -10,14 +11,15 @@ public final class MappedFile: Sendable {
     /// All bytes of the file.
     nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer
     let descriptor: Int32
+    private let note: Int32
 
     /// - Throws: `FileError` when the file cannot be opened or is no regular file.
     public init(path: String) throws {
         self.path = path
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError.failed("open", path) }
+        descriptor = try WholeFile.open(path)
         do {
             bytes = try Self.map(descriptor, path)
+            note = bytes.baseAddress.map { [size = bytes.count] in cf_note_map($0, size, path) } ?? -1
         } catch {
             close(descriptor)
             throw error
@@ -29,15 +31,16 @@ public final class MappedFile: Sendable {
         self.path = path
         descriptor = -1
         bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+        note = -1
     }
+
+    /// Has the process end with a line that names the file when one that is mapped becomes shorter,
+    /// instead of by a signal. For programs; a library leaves signals alone.
+    package static func explainFaults() { cf_explain_faults() }
 
     private static func map(_ descriptor: Int32, _ path: String) throws -> UnsafeRawBufferPointer {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw FileError.failed("examine", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            errno = status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL
-            throw FileError.failed("read", path)
-        }
         let size = Int(status.st_size)
         guard size > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0),
@@ -47,6 +50,7 @@ public final class MappedFile: Sendable {
     }
 
     deinit {
+        cf_forget(note)
         if let base = bytes.baseAddress {
             munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
         }

@@ -139,6 +139,11 @@ public actor Engine {
             let pipeline = try opened(onEvent)
             let load = opening.seconds
             pipeline.remarks(on: request).forEach { onEvent(.warned($0)) }
+            if let remark = PipelineClass.remark(
+                on: files.pipelineClass, references: !request.editImages.isEmpty)
+            {
+                onEvent(.warned(remark))
+            }
             try pipeline.loras.read(request.loras, onEvent)
             let (outcome, settled) = try pipeline.plan(request)
             onEvent(.planned(outcome.plan))

@@ -1,22 +1,49 @@
 import ArgumentParser
+import CFiles
+import Files
 
 /// The entry: mends spellings, brings in what files say, then hands over to the parser.
 @main
 struct Main {
     static func main() async {
+        cf_open_streams()
+        MappedFile.explainFaults()
         LauncherWatch.begin()
-        let arguments = Spelling.dashed(Array(CommandLine.arguments.dropFirst()))
         do {
             try KernelOptions.checkEnvironment()
+            let arguments = Spelling.dashed(try ForeignPath.arguments())
             try Suggestion.requireCommand(arguments)
-            let expanded = try ConfigExpansion.expanded(NumericArguments.joined(arguments))
-            try Suggestion.requireOptions(expanded)
+            let expanded = expanded(NumericArguments.joined(arguments))
             try NumericArguments.check(expanded)
-            await Flux2Command.main(expanded)
+            try await run(expanded)
+            Leaving.end()
         } catch let suggestion as Suggestion {
-            suggestion.command.exit(withError: ValidationError(suggestion.text))
+            Leaving.end(with: ValidationError(suggestion.text), of: suggestion.command)
         } catch {
-            Train.exit(withError: error)
+            Leaving.end(with: error, of: Flux2Command.self)
+        }
+    }
+
+    /// Errors of files of options show how `train` is used, which they belong to.
+    private static func expanded(_ arguments: [String]) -> [String] {
+        do {
+            return try ConfigExpansion.expanded(arguments)
+        } catch {
+            Leaving.end(with: error, of: Train.self)
+        }
+    }
+
+    private static func run(_ arguments: [String]) async throws {
+        var command = try parsed(arguments)
+        guard var work = command as? any AsyncParsableCommand else { return try command.run() }
+        try await work.run()
+    }
+
+    private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+        do {
+            return try Flux2Command.parseAsRoot(arguments)
+        } catch {
+            throw Suggestion(unknownOption: error, in: arguments) ?? error
         }
     }
 }

@@ -37,7 +37,7 @@ struct Inspect: ParsableCommand {
             "  component   \(part.component ?? "nothing that FLUX.2 uses")",
         ]
         if let model = part.model { lines.append("  model       \(model)") }
-        if let name = part.architecture { lines.append("  gguf kind   \(name)") }
+        if let name = part.architecture { lines.append("  gguf kind   \(ShownText.line(name))") }
         if let layout = part.layout { lines.append("  layout      \(layout)") }
         lines += [
             "  tensors     \(part.tensors) in \(part.files) file\(part.files == 1 ? "" : "s")",
@@ -47,7 +47,7 @@ struct Inspect: ParsableCommand {
             "  key hash    \(part.keyHash)",
         ]
         lines += part.metadata.sorted { $0.key < $1.key }.map { key, value in
-            "  metadata    \(key): \(value.prefix(120).map { $0.isNewline ? " " : String($0) }.joined())"
+            "  metadata    \(ShownText.line(key)): \(ShownText.line(value.prefix(120)))"
         }
         return lines.joined(separator: "\n")
     }

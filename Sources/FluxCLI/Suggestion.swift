@@ -7,6 +7,11 @@ struct Suggestion: Error {
     /// Whose usage is shown.
     var command: any ParsableCommand.Type
 
+    private init(text: String, command: any ParsableCommand.Type) {
+        self.text = text
+        self.command = command
+    }
+
     /// Refuses words that stand where a command has to, and are none.
     static func requireCommand(_ arguments: [String]) throws {
         var command: any ParsableCommand.Type = Flux2Command.self
@@ -26,26 +31,20 @@ struct Suggestion: Error {
         }
     }
 
-    /// Refuses an option that the command does not have; the parser's own proposals are by letters
-    /// alone, and forget names that begin so.
-    static func requireOptions(_ arguments: [String]) throws {
-        do {
-            _ = try Flux2Command.parseAsRoot(arguments)
-        } catch {
-            let words = Flux2Command.message(for: error).split(separator: "'")
-            guard words.count > 1, words[0] == "Unknown option ", words[1].hasPrefix("--") else {
-                return
-            }
-            let (option, command) = (String(words[1]), command(of: arguments))
-            let known = options(of: command)
-            let spelt = known.map { String($0.dropFirst(2)) }
-            let meant = Nearest.names(to: String(option.dropFirst(2)), among: spelt)
-            guard !meant.isEmpty else { return }
-            throw Suggestion(
-                text: "Unknown option '\(option)'"
-                    + Nearest.question(choosing: meant.map { "--" + $0 }),
-                command: command)
+    /// What to say of an option that the command does not have; nil for other errors. The parser's own
+    /// proposals are by letters alone, and forget names that begin so.
+    init?(unknownOption error: any Error, in arguments: [String]) {
+        let words = Flux2Command.message(for: error).split(separator: "'")
+        guard words.count > 1, words[0] == "Unknown option ", words[1].hasPrefix("--") else {
+            return nil
         }
+        let option = String(words[1])
+        command = Self.command(of: arguments)
+        let spelt = Self.options(of: command).map { String($0.dropFirst(2)) }
+        let meant = Nearest.names(to: String(option.dropFirst(2)), among: spelt)
+        guard !meant.isEmpty else { return nil }
+        text =
+            "Unknown option '\(option)'" + Nearest.question(choosing: meant.map { "--" + $0 })
     }
 
     /// The command that arguments call, as deep as they name one.

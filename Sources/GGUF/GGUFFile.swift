@@ -30,6 +30,12 @@ public final class GGUFFile: Sendable {
             tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// Whether a file begins as files of this format do; false for one that cannot be opened.
+    public static func isMarked(_ path: String) -> Bool {
+        guard let file = try? MappedFile(path: path) else { return false }
+        return withExtendedLifetime(file) { file.bytes.prefix(4).elementsEqual("GGUF".utf8) }
+    }
+
     /// The path it was opened by.
     public var path: String { mapped.path }
     /// Bytes of the whole file.

@@ -84,7 +84,8 @@ package struct JSONReader {
         skipBlanks()
         let start = position
         let text = number()
-        guard let value = Int(text) else {
+        // What has a sign is no number that counts, so zero has none.
+        guard text != "-0", let value = Int(text) else {
             position = start
             throw malformed("an integer")
         }
@@ -140,19 +141,29 @@ package struct JSONReader {
         return .number(value)
     }
 
+    /// The text of a number; empty where there is none. `01`, `+1`, `1.` and `.5` are not JSON.
     private mutating func number() -> String {
         let start = position
-        while position < bytes.count, isNumberByte(bytes[position]) { position += 1 }
+        _ = take("-")
+        if !take("0"), digits() == 0 { return "" }
+        if take("."), digits() == 0 { return "" }
+        if take("e") || take("E") {
+            _ = take("+") || take("-")
+            if digits() == 0 { return "" }
+        }
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    private func isNumberByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"),
-            UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"):
-            true
-        default: false
-        }
+    private mutating func take(_ sign: Unicode.Scalar) -> Bool {
+        guard position < bytes.count, bytes[position] == UInt8(ascii: sign) else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func digits() -> Int {
+        let start = position
+        while position < bytes.count, (0x30...0x39).contains(bytes[position]) { position += 1 }
+        return position - start
     }
 
     // MARK: Skipping

@@ -1,4 +1,5 @@
 internal import Domains
+internal import Files
 internal import Foundation
 internal import JSONReading
 internal import Safetensors
@@ -21,9 +22,9 @@ struct LoRAScales {
         if let text = file.metadata["lora_adapter_metadata"] {
             path = file.path
             try read(Array(text.utf8))
-        } else if Self.isOfPEFT(file), let data = try? Data(contentsOf: beside) {
+        } else if Self.isOfPEFT(file), FileManager.default.fileExists(atPath: beside.path) {
             path = beside.path
-            try read(Array(data))
+            try read(WholeFile.bytes(path))
         } else {
             path = file.path
         }

@@ -42,6 +42,19 @@ public struct Checksum: Hashable, Sendable {
         value = digits.lowercased()
     }
 
+    /// The sum that a hub lists for a file; nil where it lists none.
+    ///
+    /// - Throws: `HubError` for one that cannot be read: nothing could be checked by it.
+    init?(_ kind: Kind, listed digits: String?, of path: String) throws {
+        guard let digits, !digits.isEmpty else { return nil }
+        guard let sum = Checksum(kind, digits) else {
+            throw HubError(
+                path,
+                .badAnswer("the hub lists '\(digits.prefix(80))' as its \(kind.title)"))
+        }
+        self = sum
+    }
+
     private init(_ kind: Kind, bytes: [UInt8]) {
         self.kind = kind
         value = bytes.map { byte in

@@ -47,7 +47,7 @@ public struct HubSettings: Sendable {
     ///
     /// - Throws: `HubError` naming one that cannot be used.
     public init(environment: [String: String]) throws {
-        let home = environment["HOME"] ?? "."
+        let home = Self.home(environment)
         func value(_ names: String...) -> String? {
             names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
         }
@@ -83,12 +83,20 @@ public struct HubSettings: Sendable {
             .first { Self.isTrue(value($0)) }
     }
 
+    /// The user's folder: of `HOME`, else as the system knows it, as Python's `expanduser` has it. Without
+    /// either, nothing may land in the current folder.
+    private static func home(_ environment: [String: String]) -> String {
+        if let home = environment["HOME"], !home.isEmpty { return home }
+        if let entry = getpwuid(getuid()), let folder = entry.pointee.pw_dir {
+            return String(cString: folder)
+        }
+        return NSTemporaryDirectory() + "flux2-\(getuid())"
+    }
+
     /// A path with `~` and variables replaced, as Python's `expanduser` and `expandvars` do it.
     private static func expanded(_ path: String, _ environment: [String: String]) -> String {
         var path = path
-        if path == "~" || path.hasPrefix("~/"), let home = environment["HOME"] {
-            path = home + path.dropFirst()
-        }
+        if path == "~" || path.hasPrefix("~/") { path = home(environment) + path.dropFirst() }
         return path.replacing(#/\$(?:\{(\w+)\}|(\w+))/#) { match in
             let name = String(match.1 ?? match.2 ?? "")
             return environment[name] ?? String(match.0)

@@ -69,7 +69,9 @@ public struct Checkpoint: Sendable {
     }
 
     private static func open(_ path: String) throws -> any WeightFile {
-        path.hasSuffix(".gguf") ? try GGUFFile(path: path) : try SafetensorsFile(path: path)
+        // The content counts, as caches of hubs call their files by sums.
+        let isGGUF = path.hasSuffix(".gguf") || GGUFFile.isMarked(path)
+        return isGGUF ? try GGUFFile(path: path) : try SafetensorsFile(path: path)
     }
 
     /// Refuses a part of a GGUF file that was split, unless all others are there.

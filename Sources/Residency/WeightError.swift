@@ -16,6 +16,8 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
         case badScale(String)
         /// The weight is stored in a way that is not understood, with what the file says of it.
         case unknownFormat(String)
+        /// The file, or what lies beside it, says something of its weights that is not understood.
+        case unknownNote(String)
         /// Some values are infinite or NaN.
         case notFinite
     }
@@ -52,6 +54,8 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
         case .badScale(let why): "\(file): '\(key)' \(why)"
         case .unknownFormat(let format):
             "\(file): '\(key)' is stored as \(format), expected \(WeightFormat.list)"
+        case .unknownNote(let what):
+            "\(file): '\(key)' says \(what), which is not understood; its weights are not read"
         case .notFinite: "\(file): '\(key)' holds values that are not finite"
         }
     }

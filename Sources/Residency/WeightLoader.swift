@@ -56,6 +56,13 @@ public struct WeightLoader {
         try WeightFormat.check(checkpoint)
     }
 
+    /// Looks at what a folder's `config.json`, and files beside it, say of the formats of its weights.
+    ///
+    /// - Throws: `WeightError` naming file and key of what is not understood.
+    public static func requireKnownFormats(in folder: String) throws {
+        try QuantizationConfig.check(in: folder)
+    }
+
     /// Looks whether the checkpoint has all that a model needs and nothing that it does not know.
     ///
     /// - Parameter parameters: all of the model.

@@ -28,6 +28,8 @@ public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
         case noFiles
         /// The source of a tensor gave another number of bytes than its shape needs.
         case badSource(expected: Int, found: Int)
+        /// The tensor would be written with numbers that are infinite or NaN.
+        case notFinite
     }
 
     /// The file, index or folder.
@@ -77,6 +79,7 @@ public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
         case .noFiles: "expected .safetensors files, found none"
         case .badSource(let expected, let found):
             "needs \(expected) bytes, its source gave \(found)"
+        case .notFinite: "would hold values that are not finite; nothing is written"
         }
     }
 }

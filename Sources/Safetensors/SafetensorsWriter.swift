@@ -45,11 +45,13 @@ public enum SafetensorsWriter {
 
     /// Writes a file, which appears complete or not at all.
     ///
-    /// - Throws: `SafetensorsError` for a repeated name, an impossible shape, or a source that
-    ///   gives another number of bytes than its shape needs; `FileError`; what a source throws.
+    /// - Parameter requiresFinite: refuses numbers that are not finite, which nobody can use.
+    /// - Throws: `SafetensorsError` for a repeated name, an impossible shape, a source that gives
+    ///   another number of bytes than its shape needs, or numbers that are not finite; `FileError`;
+    ///   what a source throws.
     public static func write(
         to path: String, tensors: [TensorToWrite], metadata: [String: String] = [:],
-        order: Order = .aligned, overwrite: Bool = true
+        order: Order = .aligned, overwrite: Bool = true, requiresFinite: Bool = true
     ) throws {
         let ordered =
             order == .given
@@ -58,17 +60,22 @@ public enum SafetensorsWriter {
         let header = try header(ordered, metadata, path)
         try AtomicFile.write(path, overwrite: overwrite) { descriptor in
             try header.withUnsafeBytes { try AtomicFile.append($0, to: descriptor, of: path) }
-            for tensor in ordered { try append(tensor, to: descriptor, path) }
+            for tensor in ordered { try append(tensor, to: descriptor, path, requiresFinite) }
         }
     }
 
     private static func append(
-        _ tensor: TensorToWrite, to descriptor: Int32, _ path: String
+        _ tensor: TensorToWrite, to descriptor: Int32, _ path: String, _ requiresFinite: Bool
     ) throws {
         let expected = tensor.type.byteCount(of: tensor.shape) ?? 0
         var found = 0
+        var check = FiniteCheck(tensor.type)
         try tensor.source { bytes in
             found += bytes.count
+            if requiresFinite { check.add(bytes) }
+            guard check.holds else {
+                throw SafetensorsError(file: path, key: tensor.name, reason: .notFinite)
+            }
             try AtomicFile.append(bytes, to: descriptor, of: path)
         }
         guard found == expected else {

@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 internal import JSONReading
 
@@ -11,7 +12,7 @@ public struct ShardIndex: Sendable {
     /// - Throws: `SafetensorsError` when it is no index, or names files that are not beside it.
     public init(path: String) throws {
         self.path = path
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let data = WholeFile.contents(path) else {
             throw SafetensorsError(file: path, reason: .badIndex("cannot be read"))
         }
         do {

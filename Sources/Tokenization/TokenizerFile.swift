@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 internal import JSONReading
 
@@ -31,9 +32,9 @@ struct TokenizerFile {
 
     private static func bytes(of path: String) throws -> [UInt8] {
         do {
-            return try Array(Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped))
-        } catch {
-            throw TokenizationError(.unreadable(cause: error.localizedDescription), file: path)
+            return try WholeFile.bytes(path)
+        } catch let error as FileError {
+            throw TokenizationError(.unreadable(cause: error.cause), file: path)
         }
     }
 

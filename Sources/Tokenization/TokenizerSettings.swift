@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 internal import JSONReading
 
@@ -14,7 +15,10 @@ struct TokenizerSettings: Hashable, Sendable {
     /// - Throws: `TokenizationError` when the file is there and cannot be understood.
     init(folder: String) throws {
         let path = folder + "/tokenizer_config.json"
-        guard let data = FileManager.default.contents(atPath: path) else { return }
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        guard let data = WholeFile.contents(path) else {
+            throw TokenizationError(.unreadable(cause: "is no file that can be read"), file: path)
+        }
         let side: JSONValue
         do {
             var reader = JSONReader(Array(data))

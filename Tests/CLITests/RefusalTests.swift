@@ -165,7 +165,7 @@ extension CommandLineTests {
                     TensorToWrite(
                         name: "\(module).\(part).weight", type: .F32, shape: shape,
                         bytes: (0..<shape.reduce(1, *)).flatMap { _ in one })
-                })
+                }, requiresFinite: false)
             return path
         }
 

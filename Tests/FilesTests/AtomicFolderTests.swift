@@ -50,6 +50,15 @@ struct AtomicFolderTests {
         #expect(files == ["a.txt"] && folder.contents == ["model"])
     }
 
+    @Test func thatAKilledProgramBeganGoAndWhatWasThereBeforeStays() throws {
+        for name in [".model.AbCdEf", ".model.AbCdEf.previous", ".other.AbCdEf"] {
+            try FileManager.default.createDirectory(
+                atPath: folder.file(name + "/inside"), withIntermediateDirectories: true)
+        }
+        try make("a")
+        #expect(folder.contents == [".model.AbCdEf.previous", ".other.AbCdEf", "model"])
+    }
+
     @Test func replaceNoFile() throws {
         try AtomicFile.write(path, bytes: Array("old".utf8))
         #expect(throws: FileError.self) { try make("a", overwrite: true) }

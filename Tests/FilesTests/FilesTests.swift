@@ -67,6 +67,21 @@ struct FilesTests {
             #expect(folder.contents == (kept + ["c.txt"]).sorted())
         }
 
+        @Test func thatAKilledProgramBeganGoWhenTheFileIsWrittenAgain() throws {
+            let (abandoned, other) = (folder.file(".a.txt.AbCdEf"), folder.file(".b.txt.AbCdEf"))
+            for draft in [abandoned, other] {
+                try Data([1]).write(to: URL(fileURLWithPath: draft))
+            }
+            // Another program may be writing the same file.
+            let descriptor = open(abandoned, O_RDONLY)
+            #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+            try AtomicFile.write(folder.file("a.txt"), bytes: [1])
+            #expect(folder.contents == [".a.txt.AbCdEf", ".b.txt.AbCdEf", "a.txt"])
+            close(descriptor)
+            try AtomicFile.write(folder.file("a.txt"), bytes: [1])
+            #expect(folder.contents == [".b.txt.AbCdEf", "a.txt"])
+        }
+
         @Test func doNotReplaceWhatMayNotBeReplaced() throws {
             let path = folder.file("a.txt")
             try AtomicFile.write(path, bytes: Array("old".utf8))

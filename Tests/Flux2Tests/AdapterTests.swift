@@ -86,7 +86,7 @@ struct LoRARefusalTests {
                 TensorToWrite(
                     name: key, type: try #require(ElementType(tensor.dtype)), shape: tensor.shape,
                     bytes: try tensor.contiguous().withBytes { Array($0) })
-            })
+            }, requiresFinite: false)
         return path
     }
 

@@ -95,6 +95,27 @@ struct PromptMemoryTests {
         #expect(try encode(pipeline(cache)).loads == 0)
     }
 
+    @Test(arguments: [0, 1, 1000])
+    func areEncodedAnewWithAWordWhereTheirNumbersAreOthers(fromTheEnd place: Int) throws {
+        let cache = PromptCache(folder: folder.file("prompts"))
+        let first = try encode(pipeline(cache)).0
+        for name in try FileManager.default.contentsOfDirectory(atPath: cache.folder) {
+            let file = URL(fileURLWithPath: cache.folder + "/" + name)
+            var bytes = try Data(contentsOf: file)
+            bytes[bytes.count - 1 - place] ^= 0x10
+            try bytes.write(to: file)
+        }
+        var warnings: [String] = []
+        let run = try withoutGradients {
+            var request = GenerationRequest(prompt: "a red fox", seed: 1)
+            request.cfgScale = 2
+            var run = try GenerationRun(pipeline(cache), request)
+            return try run.encode { if case .warned(let text) = $0 { warnings.append(text) } }
+        }
+        try expectSame(first, run)
+        #expect(warnings.count == 2 && warnings.allSatisfy { $0.contains("is damaged") })
+    }
+
     @Test func doNotFillTheDisk() throws {
         var cache = PromptCache(folder: folder.file("prompts"))
         // A prompt of the tiny model takes up 512 rows of 96 values, and there are two.

@@ -164,6 +164,80 @@ struct ScaledCheckpointTests {
         #expect(error?.description.contains("expected float8_e4m3fn") == true)
     }
 
+    /// A word that is not known may say that the numbers mean something else.
+    @Test(arguments: [
+        (#""convrot": 1"#, "'convrot': 1"), (#""convrot": "true""#, "'convrot': 'true'"),
+        (#""convrot_groupsize": 256"#, "'convrot_groupsize': 256"),
+        (#""params": {"convrot": true}"#, "'params.convrot': true"),
+        (#""params": {"params": {"convrot": true}}"#, "'params.params.convrot': true"),
+        (#""params": [1]"#, "'params': an array of 1"), (#""hadamard": true"#, "'hadamard': true"),
+        (#""full_precision_matrix_mult": "no""#, "'full_precision_matrix_mult'"),
+        (#""group_size": 64"#, "'group_size': 64"),
+    ])
+    func wordsOfNotesThatAreNotKnownAreNamed(_ member: String, _ words: String) throws {
+        let json = #"{"format": "int8_tensorwise", \#(member)}"#
+        let note = try note(json)
+        try ScaledFile(packing: .int8Rows, beside: ["comfy_quant": note]).write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        let header = #"{"format_version": "1.0", "layers": {"x_embedder": \#(json)}}"#
+        try ScaledFile(packing: .int8Rows).write(
+            to: path, metadata: ["_quantization_metadata": header])
+        let second = #expect(throws: WeightError.self) { try load() }
+        #expect(second?.description.contains(words) == true, "\(second?.description ?? "")")
+    }
+
+    @Test(arguments: [
+        #""convrot": false, "convrot_groupsize": 256"#, #""params": {"convrot": false}"#,
+        #""params": {}, "full_precision_matrix_mult": false"#,
+    ])
+    func wordsThatChangeNothingAreNoObstacle(_ member: String) throws {
+        let note = try note(#"{"format": "int8_tensorwise", \#(member)}"# + "\0\0")
+        let file = ScaledFile(packing: .int8Rows, beside: ["comfy_quant": note])
+        try expect(load(), are: file.write(to: path), file.layout)
+    }
+
+    @Test func aNoteAboutANumberOfAnotherTypeIsRefused() throws {
+        let note = try note(#"{"format": "float8_e4m3fn"}"#)
+        try ScaledFile(packing: .int8Rows, beside: ["comfy_quant": note]).write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.description.contains("its weight is of type I8") == true)
+    }
+
+    @Test(arguments: [
+        ("_quantization_metadata", #"{"format_version": "2.0", "layers": {}}"#, "'format_version'"),
+        ("_quantization_metadata", #"{"layers": {}, "rotation": 1}"#, "'rotation': 1"),
+        ("_quantization_metadata", #"{"layers": []}"#, "without 'layers'"),
+        ("quant_format", "mxfp8", "'quant_format' says mxfp8"),
+        ("quantization_config", "{}", "'quantization_config' says {}"),
+    ])
+    func headersThatSayMoreThanIsKnownAreRefused(
+        _ key: String, _ text: String, _ words: String
+    ) throws {
+        try ScaledFile().write(to: path, metadata: [key: text])
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    }
+
+    @Test func aMarkOfAnotherTypeIsRefused() throws {
+        let mark = try Tensor.zeros([2], dtype: .float32).to(dtype: .float16)
+        try ScaledFile(scaleName: "scale_weight", others: ["scaled_fp8": mark]).write(to: path)
+        let error = #expect(throws: WeightError.self) { try load() }
+        #expect(error?.key == "scaled_fp8")
+    }
+
+    @Test(arguments: [
+        ("absmax", "bitsandbytes"), ("weight_scale_2", "nvfp4"), ("svd_up", "SDNQ"),
+        ("weight._data", "quanto"), ("weight_scale_inv", "square blocks"), ("scales", "MLX"),
+    ])
+    func tensorsOfOtherProgramsFormatsAreNamed(_ suffix: String, _ words: String) throws {
+        try ScaledFile(others: ["x_embedder." + suffix: .ones([2])]).write(to: path)
+        let error = #expect(throws: WeightError.self) {
+            try ComponentFile([path], expected: .transformer)
+        }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    }
+
     @Test func formatsInTheHeaderAreLookedAt() throws {
         let text = #"{"layers": {"img_in": {"format": "nvfp4"}}}"#
         try ScaledFile().write(to: path, metadata: ["_quantization_metadata": text])

@@ -7,6 +7,20 @@ import Testing
 struct RefusalTests {
     private let files = ["config.json": Data("{}".utf8), "large.bin": noise(30_000)]
 
+    @Test func sumsThatCannotBeRead() throws {
+        let digits = String(repeating: "0a", count: 32)
+        #expect(try Checksum(.sha256, listed: digits, of: "a.bin")?.value == digits)
+        for absent in [nil, ""] {
+            #expect(try Checksum(.sha256, listed: absent, of: "a.bin") == nil)
+        }
+        for text in ["x", String(digits.dropLast()), digits + "0", "sha256:" + digits] {
+            let error = #expect(throws: HubError.self) {
+                try Checksum(.sha256, listed: text, of: "a.bin")
+            }
+            #expect(error?.description.hasPrefix("a.bin: the hub lists '\(text.prefix(8))") == true)
+        }
+    }
+
     @Test func gatedRepositories() async throws {
         for token in [nil, "hf_secret"] {
             let bench = try Bench(token.map { ["HF_TOKEN": $0] } ?? [:])

@@ -47,6 +47,33 @@ struct WriterTests {
         #expect(file.bytes(of: file.tensors[0]).elementsEqual(0..<6))
     }
 
+    @Test(arguments: [
+        (ElementType.F64, [0, 0, 0, 0, 0, 0, 0xF0, 0x7F] as [UInt8]), (.F32, [0, 0, 0x80, 0xFF]),
+        (.F32, [1, 0, 0x80, 0x7F]), (.F16, [0, 0x7C]), (.BF16, [0xC0, 0x7F]), (.F8_E4M3, [0xFF]),
+        (.F8_E5M2, [0x7C]),
+    ])
+    func refusesNumbersThatAreNotFinite(_ type: ElementType, _ bytes: [UInt8]) throws {
+        let path = folder.file("a.safetensors")
+        let fine = [UInt8](repeating: 0x3B, count: 5 * type.byteCount)
+        // Pieces may end within a number.
+        for piece in [1, 3, 64] {
+            let all = fine + bytes
+            let tensor = TensorToWrite(name: "x", type: type, shape: [6]) { sink in
+                for start in stride(from: 0, to: all.count, by: piece) {
+                    try all[start...].prefix(piece).withUnsafeBytes { try sink($0) }
+                }
+            }
+            #expect(throws: SafetensorsError(file: path, key: "x", reason: .notFinite)) {
+                try SafetensorsWriter.write(to: path, tensors: [tensor])
+            }
+            #expect(folder.contents.isEmpty)
+            try SafetensorsWriter.write(to: path, tensors: [tensor], requiresFinite: false)
+            try FileManager.default.removeItem(atPath: path)
+        }
+        let integers = TensorToWrite(name: "x", type: .I64, shape: [1], bytes: .init(repeating: 255, count: 8))
+        try SafetensorsWriter.write(to: path, tensors: [integers])
+    }
+
     @Test func refusesWhatWouldNotBeReadAgain() throws {
         let path = folder.file("a.safetensors")
         func reason(_ tensors: [TensorToWrite]) throws -> SafetensorsError.Reason {

@@ -142,6 +142,20 @@ final class AssembledComponent {
         return (tensors, file.notes)
     }
 
+    /// Looks for numbers that are not finite in a file that is copied as it is.
+    ///
+    /// - Throws: `WeightError` naming the first tensor with such numbers.
+    func requireFinite(_ name: String) throws {
+        guard let file = files[name] as? SafetensorsFile else { return }
+        for tensor in file.tensors {
+            var check = FiniteCheck(tensor.type)
+            withExtendedLifetime(file) { check.add(file.bytes(of: tensor)) }
+            guard check.holds else {
+                throw WeightError(file: file.path, key: tensor.name, reason: .notFinite)
+            }
+        }
+    }
+
     /// The bytes of a file's tensors as they are written; nil for a file without weights.
     func byteCount(of name: String) -> Int? {
         files[name]?.weights.reduce(0) { sum, info in

@@ -108,6 +108,7 @@ final class AssemblyWriter {
         try Folder.make(for: path)
         let changed = item.part?.tensors(of: item.file) { try self.advance($0) }
         guard let changed else {
+            try item.part?.requireFinite(item.file)
             let file = try MappedFile(path: item.source)
             try AtomicFile.write(path, bytes: file.bytes, overwrite: false)
             return try advance(item.size)
@@ -148,9 +149,8 @@ final class AssemblyWriter {
     private func edit(_ name: String, of source: String, _ fields: [IndexField]) throws {
         let (path, original) = ("\(folder)/\(name)", "\(source)/\(name)")
         guard !fields.isEmpty else {
-            guard source != folder, let bytes = FileManager.default.contents(atPath: original)
-            else { return }
-            return try AtomicFile.write(path, bytes: bytes)
+            guard source != folder, FileManager.default.fileExists(atPath: original) else { return }
+            return try AtomicFile.write(path, bytes: WholeFile.bytes(original))
         }
         try AtomicFile.write(path, bytes: JSONObjectFile.edited(original, fields))
     }

@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 
 /// Changes of single fields in files that hold one JSON object.
@@ -18,7 +19,8 @@ enum JSONObjectFile {
     static func names(in path: String) throws -> Set<String> { Set(try read(path).keys) }
 
     private static func read(_ path: String) throws -> [String: Any] {
-        guard let data = FileManager.default.contents(atPath: path) else { return [:] }
+        guard FileManager.default.fileExists(atPath: path) else { return [:] }
+        let data = Data(try WholeFile.bytes(path))
         guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
             throw ModelError(path: path, reason: .badConfiguration("holds no JSON object"))
         }

@@ -41,7 +41,14 @@ public struct Inspection: Hashable, Sendable, Codable {
         let path = BundledModel.path(path)
         let parts = Component.allCases.map { path + "/" + $0.rawValue }
             .filter(FileManager.default.fileExists(atPath:))
-        return try (parts.isEmpty ? [path] : parts).map(Inspection.init(checkpoint:))
+        var found = try (parts.isEmpty ? [path] : parts).map(Inspection.init(checkpoint:))
+        let name = try? ModelFolder(path: path).index()?.className
+        if let title = PipelineClass.title(name) {
+            for place in found.indices where found[place].component == "transformer" {
+                found[place].model = title
+            }
+        }
+        return found
     }
 
     private init(checkpoint path: String) throws {

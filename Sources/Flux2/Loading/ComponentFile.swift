@@ -34,6 +34,9 @@ package struct ComponentFile {
         let path = paths.first ?? ""
         isHere = true
         checkpoint = try Checkpoint(weights: paths)
+        if !checkpoint.isGGUF {
+            try WeightLoader.requireKnownFormats(in: Self.folder(of: checkpoint.location))
+        }
         try WeightLoader.requireKnownFormats(checkpoint)
         guard let found = checkpoint.detection else {
             let kind = checkpoint.languageModel.map {
@@ -62,10 +65,12 @@ package struct ComponentFile {
 
     /// The `config.json` that belongs to a file, an index or a folder.
     static func configurationPath(beside path: String) -> String {
-        let folder =
-            LocalFiles.isFolder(path)
+        folder(of: path) + "/config.json"
+    }
+
+    private static func folder(of path: String) -> String {
+        LocalFiles.isFolder(path)
             ? path : URL(fileURLWithPath: path).deletingLastPathComponent().path
-        return folder + "/config.json"
     }
 
     /// The architecture: from `config.json` beside the weights, else from their shapes.

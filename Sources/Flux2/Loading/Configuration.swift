@@ -1,10 +1,11 @@
 internal import Domains
+internal import Files
 internal import Foundation
 
 /// Reads a JSON configuration and says in one line what is wrong with it.
 package enum Configuration {
     package static func read<T: Decodable>(_ type: T.Type, from path: String) throws -> T {
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let data = WholeFile.contents(path) else {
             throw ModelError(path: path, reason: .badConfiguration("cannot be read"))
         }
         return try decode(type, data, of: path)

@@ -63,7 +63,7 @@ public struct FusedTransformer {
         try SafetensorsWriter.write(
             to: path, tensors: tensors, metadata: ["format": "pt"], overwrite: overwrite)
         let beside = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/config.json"
-        if let bytes = FileManager.default.contents(atPath: configuration),
+        if let bytes = WholeFile.contents(configuration),
             !FileManager.default.fileExists(atPath: beside)
         {
             try AtomicFile.write(beside, bytes: Array(bytes), overwrite: false)

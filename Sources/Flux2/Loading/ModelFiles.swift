@@ -26,6 +26,8 @@ public struct ModelFiles: Hashable, Sendable {
     public var preset: Preset?
     /// What users shall know about the model, from its `model_index.json`.
     public var notice: String?
+    /// The pipeline that the model was made for, from its `model_index.json`.
+    var pipelineClass: String?
     /// Text tokens that the model was made for.
     public var textLength = 512
     /// Where weights shall be in each stage, as far as somebody has said.
@@ -90,6 +92,7 @@ public struct ModelFiles: Hashable, Sendable {
     /// Takes what a model says of itself, over what is known of a published one.
     mutating func take(_ index: ModelFolder.Index?) {
         isDistilled = index?.isDistilled ?? false
+        pipelineClass = index?.className
         preset =
             variant?.preset
             ?? (isDistilled ? Preset(name: "distilled", steps: 4, cfgScale: 1) : nil)

@@ -70,10 +70,12 @@ struct ModelFolder {
 
     /// What is read of `model_index.json`.
     struct Index: Decodable {
+        var className: String?
         var isDistilled: Bool?
         var flux2: Extension?
 
         enum CodingKeys: String, CodingKey {
+            case className = "_class_name"
             case isDistilled = "is_distilled"
             case flux2
         }

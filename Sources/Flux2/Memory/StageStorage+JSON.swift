@@ -1,4 +1,5 @@
 internal import Domains
+internal import Files
 public import FluxModels
 internal import Foundation
 public import Torch
@@ -43,7 +44,7 @@ extension StageStorage {
     public static func read(
         _ path: String, dtype: DType, device: Device
     ) throws -> (components: [Component: StageStorage], limit: Double?) {
-        guard let data = FileManager.default.contents(atPath: path),
+        guard let data = WholeFile.contents(path),
             let found = try? JSONSerialization.jsonObject(with: data)
         else {
             throw RequestError(setting: path, expected: "a JSON object", found: "none")

@@ -38,9 +38,7 @@ public struct WeightCache: Hashable, Sendable {
             let source = try? QuantizationSource(paths: paths, part: component)
         else { return nil }
         let path = path(of: source, settings)
-        let isWhole = FileManager.default.fileExists(
-            atPath: URL(fileURLWithPath: path).deletingLastPathComponent().path + "/config.json")
-        if isWhole, QuantizedCheckpoint.isCurrent(path, of: source, settings) { return path }
+        if try isUsable(path, of: source, settings, onEvent) { return path }
         try Folder.make(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         _ = try QuantizedCheckpoint.write(source, settings, to: path, overwrite: true) {
             try onEvent(
@@ -48,8 +46,29 @@ public struct WeightCache: Hashable, Sendable {
                     component: component.rawValue, format: settings.format.name, done: $0.done,
                     total: $0.total))
         }
+        try SealedFile.seal(path)
         try onEvent(.converted(path: path, bytes: try SafetensorsFile(path: path).size))
         return path
+    }
+
+    /// Whether weights are there, of this checkpoint and as they were written.
+    private func isUsable(
+        _ path: String, of source: QuantizationSource, _ settings: QuantizationSettings,
+        _ onEvent: (GenerationEvent) throws -> Void
+    ) throws -> Bool {
+        let configuration = ComponentFile.configurationPath(beside: path)
+        guard [path, configuration].allSatisfy(FileManager.default.fileExists(atPath:)) else {
+            return false
+        }
+        // Damage of the header must not pass for weights of another checkpoint.
+        let state = SealedFile.state(of: path)
+        let fits = (try? source.configuration.check(beside: path)) != nil
+        guard state != .damaged, fits else {
+            try onEvent(.warned("\(path): is damaged; the weights are converted anew"))
+            if !fits { try? FileManager.default.removeItem(atPath: configuration) }
+            return false
+        }
+        return state == .intact && QuantizedCheckpoint.isCurrent(path, of: source, settings)
     }
 
     /// A place for a checkpoint by where it lies, so that a changed one takes that of the old.

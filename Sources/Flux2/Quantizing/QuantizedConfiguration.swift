@@ -43,7 +43,7 @@ enum QuantizedConfiguration {
     func write(beside path: String) throws {
         let file = ComponentFile.configurationPath(beside: path)
         guard !FileManager.default.fileExists(atPath: file) else { return }
-        let bytes = try FileManager.default.contents(atPath: original) ?? described()
+        let bytes = try WholeFile.contents(original) ?? described()
         try AtomicFile.write(file, bytes: Array(bytes), overwrite: false)
     }
 

@@ -27,13 +27,25 @@ public struct PromptCache: Hashable, Sendable {
             .map(PromptCache.init(folder:))
     }
 
-    /// The features of a key; nil where there are none, or none that can be read.
-    func features(_ key: String, shape: [Int], dtype: DType) -> Tensor? {
+    /// What is in a file that is not what was written.
+    struct Damage: Error {
+        var path: String
+    }
+
+    /// The features of a key; nil where there are none.
+    ///
+    /// - Throws: `Damage` for a file that does not hold what was written.
+    func features(_ key: String, shape: [Int], dtype: DType) throws -> Tensor? {
         let path = path(key)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
         guard let file = try? SafetensorsFile(path: path), let info = file["features"],
             info.shape == shape, info.type == ElementType(dtype),
             let features = try? Tensor.mapped(info, of: file)
-        else { return nil }
+        else { throw Damage(path: path) }
+        // Earlier versions wrote none; their files are replaced.
+        guard let digest = file.metadata["digest"] else { return nil }
+        let found = withExtendedLifetime(file) { Digest.of(file.bytes(of: info)) }
+        guard digest == found else { throw Damage(path: path) }
         // The time of the last use decides what goes first.
         try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
         return features
@@ -48,13 +60,16 @@ public struct PromptCache: Hashable, Sendable {
             try Folder.make(folder)
             chmod(folder, 0o700)
         }
-        try SafetensorsWriter.write(
-            to: path(key),
-            tensors: [
-                TensorToWrite(name: "features", type: type, shape: features.shape) { sink in
-                    try features.to(device: .cpu).contiguous().withBytes { try sink($0) }
-                }
-            ])
+        AtomicFile.discardAbandoned(in: folder) { Self.isOwn(URL(fileURLWithPath: $0)) }
+        try features.to(device: .cpu).contiguous().withBytes { bytes in
+            try SafetensorsWriter.write(
+                to: path(key),
+                tensors: [
+                    TensorToWrite(name: "features", type: type, shape: features.shape) { sink in
+                        try sink(bytes)
+                    }
+                ], metadata: ["digest": Digest.of(bytes)])
+        }
         removeOldest()
     }
 

@@ -49,8 +49,14 @@ struct PromptStage {
         if let found = pipeline.prompts.features(key) { return found }
         guard let cache = pipeline.promptCache else { return nil }
         let shape = [1, length, pipeline.textEncoder.model.configuration.featureWidth]
-        let found = cache.features(
-            try pipeline.promptIdentity().key(key), shape: shape, dtype: pipeline.dtype)
+        let found: Tensor?
+        do {
+            found = try cache.features(
+                pipeline.promptIdentity().key(key), shape: shape, dtype: pipeline.dtype)
+        } catch let damage as PromptCache.Damage {
+            onEvent(.warned("\(damage.path): is damaged; the prompt is encoded anew"))
+            return nil
+        }
         guard let features = try found?.to(device: pipeline.device) else { return nil }
         pipeline.prompts.keep(features, as: key)
         return features

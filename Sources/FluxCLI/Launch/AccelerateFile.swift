@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 
 /// What this program takes from a configuration of accelerate, and what it does not.
@@ -23,7 +24,8 @@ struct AccelerateFile {
 
     /// - Throws: `ValidationError` for a file that asks for what this program does not do.
     init(path: String) throws {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+        guard let text = WholeFile.contents(path).flatMap({ String(data: $0, encoding: .utf8) })
+        else {
             throw ValidationError("\(path): cannot be read")
         }
         let settings = Self.settings(text)

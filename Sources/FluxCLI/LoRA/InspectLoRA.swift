@@ -1,3 +1,4 @@
+import Files
 import ArgumentParser
 import Flux2
 import LoRA
@@ -54,12 +55,14 @@ extension LoRACommand {
                 "  scales      \(counts(report.scales))", "  matched     \(report.matched) weights",
                 "  unmatched   \(report.unmatched.count) names",
             ]
-            lines += report.unmatched.prefix(10).map { "              \($0)" }
+            lines += report.unmatched.prefix(10).map { "              \(ShownText.line($0))" }
             if report.textEncoderTensors > 0 {
                 lines.append("  ignored     \(report.textEncoderTensors) tensors of text encoders")
             }
             lines += report.metadata.sorted { $0.key < $1.key }
-                .map { "  metadata    \($0.key): \($0.value.prefix(120))" }
+                .map {
+                    "  metadata    \(ShownText.line($0.key)): \(ShownText.line($0.value.prefix(120)))"
+                }
             return lines.joined(separator: "\n")
         }
 
@@ -94,7 +97,8 @@ extension LoRACommand {
             }
             if report.textEncoderTensors > 0 {
                 warnings.append(
-                    "\(file.path): \(report.textEncoderTensors) tensors of text encoders are ignored")
+                    "\(file.path): \(report.textEncoderTensors) tensors of text encoders are ignored"
+                )
             }
             return warnings
         }

@@ -49,7 +49,7 @@ final class StatusLine: Sendable {
                 return
             }
             // In the last column some terminals go to the next line.
-            let text = line().text(columns: Terminal.columns - 1)
+            let text = ShownText.of(line().text(columns: Terminal.columns - 1))
             report.write("\(Self.back(state.columns))\(text)\u{1B}[K")
             state.columns = text.count
         }

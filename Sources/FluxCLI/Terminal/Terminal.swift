@@ -19,7 +19,7 @@ struct Reporter: Sendable {
     /// A line of progress or information, which `--quiet` silences.
     func notice(_ line: String) {
         guard !quiet else { return }
-        write(line + "\n")
+        tell(line + "\n")
     }
 
     /// Something that may make the result another one than expected. `--quiet` does not silence it, and a
@@ -30,7 +30,7 @@ struct Reporter: Sendable {
             texts.append(text)
             return true
         }
-        if isNew { write("warning: \(text)\n") }
+        if isNew { tell("warning: \(text)\n") }
     }
 
     /// What copies of a reporter share.
@@ -38,6 +38,10 @@ struct Reporter: Sendable {
         let texts = Mutex<[String]>([])
     }
 
+    /// Text for people, in which nothing controls the terminal.
+    func tell(_ text: String) { write(ShownText.of(text)) }
+
+    /// Text as it is.
     func write(_ text: String) {
         do {
             try Array(text.utf8).withUnsafeBytes {

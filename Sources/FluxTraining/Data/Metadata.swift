@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 internal import JSONReading
 
@@ -24,7 +25,7 @@ public struct Metadata: Hashable, Sendable {
     ///
     /// - Throws: `DataError`.
     public init(path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let data = WholeFile.contents(path) else {
             let exists = FileManager.default.fileExists(atPath: path)
             throw DataError(
                 path: path, reason: .unreadable(exists ? "it is no file" : "it is not there"))

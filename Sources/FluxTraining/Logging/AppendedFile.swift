@@ -13,7 +13,9 @@ final class AppendedFile: Sendable {
     init(path: String, isNew: Bool = false) throws {
         self.path = path
         try Folder.make(for: path)
-        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (isNew ? O_EXCL : 0)
+        // A pipe that nobody reads is not waited for.
+        let flags =
+            O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | (isNew ? O_EXCL : 0)
         let opened = open(path, flags, 0o666)
         guard opened >= 0 else {
             throw errno == EEXIST

@@ -40,7 +40,7 @@ extension TrainingSession {
         guard progress.batch <= plan.batches.count else {
             throw TrainingError(
                 reason: .foreignState(
-                    "\(TrainingState.path(in: settings.output.folder)): 'batch' must be at most "
+                    "\(StateFiles(folder: settings.output.folder).newest): 'batch' must be at most "
                         + "\(plan.batches.count), as many as the epoch has, not \(progress.batch)"))
         }
         let rest = plan.batches[progress.batch...]

@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 
 /// Reading of files as a whole.
@@ -5,18 +6,19 @@ enum PictureFile {
     /// - Throws: `ImagingError` without a path.
     static func bytes(of path: String) throws -> [UInt8] {
         do {
-            return try Array(Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw ImagingError(.unreadable(cause(path)))
+            return try WholeFile.bytes(path)
+        } catch let error as FileError {
+            throw ImagingError(.unreadable(cause(error)))
         }
     }
 
-    private static func cause(_ path: String) -> String {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            return "no such file"
+    private static func cause(_ error: FileError) -> String {
+        switch error.reason {
+        case .failed(_, ENOENT): "no such file"
+        case .failed(_, EISDIR): "it is a folder"
+        case .failed(_, EACCES): "permission denied"
+        default: error.cause
         }
-        return isFolder.boolValue ? "it is a folder" : "permission denied"
     }
 }
 

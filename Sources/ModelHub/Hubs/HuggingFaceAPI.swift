@@ -68,10 +68,13 @@ struct HuggingFaceAPI: HubAPI {
                 throw HubError(
                     repository.id, .badAnswer("Hugging Face lists a file without name or size"))
             }
+            // Git's name of a large file is that of the pointer to it.
+            let isLarge = entry["lfs"].object != nil
             let large = entry["lfs"]["oid"].string ?? entry["lfs"]["sha256"].string
             let checksum =
-                large.flatMap { Checksum(.sha256, $0) }
-                ?? entry["oid"].string.flatMap { Checksum(.gitBlob, $0) }
+                isLarge
+                ? try Checksum(.sha256, listed: large, of: path)
+                : try Checksum(.gitBlob, listed: entry["oid"].string, of: path)
             return RemoteFile(path: path, size: size, checksum: checksum)
         }
     }

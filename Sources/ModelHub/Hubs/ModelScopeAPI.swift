@@ -102,7 +102,7 @@ struct ModelScopeAPI: HubAPI {
                 throw HubError(
                     repository.id, .badAnswer("ModelScope lists a file without name or size"))
             }
-            let checksum = entry["Sha256"].string.flatMap { Checksum(.sha256, $0) }
+            let checksum = try Checksum(.sha256, listed: entry["Sha256"].string, of: path)
             return RemoteFile(path: path, size: size, checksum: checksum)
         }
     }

@@ -8,10 +8,8 @@ public enum DownloadMark {
 
     /// The repository's paths that are still to come.
     static func open(in folder: String) -> Set<String> {
-        guard let text = try? String(contentsOfFile: path(folder), encoding: .utf8) else {
-            return []
-        }
-        return Set(text.split(separator: "\n").map(String.init))
+        guard let bytes = WholeFile.contents(path(folder)) else { return [] }
+        return Set(String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init))
     }
 
     /// Whether a file that fits a pattern is still to come.

@@ -18,7 +18,7 @@ final class SumRecord: Sendable {
 
     init(folder: String) {
         self.folder = folder
-        let data = FileManager.default.contents(atPath: Self.path(folder))
+        let data = WholeFile.contents(Self.path(folder))
         let read = data.flatMap { try? JSONDecoder().decode([String: Entry].self, from: $0) }
         entries = Mutex(read ?? [:])
     }
@@ -37,7 +37,7 @@ final class SumRecord: Sendable {
         let sum = Self.text(checksum)
         let known = entries.withLock { $0[file.path] }
         if let known, known.size == size, known.written == written,
-            known.sum.hasPrefix(checksum.kind.rawValue)
+            Self.isSum(known.sum, of: checksum.kind)
         {
             return known.sum == sum
         }
@@ -65,13 +65,19 @@ final class SumRecord: Sendable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let data = try encoder.encode(entries)
         let path = Self.path(folder)
-        if FileManager.default.contents(atPath: path) == data { return }
+        if WholeFile.contents(path) == data { return }
         try Folder.make(for: path)
         try AtomicFile.write(path, bytes: Array(data))
     }
 
     private static func text(_ checksum: Checksum) -> String {
         checksum.kind.rawValue + ":" + checksum.value
+    }
+
+    /// Whether a note is a sum of this kind; what cannot be read says nothing of the file.
+    private static func isSum(_ text: String, of kind: Checksum.Kind) -> Bool {
+        let prefix = kind.rawValue + ":"
+        return text.hasPrefix(prefix) && Checksum(kind, String(text.dropFirst(prefix.count))) != nil
     }
 
     private static func status(_ path: String) -> (size: Int, written: Int)? {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSONReading
 
@@ -37,7 +38,7 @@ struct OptionFile {
         guard ["json", "yaml", "yml"].contains(ending) else {
             throw ValidationError("--config must name a .json, .yaml or .yml file, not '\(path)'")
         }
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let data = WholeFile.contents(path) else {
             let isThere = FileManager.default.fileExists(atPath: path)
             throw ValidationError(
                 "--config \(path): \(isThere ? "cannot be read" : "there is no such file"); the "
