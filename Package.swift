@@ -180,7 +180,7 @@ let package = Package(
             name: "Flux2Tests",
             dependencies: [
                 "Files", "Flux2", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
-                "Residency", "Safetensors", "TestSupport", "Torch",
+                "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(

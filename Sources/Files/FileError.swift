@@ -12,6 +12,8 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
         case shrank(expected: Int, found: Int)
         /// Something else than a file is there, in words.
         case noFile(String)
+        /// The file holds bytes that are no text.
+        case noText
     }
 
     /// The file as its user named it.
@@ -40,6 +42,7 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
         case .shrank(let expected, let found):
             "expected \(expected) bytes, found \(found); did it change while being read?"
         case .noFile(let found): "expected a file, found \(found)"
+        case .noText: "expected text in UTF-8, UTF-16 or Windows-1252, found other bytes"
         }
     }
 

@@ -109,7 +109,7 @@ public actor Engine {
         let pipeline = try pipeline ?? looked()
         pipeline.remarks(on: request).forEach { onEvent(.warned($0)) }
         try pipeline.loras.read(request.loras, onEvent)
-        return try pipeline.plan(request).outcome.plan
+        return try pipeline.plan(suited(request)).outcome.plan
     }
 
     /// Makes one picture.
@@ -134,7 +134,8 @@ public actor Engine {
     private func made(
         _ request: GenerationRequest, _ onEvent: (GenerationEvent) -> Void
     ) throws -> GenerationResult {
-        try withoutGradients {
+        let request = suited(request)
+        return try withoutGradients {
             let opening = Clock()
             let pipeline = try opened(onEvent)
             let load = opening.seconds
@@ -155,6 +156,13 @@ public actor Engine {
             var recovery = Recovery(pipeline, request, outcome)
             return try result(of: &run, &recovery, onEvent)
         }
+    }
+
+    /// The request with what follows from the model.
+    private func suited(_ request: GenerationRequest) -> GenerationRequest {
+        var request = request
+        request.referenceArea = files.referenceArea
+        return request
     }
 
     private func result(

@@ -74,7 +74,7 @@ struct GenerationRun {
         let features = try withoutActuallyEscaping(onEvent) { onEvent in
             let stage = try PromptStage(
                 pipeline, request.parity, length: request.textLength ?? pipeline.textLength,
-                onEvent: onEvent)
+                loras: request.loras, onEvent: onEvent)
             return try stage(prompts)
         }
         timings.encode = clock.seconds
@@ -109,7 +109,11 @@ struct GenerationRun {
     ) throws -> Canvas {
         let clock = Clock()
         let part = pipeline.autoencoder
-        defer { pipeline.end(part) }
+        changeAutoencoder()
+        defer {
+            pipeline.loras.deactivate()
+            pipeline.end(part)
+        }
         let encode = EncodeStage(
             autoencoder: readsPictures ? try part.load(passes: 1) : part.model,
             dtype: pipeline.dtype,
@@ -205,13 +209,23 @@ struct GenerationRun {
             axes: configuration.rotaryAxes, theta: configuration.rotaryTheta)
     }
 
+    private func changeAutoencoder() {
+        let loras = pipeline.loras
+        loras.put(
+            loras.uses(request.loras, changing: .autoencoder, for: nil), on: .autoencoder)
+    }
+
     /// - Shapes: `latents` [1, C, h, w].
     mutating func decode(
         _ latents: Tensor, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Image {
         let clock = Clock()
         let part = pipeline.autoencoder
-        defer { pipeline.end(part) }
+        changeAutoencoder()
+        defer {
+            pipeline.loras.deactivate()
+            pipeline.end(part)
+        }
         var stage = DecodeStage(
             autoencoder: try part.load(passes: 1), tiling: request.tiling, parity: request.parity)
         stage.check = { try part.requireFinite($0, "pixels") }

@@ -16,6 +16,7 @@ package final class Pipeline {
     private var identity: PromptIdentity?
     /// Nil for a model of which a part is planned with that is not here.
     private let tokenizer: Tokenizer?
+    private let knowsWholeWordsOnly: Bool
     private let encoderFamily: TextEncoderConfiguration.Family
     let device: Device
     let dtype: DType
@@ -65,7 +66,11 @@ package final class Pipeline {
         ) { Autoencoder($0, shape.autoencoder) }
         try transformer.refuseUnfit()
         try textEncoder.refuseUnfit()
-        loras = LoRABank(transformer.parameters, dtype: dtype, device: device)
+        loras = LoRABank(
+            transformer.parameters, encoder: textEncoder.parameters,
+            autoencoder: autoencoder.parameters, family: shape.encoder.family, dtype: dtype,
+            device: device)
+        knowsWholeWordsOnly = files.knowsWholeWordsOnly
         encoderFamily = shape.encoder.family
         guard !files.tokenizer.isEmpty else {
             tokenizer = nil
@@ -83,6 +88,11 @@ package final class Pipeline {
                 path: "model", reason: .mismatch("is not on this machine and can only be planned with"))
         }
         return try Self.promptTokenizer(tokenizer, encoderFamily, parity)
+    }
+
+    /// Words of a prompt that a small model has never seen.
+    func unknownWords(of prompt: String) -> [String] {
+        knowsWholeWordsOnly ? tokenizer?.wordsInPieces(of: prompt) ?? [] : []
     }
 
     package static func promptTokenizer(

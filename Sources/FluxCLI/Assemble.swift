@@ -8,7 +8,7 @@ struct Assemble: AsyncParsableCommand {
         abstract: "Write a complete model's folder, with what was trained in it.",
         discussion: """
             Takes a model's files, puts the weights of full training checkpoints in the place of \
-            its own, whichever components they are of, and folds LoRAs of the transformer in. \
+            its own, whichever components they are of, and folds LoRAs in. \
             Files and tensors keep their names; what does not change is copied.
             """)
 

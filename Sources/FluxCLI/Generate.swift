@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Flux2
 import Foundation
 import Imaging
@@ -29,7 +30,7 @@ struct Generate: AsyncParsableCommand {
     func run() async throws {
         HostMemory.keepFreed()
         let report = Reporter(quiet: output.quiet)
-        let prompts = try prompts()
+        let prompts = try prompts(report)
         let early = try earlyCheck(prompts)
         let prepared = try await options.prepared(prompts[0], report, beforeFetching: early)
         var batch = try Batch(
@@ -70,14 +71,11 @@ struct Generate: AsyncParsableCommand {
         }
     }
 
-    private func prompts() throws -> [String] {
+    private func prompts(_ report: Reporter) throws -> [String] {
         guard let promptFile else { return [prompt ?? ""] }
-        guard let text = try? String(contentsOfFile: promptFile, encoding: .utf8) else {
-            throw ValidationError("\(promptFile): cannot be read as UTF-8 text")
-        }
-        let lines = text.split(whereSeparator: \.isNewline).map(String.init)
-            .filter { !$0.allSatisfy(\.isWhitespace) }
-        guard !lines.isEmpty else { throw ValidationError("\(promptFile): holds no prompt") }
-        return lines
+        let file = try TextFile(path: promptFile)
+        if let remark = file.remark { report.warn(remark) }
+        guard !file.lines.isEmpty else { throw ValidationError("\(promptFile): holds no prompt") }
+        return file.lines
     }
 }

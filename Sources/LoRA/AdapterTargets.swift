@@ -25,15 +25,19 @@ public struct AdapterTarget: Hashable, Sendable {
     }
 }
 
-/// The modules of a transformer under all the names that LoRA files have for them.
+/// The modules of a transformer, and of other components, under all the names that LoRA files have for
+/// them.
 public struct AdapterTargets: Sendable {
     /// Rows and columns of every matrix by canonical name.
     public let shapes: TensorShapes
     private let places: [String: [AdapterTarget]]
 
-    /// - Parameter shapes: all of the transformer's parameters by canonical name.
+    /// - Parameter shapes: all parameters by canonical name; names of components differ.
     public init(_ shapes: TensorShapes) {
-        self.shapes = shapes.filter { $0.key.hasSuffix(".weight") && $0.value.count == 2 }
+        // A table of embeddings is no layer that a change could work beside.
+        self.shapes = shapes.filter {
+            $0.key.hasSuffix(".weight") && $0.value.count == 2 && $0.key != "embed_tokens.weight"
+        }
         var places: [String: [AdapterTarget]] = [:]
         for key in self.shapes.keys.sorted() {
             let canonical = String(key.dropLast(".weight".count))

@@ -1,3 +1,4 @@
+internal import FluxModels
 internal import Safetensors
 internal import Residency
 public import Torch
@@ -8,6 +9,10 @@ public struct LoRAChanges {
     public var adapters: [String: Adapter] = [:]
     /// Names of modules that the model does not have.
     public var unmatched: [String] = []
+    /// The same of modules that are said to be a text encoder's.
+    public var unmatchedOfTextEncoder: [String] = []
+    /// The tensors of ``unmatchedOfTextEncoder``.
+    public var ignoredTensors = 0
 
     /// The same in another type and place.
     public func to(dtype: DType, device: Device) throws -> LoRAChanges {
@@ -20,10 +25,26 @@ public struct LoRAChanges {
     ///
     /// - Throws: `LoRAError` naming the first of the file's modules that the model does not have.
     public func requireAll(of file: LoRAFile) throws {
-        if let first = unmatched.first {
-            throw LoRAError(
-                path: file.path, reason: .unmatched(count: unmatched.count, first: first))
+        let lost = unmatched + unmatchedOfTextEncoder
+        if let first = lost.first {
+            throw LoRAError(path: file.path, reason: .unmatched(count: lost.count, first: first))
         }
+    }
+
+    /// The changes of some parameters alone.
+    public func of(_ keys: Set<String>) -> LoRAChanges {
+        var changes = LoRAChanges()
+        changes.adapters = adapters.filter { keys.contains($0.key) }
+        return changes
+    }
+}
+
+extension LoRAChanges {
+    fileprivate mutating func miss(_ module: LoRAFile.Module) {
+        let name = module.prefix + module.name
+        guard module.component == .textEncoder else { return unmatched.append(name) }
+        unmatchedOfTextEncoder.append(name)
+        ignoredTensors += module.tensors.count
     }
 }
 
@@ -39,7 +60,7 @@ extension LoRAFile {
         for module in modules {
             let places = targets[module.name]
             guard !places.isEmpty else {
-                changes.unmatched.append(module.prefix + module.name)
+                changes.miss(module)
                 continue
             }
             for (place, adapter) in zip(places, try adapters(of: module, at: places, targets)) {

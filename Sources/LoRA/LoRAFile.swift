@@ -9,9 +9,7 @@ public struct LoRAFile: Sendable {
     public let path: String
     /// The file's modules by name, behind the prefix, in the order of their names.
     public let modules: [Module]
-    /// Tensors of text encoders, which nothing here applies.
-    public let textEncoderTensors: [String]
-    /// Tensors whose names are none of a LoRA's.
+    /// Tensors whose names are none of a LoRA's, such as whole weights.
     public let foreignTensors: [String]
     /// What the file says about itself.
     public let metadata: [String: String]
@@ -23,6 +21,8 @@ public struct LoRAFile: Sendable {
         public var prefix: String
         /// The name behind the prefix, in the file's own naming.
         public var name: String
+        /// The component that names in the file say; nil where the module's own has to tell.
+        var component: Component?
         /// Names as in the file.
         var tensors: [LoRAKey.Part: TensorInfo] = [:]
         /// What the file calls the adapter, such as `default`; nil where it does not.
@@ -55,18 +55,15 @@ public struct LoRAFile: Sendable {
         self.path = path
         metadata = file.metadata
         var modules: [String: Module] = [:]
-        var (ofTextEncoder, foreign): ([String], [String]) = ([], [])
+        var foreign: [String] = []
         for tensor in file.tensors {
             guard let key = LoRAKey(tensor.name) else {
                 foreign.append(tensor.name)
                 continue
             }
-            if key.isOfTextEncoder {
-                ofTextEncoder.append(tensor.name)
-                continue
-            }
             try modules[
-                key.prefix + key.module, default: Module(prefix: key.prefix, name: key.module)
+                key.prefix + key.module,
+                default: Module(prefix: key.prefix, name: key.module, component: key.component)
             ].add(tensor, as: key, in: path)
         }
         guard !modules.isEmpty else {
@@ -79,8 +76,12 @@ public struct LoRAFile: Sendable {
                 of: module.name, rank: module.tensors[.down]?.shape.first)
             return module
         }
-        textEncoderTensors = ofTextEncoder
         foreignTensors = foreign
+    }
+
+    /// Tensors of text encoders, those that FLUX.2 does not have among them.
+    public var textEncoderTensors: [String] {
+        modules.filter { $0.component == .textEncoder }.flatMap { $0.tensors.values.map(\.name) }
     }
 }
 
@@ -101,7 +102,7 @@ public enum LoRADialect: String, Sendable, CaseIterable {
 extension LoRAFile {
     /// The dialect most of the names are in.
     public var dialect: LoRADialect {
-        let prefix = modules[0].prefix
+        let prefix = (modules.first { $0.component != .textEncoder } ?? modules[0]).prefix
         if prefix.hasPrefix("lora_") || prefix.hasPrefix("lycoris_") { return .kohya }
         if prefix.hasSuffix("diffusion_model.") { return .comfyui }
         if prefix.hasPrefix("base_model.") { return .peft }
@@ -139,6 +140,10 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case unequal(String)
         /// PEFT is to be given a folder, not a file of this name.
         case needsFolder
+        /// A module has another rank than the one that it is to go on in.
+        case otherRank(String, expected: Int, found: Int)
+        /// The file holds weights besides, which nothing here would apply.
+        case wholeWeights(count: Int, first: String)
         /// A tensor with infinite values or NaN.
         case notFinite(String)
         /// Settings in the header or beside the file that cannot be read.
@@ -189,6 +194,11 @@ public struct LoRAError: Error, Hashable, CustomStringConvertible {
         case .needsFolder:
             "PEFT loads a folder; expected the name of one, or one ending in "
                 + "/\(LoRAWriter.nameOfPEFT)"
+        case .otherRank(let name, let expected, let found):
+            "'\(name)' is of rank \(found), not \(expected); --lora_rank \(found) goes on with it"
+        case .wholeWeights(let count, let first):
+            "holds \(count) whole weights, such as '\(first)', beside the LoRA, which would be lost; "
+                + "'flux2 assemble MODEL --checkpoint' makes a model of both"
         case .notFinite(let name): "'\(name)' holds values that are not finite"
         case .badMetadata(let why): why
         }

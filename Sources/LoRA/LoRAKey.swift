@@ -1,3 +1,5 @@
+internal import FluxModels
+
 /// The name of a tensor in a LoRA file, taken apart.
 struct LoRAKey: Hashable {
     /// What the tensor is to its module.
@@ -51,8 +53,12 @@ struct LoRAKey: Hashable {
 
     /// The longest first; several may stand behind each other.
     private static let prefixes = [
-        "base_model.model.", "model.diffusion_model.", "diffusion_model.", "transformer.",
-        "lora_unet_", "lora_transformer_", "lycoris_",
+        "pipe.text_encoder.model.language_model.", "pipe.text_encoder_qwen3.model.",
+        "text_encoder.model.language_model.", "text_encoder_qwen3.model.",
+        "base_model.model.model.", "base_model.model.",
+        "model.diffusion_model.", "text_encoder.model.", "diffusion_model.", "text_encoder.",
+        "transformer.", "pipe.dit.", "pipe.vae.", "lora_unet_", "lora_transformer_", "lycoris_",
+        "vae.",
     ]
 
     private static func stripped(_ name: String) -> (prefix: String, module: String) {
@@ -66,8 +72,12 @@ struct LoRAKey: Hashable {
         return (prefix, legacy ? "tran" + rest : String(rest))
     }
 
-    /// Whether the module is one of a text encoder, which this package does not change.
-    var isOfTextEncoder: Bool {
-        ["text_encoder", "lora_te", "te_", "text_model"].contains { module.hasPrefix($0) }
+    /// The component that the name says the module is one of; nil where the module's own has to tell.
+    var component: Component? {
+        let isOfTextEncoder =
+            prefix.contains("text_encoder")
+            || ["text_encoder", "lora_te", "te_", "text_model"].contains { module.hasPrefix($0) }
+        if isOfTextEncoder { return .textEncoder }
+        return prefix.contains("vae.") ? .autoencoder : nil
     }
 }

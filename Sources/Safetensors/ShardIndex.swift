@@ -50,7 +50,9 @@ public struct ShardIndex: Sendable {
     /// The index in a folder that has exactly one.
     public static func path(in folder: String) -> String? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        let indices = names.filter { $0.hasSuffix(".safetensors.index.json") }
+        let indices = names.filter {
+            $0.hasSuffix(".safetensors.index.json") && !$0.hasPrefix(".")
+        }
         return indices.count == 1 ? folder + "/" + indices[0] : nil
     }
 }

@@ -57,6 +57,14 @@ public struct Tokenizer: Sendable {
         }
     }
 
+    /// Words of letters that have no token of their own, each once.
+    public func wordsInPieces(of text: String) -> [String] {
+        var seen: Set<String> = []
+        return text.split { !$0.isLetter }.map(String.init).filter { word in
+            seen.insert(word).inserted && encode(word).count > 1
+        }
+    }
+
     /// The text of ids; bytes that are not UTF-8 become U+FFFD, unknown ids nothing.
     ///
     /// - Parameter skipsSpecial: whether tokens that steer the model are left out.

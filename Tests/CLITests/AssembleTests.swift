@@ -17,7 +17,8 @@ extension CommandLineTests {
         /// Weights that differ from the model's.
         private func trained(_ parts: String) throws -> (path: String, output: String) {
             let outcome = try place.train(
-                ["--trainable_models", parts, "--learning_rate", "0.01"], output: "trained")
+                ["--trainable_models", parts, "--learning_rate", "0.01", "--dtype", "bfloat16"],
+                output: "trained")
             return (place.file("trained/epoch-0.safetensors"), outcome.output)
         }
 

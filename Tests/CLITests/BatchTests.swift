@@ -33,6 +33,29 @@ extension CommandLineTests {
             #expect(Set(made.map(\.pixels)).count == 4)
         }
 
+        /// A list of prompts may come from any program, and be a pipe.
+        @Test func takePromptsInAllEncodings() throws {
+            let folder = try TemporaryFolder()
+            let prompts = folder.file("prompts.txt")
+            func run() throws -> Program.Outcome {
+                var arguments = tinyArguments(output: folder.file("a.png"), ["--force", "--json"])
+                arguments.remove(at: 1)
+                return try Program.run(arguments + ["--prompt-file", prompts])
+            }
+            #expect(try run().errors.contains("prompts.txt: cannot open: no such file or folder"))
+            var seen: Set<Data> = []
+            for encoding in [String.Encoding.utf8, .utf16, .windowsCP1252] {
+                let text = "\r\nun café bleu\r\n\r\n"
+                try #require(text.data(using: encoding)).write(to: URL(fileURLWithPath: prompts))
+                let outcome = try run()
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let isGuessed = outcome.errors.contains("warning: \(prompts): is no UTF-8")
+                #expect(isGuessed == (encoding == .windowsCP1252))
+                seen.insert(try Data(contentsOf: URL(fileURLWithPath: folder.file("a.png"))))
+            }
+            #expect(seen.count == 1)
+        }
+
         @Test func readThePromptsOfEarlierRunsFromADisk() throws {
             let folder = try TemporaryFolder()
             let cache = ["FLUX2_PROMPT_CACHE": folder.file("prompts")]

@@ -228,5 +228,17 @@ struct LoRARefusalTests {
         let changes = try loaded.changes(for: targets)
         #expect(changes.adapters.keys.sorted() == [Self.query + ".weight"])
         #expect(changes.unmatched == ["down_blocks.3.x"])
+        #expect(changes.ignoredTensors == 2)
+    }
+
+    @Test(arguments: [
+        "pipe.text_encoder_qwen3.model.", "text_encoder.", "text_encoder.model.",
+        "base_model.model.model.", "",
+    ])
+    func ofATextEncoderAreFoundUnderAllTheirNames(_ prefix: String) throws {
+        let encoder = AdapterTargets(["layers.0.self_attn.q_proj.weight": [8, 4]])
+        let changes = try LoRAFile(path: file(pair(prefix + "layers.0.self_attn.q_proj")))
+            .changes(for: encoder)
+        #expect(Array(changes.adapters.keys) == ["layers.0.self_attn.q_proj.weight"])
     }
 }

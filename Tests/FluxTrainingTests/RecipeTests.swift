@@ -1,5 +1,6 @@
 import Flux2
 @testable import FluxTraining
+import Foundation
 import TestSupport
 import Testing
 
@@ -44,10 +45,27 @@ struct RecipeTests {
         #expect(distilled.yaml(path: "r.yaml").contains("The base model is the better start"))
         #expect(distilled.yaml(path: "r.yaml").contains("sample_inference_steps: 4"))
         let base = try recipe(3).yaml(path: "r.yaml")
+        #expect(base.contains("sample_inference_steps: 50"))
         #expect(!base.contains("distilled") && base.contains("sample_cfg_scale: 4.0"))
         #expect(!base.contains("validation_split"))
         let dev = try recipe(3, model: RecipeModel(name: "dev", .dev)).yaml(path: "r.yaml")
         #expect(dev.contains("--task sft:data_process"))
+    }
+
+    @Test("sizes, steps and guidance are what the model says suits it")
+    func preset() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.model()
+        let index = #"{"flux2": {"height": 64, "width": 96, "steps": 7, "cfg_scale": 3}}"#
+        try index.write(toFile: path + "/model_index.json", atomically: true, encoding: .utf8)
+        let model = try RecipeModel(name: path, files: ModelFiles(model: path))
+        let pictures = try PictureFolder(count: 2, width: 512, height: 512)
+        let data = try DataSurvey(folder: pictures.path, maxPixels: model.area)
+        let text = Recipe(model: model, data: data, free: 1 << 40).yaml(path: "r.yaml")
+        for line in [
+            "max_pixels: 6144 ", "sample_height: 64 ", "sample_width: 64 ",
+            "sample_inference_steps: 7 ", "sample_cfg_scale: 3.0 ",
+        ] { #expect(text.contains(line), "\(text)") }
     }
 
     @Test("every option has a comment on its line")

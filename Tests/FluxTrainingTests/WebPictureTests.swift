@@ -31,16 +31,4 @@ import Testing
         #expect(error.map { "\($0)".contains("/none.png") } == true)
         withExtendedLifetime(folder) {}
     }
-
-    @Test func areNoVideosAndNoControls() throws {
-        for column in ["video", "controlnet_image"] {
-            let metadata = try Metadata(
-                path: "rows",
-                rows: [["image": .text("a.png"), "prompt": .text("a"), column: .text("b")]])
-            let error = #expect(throws: DataError.self) {
-                try PictureDataset(metadata, base: ".", sizing: PictureSizing())
-            }
-            #expect(error.map { "\($0)".contains("'\(column)'") } == true)
-        }
-    }
 }

@@ -91,7 +91,8 @@ final class AssembledComponent {
     ///
     /// - Throws: `ModelError`.
     func requireChangeable() throws {
-        guard dtype != nil || !taken.isEmpty || !folding.all.isEmpty else { return }
+        let isFolded = folding.all.contains { !$0.changes.adapters.isEmpty }
+        guard dtype != nil || !taken.isEmpty || isFolded else { return }
         func refusal(_ found: String) -> ModelError {
             ModelError(
                 path: folder,
@@ -210,8 +211,9 @@ final class AssembledComponent {
             taken: checkpoints.compactMap { path in
                 counts[path].map { .init(path: path, weights: $0) }
             },
-            folded: zip(loras, folding.all).map { path, part in
-                .init(path: path, weights: part.changes.adapters.count)
+            folded: zip(loras, folding.all).compactMap { path, part in
+                let count = part.changes.adapters.count
+                return count == 0 ? nil : .init(path: path, weights: count)
             },
             bytes: bytes)
     }

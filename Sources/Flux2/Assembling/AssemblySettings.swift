@@ -2,9 +2,10 @@ public import Torch
 
 /// What a model's folder is made with, besides the model that it is made of.
 public struct AssemblySettings: Hashable, Sendable {
-    /// Full checkpoints of a training; their weights take the place of the model's own.
+    /// Full checkpoints of a training; their weights take the place of the model's own. A LoRA that is in
+    /// one as well is folded in.
     public var checkpoints: [String]
-    /// LoRAs of the transformer that are folded in, after checkpoints have been taken.
+    /// LoRAs that are folded in, after checkpoints have been taken.
     public var loras: [LoRAUse]
     /// The type that all weights are written in; nil leaves each in the type that it is stored in.
     public var dtype: DType?

@@ -1,4 +1,5 @@
 internal import FluxModels
+internal import LoRA
 internal import Residency
 internal import Safetensors
 internal import Torch
@@ -20,28 +21,46 @@ struct CheckpointPlaces {
         }
     }
 
-    /// Has components take all weights of a checkpoint.
+    /// Has components take all whole weights of a checkpoint.
     ///
+    /// - Returns: the LoRA that the file holds besides; nil where it holds none.
     /// - Throws: `WeightError` for a name that the model does not have; `ModelError` for a file
-    ///   without weights, and for a LoRA; those of `AssembledComponent.take`.
-    func take(_ path: String) throws {
+    ///   without weights, and for one of a LoRA alone; those of `AssembledComponent.take`.
+    func take(_ path: String) throws -> LoRAFile? {
         let file = try SafetensorsFile(path: path)
         guard !file.tensors.isEmpty else {
             throw ModelError(path: path, reason: .mismatch("holds no weights"))
         }
-        guard !file.tensors.contains(where: { $0.name.contains("lora_") }) else {
+        let lora = file.holdsLoRA ? try LoRAFile(path: path) : nil
+        let names = lora?.foreignTensors ?? file.tensors.map(\.name)
+        guard !names.isEmpty else {
             throw ModelError(
                 path: path,
                 reason: .mismatch(
                     "is a LoRA, which --lora folds in; --checkpoint takes a full checkpoint"))
         }
-        let unknown = file.tensors.map(\.name).filter { places[$0] == nil }.sorted()
+        let unknown = names.filter { places[$0] == nil }.sorted()
         if let first = unknown.first {
             throw WeightError(file: path, key: first, reason: .unused(count: unknown.count))
         }
-        for info in file.tensors {
-            guard let (part, parameter) = places[info.name] else { continue }
+        for name in names {
+            guard let (part, parameter) = places[name], let info = file[name] else { continue }
             try part.take(info, of: file, for: parameter)
         }
+        return lora
     }
+
+    /// Refuses a LoRA's file whose whole weights would be lost.
+    ///
+    /// - Throws: `LoRAError`.
+    func refuseWholeWeights(_ file: LoRAFile) throws {
+        let whole = file.foreignTensors.filter { places[$0] != nil }.sorted()
+        guard let first = whole.first else { return }
+        throw LoRAError(path: file.path, reason: .wholeWeights(count: whole.count, first: first))
+    }
+}
+
+extension SafetensorsFile {
+    /// Whether names of low-rank changes are among those of its tensors.
+    var holdsLoRA: Bool { tensors.contains { $0.name.contains("lora_") } }
 }

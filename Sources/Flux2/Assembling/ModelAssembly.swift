@@ -46,8 +46,8 @@ public struct ModelAssembly {
                 dtype: settings.dtype)
         }
         let places = CheckpointPlaces(components)
-        for path in settings.checkpoints { try places.take(path) }
-        try fold()
+        let mixed = try settings.checkpoints.compactMap { try places.take($0) }
+        try fold(mixed, places)
         for part in components { try part.requireChangeable() }
     }
 
@@ -57,19 +57,28 @@ public struct ModelAssembly {
         _ = try Configuration.decode(ModelFolder.Index.self, Data(bytes), of: "index")
     }
 
-    private func fold() throws {
-        guard let transformer = components.first(where: { $0.component == .transformer }) else {
-            preconditionFailure("a model has a transformer")
+    /// Adds LoRAs to the weights of all components.
+    ///
+    /// - Parameter mixed: those of checkpoints with whole weights, at their whole strength unless
+    ///   they are named with another.
+    private func fold(_ mixed: [LoRAFile], _ places: CheckpointPlaces) throws {
+        for use in settings.loras { try use.check() }
+        let named = try settings.loras.map { ($0, try LoRAFile(path: $0.path)) }
+        let implied = mixed.filter { file in !named.contains { $0.0.path == file.path } }
+        for (use, file) in named where !settings.checkpoints.contains(use.path) {
+            try places.refuseWholeWeights(file)
         }
-        let targets = AdapterTargets(transformer.parameters.shapes)
-        transformer.fold(
-            try settings.loras.map { use in
-                try use.check()
-                let file = try LoRAFile(path: use.path)
-                let changes = try file.changes(for: targets)
-                try changes.requireAll(of: file)
-                return (changes, use)
-            })
+        let all = implied.map { (LoRAUse(path: $0.path), $0) } + named
+        let targets = AdapterTargets(components.flatMap(\.parameters).shapes)
+        let changes = try all.map { use, file in
+            let changes = try file.changes(for: targets)
+            try changes.requireAll(of: file)
+            return (changes, use)
+        }
+        for part in components {
+            let keys = Set(part.parameters.map(\.key))
+            part.fold(changes.map { ($0.0.of(keys), $0.1) })
+        }
     }
 
     /// Writes the folder, which appears complete or not at all.

@@ -34,10 +34,6 @@ struct Canvas {
                         dtype: noise.dtype, device: noise.device))
             }
         }
-        let fitted = request.editImages.map {
-            request.resizesEditImages
-                ? request.parity.fitted($0, among: request.editImages.count) : $0
-        }
-        references = try References(fitted, encode: encode)
+        references = try References(request.fittedEditImages, encode: encode)
     }
 }

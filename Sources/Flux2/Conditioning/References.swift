@@ -26,17 +26,21 @@ package struct References {
 extension Parity {
     /// The picture in the size in which it is encoded.
     ///
-    /// - Parameter count: how many references there are; Black Forest Labs give one alone more room.
-    package func fitted(_ image: Image, among count: Int) -> Image {
+    /// - Parameters:
+    ///   - count: how many references there are; Black Forest Labs give one alone more room.
+    ///   - area: the most pixels for a model that draws less than a megapixel.
+    package func fitted(_ image: Image, among count: Int, area: Int = 1024 * 1024) -> Image {
+        let isSmall = area < 1024 * 1024
         switch self {
         case .diffsynth:
-            let size = ReferenceSize.diffSynth(width: image.width, height: image.height)
+            let size = ReferenceSize.diffSynth(
+                width: image.width, height: image.height, area: area)
             return image.resizedToCover(
                 width: size.width, height: size.height, filter: .bilinear)
-        case .diffusers: return image.shrunkAndCropped(area: 1024 * 1024, multiple: 16)
+        case .diffusers: return image.shrunkAndCropped(area: area, multiple: 16)
         case .bfl:
             let side = count == 1 ? 2024 : 1024
-            return image.shrunkAndCropped(area: side * side, multiple: 16)
+            return image.shrunkAndCropped(area: isSmall ? area : side * side, multiple: 16)
         }
     }
 }

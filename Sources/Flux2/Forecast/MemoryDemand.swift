@@ -1,4 +1,5 @@
 internal import FluxModels
+internal import Imaging
 public import Torch
 
 /// What the memory of a generation depends on.
@@ -127,10 +128,14 @@ extension MemoryDemand {
 extension GenerationRequest {
     /// The sizes in which reference pictures are encoded, in pixels.
     var encodedEditSizes: [(height: Int, width: Int)] {
-        editImages.map { image in
-            let fitted =
-                resizesEditImages ? parity.fitted(image, among: editImages.count) : image
-            return (fitted.height, fitted.width)
+        fittedEditImages.map { ($0.height, $0.width) }
+    }
+
+    /// Reference pictures as they are encoded.
+    var fittedEditImages: [Image] {
+        guard resizesEditImages else { return editImages }
+        return editImages.map {
+            parity.fitted($0, among: editImages.count, area: referenceArea)
         }
     }
 }

@@ -1,21 +1,37 @@
+internal import FluxModels
 internal import LoRA
 internal import Torch
 
-/// The LoRAs of a transformer: read once, put on and taken off as generations ask for them.
+/// The LoRAs of a model: read once, put on and taken off as generations ask for them.
+///
+/// Those of text encoder and autoencoder always work beside the weights.
 final class LoRABank {
-    private let parameters: [Parameter]
+    private let parameters: [Component: [Parameter]]
     private let targets: AdapterTargets
     private let dtype: DType
     private let device: Device
     private var known: [String: (changes: LoRAChanges, file: LoRAFile)] = [:]
+    /// What trainings call the model's own weights.
+    private let wholeNames: Set<String>
 
-    init(_ parameters: [Parameter], dtype: DType, device: Device) {
-        self.parameters = parameters
-        targets = AdapterTargets(
-            parameters.shapes)
+    /// - Parameter family: the text encoder's, which decides what trainings call its weights.
+    init(
+        _ transformer: [Parameter], encoder: [Parameter] = [], autoencoder: [Parameter] = [],
+        family: TextEncoderConfiguration.Family? = nil, dtype: DType, device: Device
+    ) {
+        parameters = [
+            .transformer: transformer, .textEncoder: encoder, .autoencoder: autoencoder,
+        ]
+        targets = AdapterTargets(parameters.values.joined().shapes)
+        wholeNames = Set(
+            parameters.flatMap { component, all in
+                all.flatMap { [$0.key, component.trainingPrefix(family) + $0.key] }
+            })
         self.dtype = dtype
         self.device = device
     }
+
+    private func parameters(of component: Component) -> [Parameter] { parameters[component] ?? [] }
 
     /// Reads files that have not been read.
     ///
@@ -32,14 +48,16 @@ final class LoRABank {
                 onEvent(
                     .readLoRA(
                         path: use.path, changed: changes.adapters.count, unmatched: unmatched,
-                        ofTextEncoder: file.textEncoderTensors.count))
+                        ofTextEncoder: changes.ignoredTensors))
             }
-            warn(use.path, unmatched, ofTextEncoder: file.textEncoderTensors.count, onEvent)
+            warn(use.path, unmatched, ofTextEncoder: changes.ignoredTensors, onEvent)
+            try refuseOneSide(use)
         }
     }
 
     private func opened(_ path: String) throws -> (LoRAChanges, LoRAFile) {
         let file = try LoRAFile(path: path)
+        try refuseWholeWeights(file)
         return (try file.changes(for: targets).to(dtype: dtype, device: device), file)
     }
 
@@ -58,6 +76,21 @@ final class LoRABank {
         }
     }
 
+    /// Pictures are not made on one side of guidance.
+    private func refuseOneSide(_ use: LoRAUse) throws {
+        guard use.branch != nil, changes(use, .autoencoder) else { return }
+        throw LoRAError(
+            path: use.path,
+            reason: .unsupported("a change of the autoencoder on one side of guidance alone"))
+    }
+
+    /// A file may hold a LoRA and whole weights, of which only the first would work.
+    private func refuseWholeWeights(_ file: LoRAFile) throws {
+        let whole = file.foreignTensors.filter(wholeNames.contains).sorted()
+        guard let first = whole.first else { return }
+        throw LoRAError(path: file.path, reason: .wholeWeights(count: whole.count, first: first))
+    }
+
     /// What LoRAs take in memory: as they are, or, folded in, the weights that they change.
     func byteCount(_ uses: [LoRAUse], mode: LoRAUse.Mode) -> Int {
         let changes = uses.compactMap { known[$0.path]?.changes }
@@ -66,30 +99,53 @@ final class LoRABank {
         guard mode == .fused else { return own }
         let changed = Set(changes.flatMap(\.adapters.keys))
         return own
-            + parameters.filter { changed.contains($0.key) }
+            + parameters(of: .transformer).filter { changed.contains($0.key) }
             .reduce(0) { $0 + $1.shape.reduce(dtype.byteCount, *) }
     }
+
+    // MARK: The transformer
 
     /// Folds LoRAs that work on both branches into the weights, or none.
     func fuse(_ uses: [LoRAUse], mode: LoRAUse.Mode) throws {
         let fused = mode == .fused ? uses.filter { $0.branch == nil } : []
-        for parameter in parameters {
+        for parameter in parameters(of: .transformer) {
             try parameter.fuse(adapters(of: parameter, fused), dtype: dtype)
         }
     }
 
     /// Puts on what a branch needs beside the weights.
     func activate(_ uses: [LoRAUse], mode: LoRAUse.Mode, for branch: GuidanceBranch) {
-        let active = uses.filter {
-            $0.branch == branch || ($0.branch == nil && mode == .hot)
+        put(
+            uses.filter { $0.branch == branch || ($0.branch == nil && mode == .hot) },
+            on: .transformer)
+    }
+
+    // MARK: Other components
+
+    /// The LoRAs that change a component on a side of guidance.
+    func uses(_ all: [LoRAUse], changing component: Component, for branch: GuidanceBranch?)
+        -> [LoRAUse]
+    {
+        all.filter { ($0.branch == nil || $0.branch == branch) && changes($0, component) }
+    }
+
+    private func changes(_ use: LoRAUse, _ component: Component) -> Bool {
+        guard use.strength != 0, let adapters = known[use.path]?.changes.adapters else {
+            return false
         }
-        for parameter in parameters {
-            parameter.adapters = adapters(of: parameter, active)
+        return parameters(of: component).contains { adapters[$0.key] != nil }
+    }
+
+    /// Puts LoRAs beside the weights of a component.
+    func put(_ uses: [LoRAUse], on component: Component) {
+        for parameter in parameters(of: component) {
+            parameter.adapters = adapters(of: parameter, uses)
         }
     }
 
+    /// Takes off all that lies beside weights.
     func deactivate() {
-        parameters.forEach { $0.adapters = [] }
+        parameters.values.joined().forEach { $0.adapters = [] }
     }
 
     private func adapters(of parameter: Parameter, _ uses: [LoRAUse]) -> [Adapter] {

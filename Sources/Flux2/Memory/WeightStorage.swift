@@ -1,4 +1,4 @@
-internal import Residency
+package import Residency
 public import Torch
 
 /// How the weights of a component are kept in memory.
@@ -43,7 +43,7 @@ public enum WeightStorage: Hashable, Sendable {
     }
 
     /// Which weights are packed, and how.
-    var policy: PackingPolicy {
+    package var policy: PackingPolicy {
         switch self {
         case .asStored: .none
         case .matrices(let packing): PackingPolicy(packing, packs: WeightStorage.isBlockMatrix)

@@ -40,6 +40,8 @@ public struct GenerationRequest: Hashable, Sendable {
     /// Whether `editImages` are brought to about a megapixel; else their sides have to be multiples
     /// of 16.
     public var resizesEditImages = true
+    /// Pixels to which they are brought then; the model says it.
+    var referenceArea = 1024 * 1024
     /// What of `inputImage` is painted anew.
     public var inpainting: Inpainting?
     /// Noise to start from instead of drawing it, [1, C, h, w].

@@ -6,6 +6,8 @@ final class PromptMemory {
     struct Key: Hashable {
         var ids: [Int]
         var mask: [Bool]
+        /// The LoRAs that change the encoder.
+        var loras: [LoRAUse] = []
     }
 
     private var features: [Key: Tensor] = [:]

@@ -9,25 +9,42 @@ struct PromptStage {
     private let tokenizer: PromptTokenizer
     /// Tokens that a prompt is cut or padded to.
     private let length: Int
+    private let loras: [LoRAUse]
     private let onEvent: (GenerationEvent) -> Void
 
     init(
-        _ pipeline: Pipeline, _ parity: Parity, length: Int,
+        _ pipeline: Pipeline, _ parity: Parity, length: Int, loras: [LoRAUse] = [],
         onEvent: @escaping (GenerationEvent) -> Void
     ) throws {
         self.pipeline = pipeline
         self.length = length
+        self.loras = loras
         self.onEvent = onEvent
         tokenizer = try pipeline.promptTokenizer(parity)
     }
 
+    /// A prompt, and what its features follow from.
+    private struct Text {
+        var tokens: TokenizedPrompt
+        var loras: [LoRAUse]
+
+        var key: PromptMemory.Key { .init(ids: tokens.ids, mask: tokens.mask, loras: loras) }
+    }
+
+    /// - Parameter prompts: that of the positive side of guidance, then that of the negative one.
     /// - Shapes: → [1, length, J] each.
     /// - Throws: `CancellationError` between layers.
     func callAsFunction(_ prompts: [String]) throws -> [Tensor] {
-        let texts = prompts.map { tokenizer($0, length: length) }
+        let branches: [GuidanceBranch] = [.positive, .negative]
+        let texts = zip(prompts, branches).map { prompt, branch in
+            Text(
+                tokens: tokenizer(prompt, length: length),
+                loras: pipeline.loras.uses(loras, changing: .textEncoder, for: branch))
+        }
+        tellUnknownWords(prompts)
         let known = try texts.map { try recalled($0) }
         pipeline.readAhead(encoder: known.contains { $0 == nil })
-        for (text, found) in zip(texts, known) {
+        for (text, found) in zip(texts.map(\.tokens), known) {
             onEvent(
                 .readPrompt(
                     tokens: text.tokenCount, limit: length, wasTruncated: text.wasTruncated,
@@ -44,10 +61,22 @@ struct PromptStage {
         return try zip(texts, known).map { try $1 ?? encoded($0) }
     }
 
-    private func recalled(_ text: TokenizedPrompt) throws -> Tensor? {
-        let key = PromptMemory.Key(text)
+    private func tellUnknownWords(_ prompts: [String]) {
+        let words = prompts.flatMap(pipeline.unknownWords)
+        guard !words.isEmpty else { return }
+        let listed = words.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+        let rest = words.count > 5 ? " and \(words.count - 5) others" : ""
+        onEvent(
+            .warned(
+                "the prompt has words that the model \(BundledModel.name) does not know: "
+                    + listed + rest))
+    }
+
+    private func recalled(_ text: Text) throws -> Tensor? {
+        let key = text.key
         if let found = pipeline.prompts.features(key) { return found }
-        guard let cache = pipeline.promptCache else { return nil }
+        // Files of a LoRA change under their names, so its features are not kept on disk.
+        guard let cache = pipeline.promptCache, text.loras.isEmpty else { return nil }
         let shape = [1, length, pipeline.textEncoder.model.configuration.featureWidth]
         let found: Tensor?
         do {
@@ -71,16 +100,19 @@ struct PromptStage {
         }
     }
 
-    private func encoded(_ text: TokenizedPrompt) throws -> Tensor {
-        let key = PromptMemory.Key(text)
+    private func encoded(_ text: Text) throws -> Tensor {
+        let key = text.key
         // The same text may stand on both sides of guidance.
         if let found = pipeline.prompts.features(key) { return found }
         let part = pipeline.textEncoder
         let encoder = part.model
         var layers = 0
         let depth = encoder.configuration.depth
+        pipeline.loras.put(text.loras, on: .textEncoder)
+        defer { pipeline.loras.put([], on: .textEncoder) }
         let features = try encoder(
-            ids: text.ids, real: text.mask, dtype: pipeline.dtype, device: pipeline.device
+            ids: text.tokens.ids, real: text.tokens.mask, dtype: pipeline.dtype,
+            device: pipeline.device
         ) { _, _ in
             try Task.checkCancellation()
             layers += 1
@@ -88,7 +120,7 @@ struct PromptStage {
         }
         try part.requireFinite(features, "text features")
         pipeline.prompts.keep(features, as: key)
-        keepOnDisk(features, key)
+        if text.loras.isEmpty { keepOnDisk(features, key) }
         return features
     }
 
@@ -101,8 +133,4 @@ struct PromptStage {
             onEvent(.warned("the prompt is not kept for the next time: \(error)"))
         }
     }
-}
-
-extension PromptMemory.Key {
-    fileprivate init(_ text: TokenizedPrompt) { self.init(ids: text.ids, mask: text.mask) }
 }

@@ -57,7 +57,7 @@ extension LoRACommand {
             ]
             lines += report.unmatched.prefix(10).map { "              \(ShownText.line($0))" }
             if report.textEncoderTensors > 0 {
-                lines.append("  ignored     \(report.textEncoderTensors) tensors of text encoders")
+                lines.append("  besides     \(report.textEncoderTensors) tensors of text encoders")
             }
             lines += report.metadata.sorted { $0.key < $1.key }
                 .map {
@@ -97,7 +97,7 @@ extension LoRACommand {
             }
             if report.textEncoderTensors > 0 {
                 warnings.append(
-                    "\(file.path): \(report.textEncoderTensors) tensors of text encoders are ignored"
+                    "\(file.path): \(report.textEncoderTensors) tensors of text encoders were not compared"
                 )
             }
             return warnings

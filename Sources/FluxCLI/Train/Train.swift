@@ -32,8 +32,12 @@ struct Train: AsyncParsableCommand {
     @Option(help: "auto, cpu, cuda, cuda:1, …; auto takes cuda where it answers.")
     var device = Placement.auto
 
-    @Option(help: "The type that is computed in, and of what is trained.")
-    var dtype = Precision.fixed(.bfloat16)
+    @Option(
+        help: """
+            The type that is computed in, and of what is trained: auto, bfloat16, float16 or float32; \
+            auto takes bfloat16 where it is native.
+            """)
+    var dtype = Precision.auto
 
     @Option(help: "Processor threads; libtorch's own choice when absent.")
     var threads: Int?
@@ -160,7 +164,8 @@ struct Train: AsyncParsableCommand {
         kernels.apply()
         let (device, obstacle) = device.resolved()
         if let obstacle { report.notice("computing on \(device): \(obstacle)") }
-        let (dtype, _) = dtype.resolved(on: device)
+        let (dtype, reason) = dtype.resolved(on: device)
+        if let reason { report.notice("computing in \(dtype.name): \(reason)") }
         guard device.kind == .cuda, device.index == nil,
             let local = ProcessInfo.processInfo.environment["LOCAL_RANK"].flatMap({ Int($0) })
         else { return (device, dtype) }

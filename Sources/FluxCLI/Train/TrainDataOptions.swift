@@ -6,7 +6,7 @@ import FluxTraining
 struct TrainDataOptions: ParsableArguments {
     @Option(
         help: """
-            Folder that paths in the metadata are relative to; for …:train the folder of encoded \
+            Folder that paths in the metadata are relative to, empty for the current one; for …:train the folder of encoded \
             samples. Without metadata, its pictures with .txt files beside them are the samples.
             """)
     var datasetBasePath: String?
@@ -62,7 +62,7 @@ struct TrainDataOptions: ParsableArguments {
         data.metadata = datasetMetadataPath
         data.repeats = datasetRepeat
         data.workers = datasetNumWorkers
-        data.pictureColumns = Self.list(dataFileKeys)
+        data.pictureColumns = NameList.read(dataFileKeys)
         data.extraInputs = try extras()
         (data.height, data.width) = (height, width)
         data.maxPixels = maxPixels
@@ -76,7 +76,7 @@ struct TrainDataOptions: ParsableArguments {
     }
 
     private func extras() throws -> [String] {
-        let names = Self.list(extraInputs)
+        let names = NameList.read(extraInputs)
         for name in names where name != "edit_image" && !SampleExtras.names.contains(name) {
             throw ValidationError(
                 "--extra_inputs: '\(name)' is no input of FLUX.2's training; there are edit_image, "
@@ -85,5 +85,4 @@ struct TrainDataOptions: ParsableArguments {
         return names
     }
 
-    static func list(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
 }

@@ -31,9 +31,14 @@ struct TrainInit: AsyncParsableCommand {
             throw ValidationError("--output must name a .yaml file, not '\(output)'")
         }
         try AtomicFile.checkWritable(output, overwrite: force)
-        let data = try DataSurvey(folder: folder)
+        let model = try lookedAt()
+        let data = try DataSurvey(folder: folder, maxPixels: model.area)
+        let report = Reporter(quiet: false)
+        data.remarks.forEach(report.warn)
         let device = Device.automatic().device
-        let recipe = Recipe(model: try lookedAt(), data: data, free: try device.memory().free)
+        let recipe = Recipe(
+            model: model, data: data, free: try device.memory().free,
+            dtype: Precision.auto.resolved(on: device).0)
         try AtomicFile.write(
             output, bytes: Array(recipe.yaml(path: output).utf8), overwrite: force)
         print("\(output): flux2 train --config \(output) --dry-run tells memory and time")

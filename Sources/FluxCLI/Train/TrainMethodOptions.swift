@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Flux2
+import FluxModels
 public import FluxTraining
 
 /// What is trained, and by which objective.
@@ -14,7 +15,7 @@ struct TrainMethodOptions: ParsableArguments {
     @Option(help: "Components to train in full, between commas: dit, text_encoder, vae, or parts.")
     var trainableModels: String?
 
-    @Option(help: "The component that gets a LoRA: dit.")
+    @Option(help: "The component that gets a LoRA: dit, text_encoder or vae.")
     var loraBaseModel: String?
 
     @Option(
@@ -67,7 +68,7 @@ struct TrainMethodOptions: ParsableArguments {
             useGradientCheckpointingOffload
             ? .host : useGradientCheckpointing ? .device : nil
         var method = MethodSettings()
-        method.trained = try TrainDataOptions.list(trainableModels ?? "").map {
+        method.trained = try NameList.read(trainableModels ?? "").map {
             try TrainedPlace($0, option: "--trainable_models")
         }
         method.loraBase = try loraBaseModel.map {
@@ -78,10 +79,17 @@ struct TrainMethodOptions: ParsableArguments {
         method.loraAlpha = loraAlpha
         method.loraCheckpoint = loraCheckpoint
         method.presetLoRA = presetLoraPath
-        method.presetComponent = try presetLoraModel.map {
-            try TrainedPlace($0, option: "--preset_lora_model").component
-        }
+        method.presetComponent = try presetLoraModel.map(Self.component)
         settings.method = method
+    }
+
+    private static func component(_ text: String) throws -> Component {
+        let option = "--preset_lora_model"
+        let place = try TrainedPlace(text, option: option)
+        guard place.module.isEmpty else {
+            throw ValidationError("\(option) must be a whole component, not '\(text)'")
+        }
+        return place.component
     }
 }
 

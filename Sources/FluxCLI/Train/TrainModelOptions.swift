@@ -1,5 +1,6 @@
 import ArgumentParser
 import Flux2
+import FluxModels
 import FluxTraining
 import Foundation
 import ModelHub
@@ -23,7 +24,10 @@ struct TrainModelOptions: ParsableArguments {
     @Option(help: "Models to keep in 8-bit floats without scales, as they are given above.")
     var fp8Models: String?
 
-    @Option(help: "model:method/layers;…, methods int8 and fp8: frozen matrices in 8 bits.")
+    @Option(
+        help: """
+            model:method/layers;…, or a JSON object; methods int8 and fp8: frozen matrices in 8 bits.
+            """)
     var quantOptions: String?
 
     @Option(help: "Models of which only the form is needed; they are not read until they are used.")
@@ -43,10 +47,10 @@ struct TrainModelOptions: ParsableArguments {
             throw ValidationError(
                 "no model: give --model_paths, --model_id_with_origin_paths, or --model")
         }
-        let float8 = TrainDataOptions.list(fp8Models ?? "")
+        let float8 = NameList.read(fp8Models ?? "")
         try entries.keep(
             float8: float8, quantized: quantOptions.map(QuantizationOption.read) ?? [])
-        for text in TrainDataOptions.list(offloadModels ?? "")
+        for text in NameList.read(offloadModels ?? "")
         where !entries.contains(where: { $0.text == text }) {
             throw ValidationError("--offload_models: '\(text)' is none of the models given")
         }
@@ -83,7 +87,9 @@ struct TrainModelOptions: ParsableArguments {
 extension TrainingFiles {
     /// Takes components that are missing from a whole model.
     fileprivate mutating func complete(from whole: TrainingFiles) {
+        if weights[.transformer] == nil { distillation = whole.distillation }
         weights.merge(whole.weights) { own, _ in own }
+        referenceArea = whole.referenceArea
         tokenizer = tokenizer ?? whole.tokenizer
         textLength = whole.textLength
     }

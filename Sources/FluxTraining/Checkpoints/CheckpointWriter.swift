@@ -46,24 +46,35 @@ public struct CheckpointWriter {
         _ weights: TrainedWeights, to path: String, _ values: [String: Tensor]
     ) throws {
         let tensors = try weights.parameters.map { parameter in
-            let name =
-                parameter.name.hasPrefix(removedPrefix)
-                ? String(parameter.name.dropFirst(removedPrefix.count)) : parameter.name
-            return try TensorToWrite(
-                name, values[parameter.name] ?? parameter.tensor, in: parameter.tensor.dtype)
+            try TensorToWrite(
+                shortened(parameter.name), values[parameter.name] ?? parameter.tensor,
+                in: parameter.tensor.dtype)
         }
         try SafetensorsWriter.write(
             to: path, tensors: tensors + alphas(weights),
             metadata: metadata.merging(["format": "pt"]) { _, fixed in fixed })
     }
 
+    private func shortened(_ name: String) -> String {
+        name.hasPrefix(removedPrefix) ? String(name.dropFirst(removedPrefix.count)) : name
+    }
+
     /// DiffSynth-Studio's importer knows alphas, though its trainer never writes one.
     private func alphas(_ weights: TrainedWeights) throws -> [TensorToWrite] {
-        try weights.adapters.compactMap { key, adapter in
-            guard adapter.scale != 1, let rank = adapter.delta.rank else { return nil }
+        let ending = "lora_A.default.weight"
+        let adapters = Dictionary(
+            weights.adapters.values.compactMap { adapter in
+                adapter.delta.tensors.first.map { (ObjectIdentifier($0), adapter) }
+            }
+        ) { first, _ in first }
+        return try weights.parameters.compactMap { parameter in
+            guard parameter.name.hasSuffix(ending),
+                let adapter = adapters[ObjectIdentifier(parameter.tensor)], adapter.scale != 1,
+                let rank = adapter.delta.rank
+            else { return nil }
             let alpha = try Tensor.from([Float(adapter.scale * Double(rank))], shape: [])
             return try TensorToWrite(
-                key.dropLast("weight".count) + "alpha", alpha, in: .float32)
+                shortened(parameter.name).dropLast(ending.count) + "alpha", alpha, in: .float32)
         }
     }
 

@@ -8,6 +8,8 @@ public struct Metadata: Hashable, Sendable {
     public let path: String
     /// At least one row.
     public let rows: [MetadataRow]
+    /// What users should know: encodings that were guessed, pictures that are left out.
+    public private(set) var remarks: [String] = []
 
     /// Takes rows as they are.
     ///
@@ -25,57 +27,45 @@ public struct Metadata: Hashable, Sendable {
     ///
     /// - Throws: `DataError`.
     public init(path: String) throws {
-        guard let data = WholeFile.contents(path) else {
-            let exists = FileManager.default.fileExists(atPath: path)
-            throw DataError(
-                path: path, reason: .unreadable(exists ? "it is no file" : "it is not there"))
-        }
-        let rows: [MetadataRow]
-        if path.hasSuffix(".json") {
-            rows = try Self.json(data, path)
-        } else if path.hasSuffix(".jsonl") {
-            rows = try Self.jsonLines(data, path)
-        } else {
-            rows = try Self.csv(data, path)
-        }
+        let file = try Self.text(path)
+        let rows =
+            switch (path as NSString).pathExtension.lowercased() {
+            case "json": try Self.json(file.text, path)
+            case "jsonl": try Self.jsonLines(file.text, path)
+            default: try Self.csv(file.text, path)
+            }
         try self.init(path: path, rows: rows)
+        remarks = [file.remark].compactMap(\.self)
+    }
+
+    private static func text(_ path: String) throws -> TextFile {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+            !isFolder.boolValue
+        else {
+            throw DataError(
+                path: path,
+                reason: .unreadable(isFolder.boolValue ? "it is no file" : "it is not there"))
+        }
+        return try TextFile.ofDataSet(path)
     }
 
     /// Takes every picture of a folder that has a caption in a `.txt` or `.caption` file beside it.
     ///
     /// - Throws: `DataError` for a picture without caption, and a folder without pictures.
     public init(folder: String) throws {
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-            throw DataError(path: folder, reason: .unreadable("it is no folder"))
-        }
-        let pictures = names.sorted().filter { name in
-            ["png", "jpg", "jpeg", "webp"].contains((name as NSString).pathExtension.lowercased())
-        }
-        guard !pictures.isEmpty else {
-            throw DataError(
-                path: folder, reason: .empty("it has no .png, .jpg, .jpeg or .webp file"))
-        }
-        let rows: [MetadataRow] = try pictures.map { name in
-            let base = folder + "/" + (name as NSString).deletingPathExtension
-            let caption = ["txt", "caption"].lazy.compactMap {
-                try? String(contentsOfFile: "\(base).\($0)", encoding: .utf8)
-            }.first
-            guard let caption else {
-                throw DataError(
-                    path: folder + "/" + name, reason: .picture("has no \(base).txt beside it"))
-            }
-            return ["image": .text(name), "prompt": .text(caption.trimming(while: \.isWhitespace))]
-        }
-        try self.init(path: folder, rows: rows)
+        var captions = try CaptionedFolder(folder)
+        try self.init(path: folder, rows: captions.rows())
+        remarks = captions.remarks
     }
 
     private static func row(_ value: JSONValue) -> MetadataRow? {
         value.object.map { $0.mapValues(MetadataValue.init) }
     }
 
-    private static func json(_ data: Data, _ path: String) throws -> [MetadataRow] {
+    private static func json(_ text: String, _ path: String) throws -> [MetadataRow] {
         do {
-            var reader = JSONReader(Array(data))
+            var reader = JSONReader(Array(text.utf8))
             let document = try reader.document()
             guard let items = document.array else {
                 throw DataError(path: path, reason: .malformed("is no JSON array of objects"))
@@ -92,9 +82,11 @@ public struct Metadata: Hashable, Sendable {
         }
     }
 
-    private static func jsonLines(_ data: Data, _ path: String) throws -> [MetadataRow] {
-        var lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        if lines.last?.isEmpty == true { lines.removeLast() }
+    /// Blank lines are no rows, as in CSV.
+    private static func jsonLines(_ text: String, _ path: String) throws -> [MetadataRow] {
+        // Inside of JSON's strings, line ends are written out.
+        let lines = text.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+            .filter { !$0.allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } }
         return try lines.enumerated().map { index, line in
             do {
                 var reader = JSONReader(Array(line))
@@ -109,10 +101,7 @@ public struct Metadata: Hashable, Sendable {
         }
     }
 
-    private static func csv(_ data: Data, _ path: String) throws -> [MetadataRow] {
-        guard let text = String(validating: data, as: UTF8.self) else {
-            throw DataError(path: path, reason: .malformed("is not UTF-8 text"))
-        }
+    private static func csv(_ text: String, _ path: String) throws -> [MetadataRow] {
         var records = try CSV.records(text, path)
         guard !records.isEmpty else { return [] }
         let header = records.removeFirst()
@@ -127,9 +116,22 @@ public struct Metadata: Hashable, Sendable {
                         "has \(cells.count) cells for \(header.count) columns; "
                             + "a text with commas stands between quotes"))
             }
-            let padded = cells + Array(repeating: "", count: header.count - cells.count)
-            let values = padded.map { $0.isEmpty ? MetadataValue.missing : .text($0) }
+            // A short row does not have the rest of the columns.
+            let values = cells.map { $0.isEmpty ? MetadataValue.missing : .text($0) }
             return Dictionary(zip(header, values)) { first, _ in first }
+        }
+    }
+}
+
+extension TextFile {
+    /// A file of a data set.
+    ///
+    /// - Throws: `DataError` naming it.
+    static func ofDataSet(_ path: String) throws -> TextFile {
+        do {
+            return try TextFile(path: path)
+        } catch let error as FileError {
+            throw DataError(path: path, reason: .malformed(error.cause))
         }
     }
 }

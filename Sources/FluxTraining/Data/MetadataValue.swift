@@ -10,12 +10,15 @@ public enum MetadataValue: Hashable, Sendable {
     case flag(Bool)
     /// Several values, of a JSON file.
     case list([MetadataValue])
+    /// Names with values, of a JSON file; no column takes such.
+    case object
     /// An empty cell, or `null`.
     case missing
 
     init(_ json: JSONValue) {
         switch json {
-        case .null, .object: self = .missing
+        case .null: self = .missing
+        case .object: self = .object
         case .boolean(let flag): self = .flag(flag)
         case .number(let number): self = .number(number)
         case .string(let text): self = .text(text)
@@ -68,6 +71,7 @@ public enum MetadataValue: Hashable, Sendable {
         case .number(let number): "\(number)"
         case .flag(let flag): "\(flag)"
         case .list(let items): "a list of \(items.count)"
+        case .object: "an object"
         case .missing: "nothing"
         }
     }

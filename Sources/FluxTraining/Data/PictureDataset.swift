@@ -1,3 +1,4 @@
+internal import Files
 internal import Foundation
 public import Imaging
 internal import ModelHub
@@ -16,6 +17,12 @@ public struct PictureDataset: Sendable {
     public let extraInputs: [String]
     /// How pictures are decoded.
     public let options: ReadOptions
+    /// Pixels to which pictures are brought that prompts refer to.
+    public var referenceArea = 1024 * 1024
+    /// What users should know about the rows and their files.
+    public private(set) var remarks: [String] = []
+    /// Paths that the disk spells in another normal form than rows do.
+    private var spellings: [String: String] = [:]
 
     /// Checks the rows' columns; no picture is read.
     ///
@@ -36,6 +43,8 @@ public struct PictureDataset: Sendable {
         self.extraInputs = extraInputs
         self.options = options
         for number in metadata.rows.indices { try check(number) }
+        spellings = try spelled()
+        remarks = metadata.remarks + ColumnUse(pictureColumns, extraInputs).remarks(metadata)
     }
 
     /// The number of rows.
@@ -46,15 +55,7 @@ public struct PictureDataset: Sendable {
     }
 
     private func check(_ number: Int) throws {
-        for (column, value) in metadata.rows[number] where value != .missing {
-            guard column == "video" || column.contains("controlnet") else { continue }
-            throw error(
-                number,
-                .unexpected(
-                    column: column, expected: "left out, which FLUX.2 does not train on",
-                    found: value.shown))
-        }
-        _ = try paths("image", number)
+        _ = try image(number)
         _ = try prompt(number)
         _ = try extras(number)
         if extraInputs.contains("edit_image") { _ = try paths("edit_image", number) }
@@ -74,16 +75,31 @@ public struct PictureDataset: Sendable {
                 .unexpected(
                     column: column, expected: "named by --data_file_keys", found: "left out there"))
         }
-        guard let paths = value.paths, !paths.isEmpty else {
+        guard let paths = value.paths, !paths.isEmpty, !paths.contains("") else {
             throw error(
                 number, .unexpected(column: column, expected: "a path", found: value.shown))
         }
         return paths
     }
 
-    /// What the row's picture shows.
+    /// The picture to learn, of which a row has one.
+    private func image(_ number: Int) throws -> String {
+        let paths = try paths("image", number)
+        guard paths.count == 1 else {
+            throw error(
+                number,
+                .unexpected(
+                    column: "image", expected: "one path", found: "a list of \(paths.count)"))
+        }
+        return paths[0]
+    }
+
+    /// What the row's picture shows; nothing where the column is there and empty.
     public func prompt(_ number: Int) throws -> String {
-        let value = try value("prompt", number)
+        guard let value = metadata.rows[number]["prompt"] else {
+            throw error(number, .missing(column: "prompt"))
+        }
+        if value == .missing { return "" }
         guard let prompt = value.text else {
             throw error(
                 number, .unexpected(column: "prompt", expected: "a text", found: value.shown))
@@ -110,12 +126,14 @@ public struct PictureDataset: Sendable {
         let references =
             extraInputs.contains("edit_image") ? try paths("edit_image", number) : []
         return (
-            try absolute(paths("image", number)[0]), references.map(absolute), try extras(number)
+            try absolute(image(number)), references.map(absolute), try extras(number)
         )
     }
 
     private func absolute(_ path: String) -> String {
-        path.hasPrefix("/") || Self.isAddress(path) ? path : base + "/" + path
+        guard !Self.isAddress(path) else { return path }
+        let whole = path.hasPrefix("/") || base.isEmpty ? path : base + "/" + path
+        return spellings[whole] ?? whole
     }
 
     static func isAddress(_ path: String) -> Bool {
@@ -147,7 +165,7 @@ public struct PictureDataset: Sendable {
     ///
     /// - Throws: `DataError` naming the row.
     public func item(_ number: Int) throws -> TrainingItem {
-        let path = try paths("image", number)[0]
+        let path = try image(number)
         var item = TrainingItem(
             row: number,
             image: try sizing.fitted(picture(path, number), path: absolute(path)),
@@ -161,14 +179,27 @@ public struct PictureDataset: Sendable {
         return item
     }
 
-    /// Every file that rows name and that is not there.
-    public func missingFiles() throws -> [String] {
+    /// Every file that rows name, as the disk spells it where it is there.
+    private func files() throws -> Set<String> {
         let columns = ["image"] + (extraInputs.contains("edit_image") ? ["edit_image"] : [])
         let named = try metadata.rows.indices.flatMap { row in
             try columns.flatMap { try paths($0, row).map(absolute) }
         }
-        return Set(named).filter {
-            !Self.isAddress($0) && !FileManager.default.fileExists(atPath: $0)
-        }.sorted()
+        return Set(named.filter { !Self.isAddress($0) })
+    }
+
+    private func spelled() throws -> [String: String] {
+        var names = FileNames()
+        return try files().reduce(into: [:]) { spellings, path in
+            guard let found = names.found(path), !found.utf8.elementsEqual(path.utf8) else {
+                return
+            }
+            spellings[path] = found
+        }
+    }
+
+    /// Every file that rows name and that is not there.
+    public func missingFiles() throws -> [String] {
+        try files().filter { !FileManager.default.fileExists(atPath: $0) }.sorted()
     }
 }

@@ -38,7 +38,8 @@ extension PictureDataset {
         measure.references = try references.map { path in
             let size = try fitted(path, number)
             guard extras.editImageAutoResize ?? true else { return size }
-            let (width, height) = ReferenceSize.diffSynth(width: size.width, height: size.height)
+            let (width, height) = ReferenceSize.diffSynth(
+                width: size.width, height: size.height, area: referenceArea)
             return SampleMeasure.Size(width: width, height: height)
         }
         return measure

@@ -40,7 +40,9 @@ public struct TrainingPlan: Sendable {
             throw TrainingError(reason: .unfit("--dry-run is not for --task vae"))
         }
         let parts = try TrainingParts(files, device: device, dtype: dtype)
-        let samples = try MeasuredSamples(settings, onEvent)
+        let remarks = TrainingRemarks(settings: settings, files: files, parts: parts)
+        for remark in try remarks.all() { onEvent(.warned(remark)) }
+        let samples = try MeasuredSamples(settings, files, onEvent)
         let shapes = try settings.task.encodesOnly ? nil : TrainedShapes(settings.method, parts)
         heldOut = settings.task.encodesOnly ? 0 : settings.inspection.heldOut
         largest = samples.largest
@@ -92,8 +94,11 @@ struct MeasuredSamples {
     /// The one with the most tokens.
     let largest: SampleMeasure
 
-    init(_ settings: TrainingSettings, _ onEvent: (TrainingEvent) -> Void) throws {
-        let source = try settings.source()
+    init(
+        _ settings: TrainingSettings, _ files: TrainingFiles, _ onEvent: (TrainingEvent) -> Void
+    ) throws {
+        let source = try settings.source(referenceArea: files.referenceArea)
+        for remark in source.remarks { onEvent(.warned(remark)) }
         var found: [SampleMeasure] = []
         for number in 0..<source.count {
             do {

@@ -23,6 +23,12 @@ public protocol SampleSource: Sendable {
     ///
     /// - Throws: `DataError` naming one that is none.
     func checkFiles(_ number: Int) throws
+    /// What users should know before the first step.
+    var remarks: [String] { get }
+}
+
+extension SampleSource {
+    public var remarks: [String] { [] }
 }
 
 /// A sample on its way to the objective.
@@ -79,4 +85,5 @@ struct SampleSelection: SampleSource {
     }
     func name(_ number: Int) -> String { source.name(numbers[number]) }
     func checkFiles(_ number: Int) throws { try source.checkFiles(numbers[number]) }
+    var remarks: [String] { source.remarks }
 }

@@ -10,9 +10,10 @@ struct SampleSurvey {
     ///
     /// - Throws: `DataError` naming a sample.
     init(
-        _ settings: TrainingSettings, onEvent: (TrainingEvent) -> Void
+        _ settings: TrainingSettings, referenceArea: Int = 1024 * 1024,
+        onEvent: (TrainingEvent) -> Void
     ) throws {
-        let all = try settings.source()
+        let all = try settings.source(referenceArea: referenceArea)
         let found = try Self.found(all, settings.data, onEvent)
         let kept = found.indices.filter { found[$0].isReadable }
         rows = kept.map { found[$0].identity }
@@ -28,10 +29,10 @@ struct SampleSurvey {
     /// - Parameter path: the state of the earlier run.
     /// - Throws: `DataError`; `TrainingError` where samples are others.
     init(
-        _ settings: TrainingSettings, goingOnFrom earlier: [RowIdentity], path: String,
-        onEvent: (TrainingEvent) -> Void
+        _ settings: TrainingSettings, referenceArea: Int = 1024 * 1024,
+        goingOnFrom earlier: [RowIdentity], path: String, onEvent: (TrainingEvent) -> Void
     ) throws {
-        let all = try settings.source()
+        let all = try settings.source(referenceArea: referenceArea)
         let found = try Self.found(all, settings.data, onEvent)
         let numbers: [Int?]
         do {
@@ -75,7 +76,8 @@ struct SampleSurvey {
     private static func found(
         _ source: any SampleSource, _ data: DataSettings, _ onEvent: (TrainingEvent) -> Void
     ) throws -> [FoundRow] {
-        try (0..<source.count).map { number in
+        for remark in source.remarks { onEvent(.warned(remark)) }
+        return try (0..<source.count).map { number in
             try Task.checkCancellation()
             defer { onEvent(.readSizes(done: number + 1, of: source.count)) }
             var row = FoundRow(

@@ -64,9 +64,12 @@ public actor Trainer {
         let survey =
             try earlier.map {
                 try SampleSurvey(
-                    settings, goingOnFrom: $0.state.rows, path: $0.path, onEvent: onEvent)
-            } ?? SampleSurvey(settings, onEvent: onEvent)
+                    settings, referenceArea: files.referenceArea, goingOnFrom: $0.state.rows,
+                    path: $0.path, onEvent: onEvent)
+            } ?? SampleSurvey(settings, referenceArea: files.referenceArea, onEvent: onEvent)
         let parts = try TrainingParts(files, device: device, dtype: dtype)
+        let remarks = TrainingRemarks(settings: settings, files: files, parts: parts)
+        for remark in try remarks.all() { onEvent(.warned(remark)) }
         if settings.streamsWeights, device.kind != .cpu { parts.stream() }
         if settings.task.encodesOnly {
             return try await encode(survey.source, parts, group, onEvent)

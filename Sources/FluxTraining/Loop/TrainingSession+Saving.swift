@@ -69,7 +69,7 @@ extension TrainingSession {
             "flux2.data": Digest.of(rows.map { "\($0.text) \($0.files)" }),
             "flux2.seed": "\(settings.seed)",
         ]
-        notes["flux2.base_model"] = settings.output.baseModel
+        notes["flux2.base_model"] = settings.output.baseModel.map(BaseModelName.of)
         if settings.method.loraBase != nil {
             notes["flux2.lora_rank"] = "\(settings.method.loraRank)"
             notes["flux2.lora_alpha"] = "\(settings.method.appliedAlpha)"
@@ -98,15 +98,14 @@ public enum Usage {
         if let option = option(settings.method) {
             return "flux2 generate \"…\" -m \(model) \(option) \(path)"
         }
-        guard settings.method.loraBase == nil, !settings.method.trained.isEmpty else { return nil }
+        guard !settings.method.trained.isEmpty else { return nil }
         return "flux2 assemble \(model) --checkpoint \(path) -o FOLDER"
     }
 
-    /// Whole transformers and LoRAs of them can be used, not both in one file.
+    /// LoRAs and whole transformers can be used as they are, not both in one file.
     private static func option(_ method: MethodSettings) -> String? {
-        let places = method.trained + [method.loraBase].compactMap(\.self)
-        guard places.allSatisfy({ $0.component == .transformer }) else { return nil }
         if method.loraBase != nil { return method.trained.isEmpty ? "--lora" : nil }
+        guard method.trained.allSatisfy({ $0.component == .transformer }) else { return nil }
         return method.trained.contains { $0.module.isEmpty } ? "--transformer" : nil
     }
 }

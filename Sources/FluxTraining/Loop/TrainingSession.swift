@@ -139,7 +139,9 @@ extension TrainedWeights {
         self.init(parts)
         let method = settings.method
         if let path = method.weightsCheckpoint {
-            try restoreWeights(path, prefix: settings.output.removedPrefix)
+            try restoreWeights(
+                path, prefix: settings.output.removedPrefix,
+                leavesLoRA: path == method.loraCheckpoint)
         }
         if let path = method.presetLoRA, let component = method.presetComponent {
             let unmatched = try preset(LoRAFile(path: path), on: component)
@@ -155,8 +157,11 @@ extension TrainedWeights {
             alpha: method.appliedAlpha,
             seed: settings.seed)
         guard let path = method.loraCheckpoint else { return }
-        let (unused, absent) = try load(LoRAFile(path: path))
-        Self.warn(path, unused, onEvent)
+        let file = try LoRAFile(path: path)
+        let (unused, absent) = try load(file)
+        // Whole weights in it have been taken where it is the full checkpoint, too.
+        let others = path == method.weightsCheckpoint ? [] : file.foreignTensors
+        Self.warn(path, unused + others, onEvent)
         if let first = absent.first {
             onEvent(
                 .warned(

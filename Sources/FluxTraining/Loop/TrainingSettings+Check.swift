@@ -1,5 +1,6 @@
 internal import Domains
 internal import FluxModels
+internal import LoRA
 
 extension TrainingSettings {
     /// Refuses settings that contradict each other, before anything is read.
@@ -22,6 +23,7 @@ extension TrainingSettings {
         try require(
             !method.trained.isEmpty || method.loraBase != nil,
             "nothing is trained: give --trainable_models or --lora_base_model")
+        try checkExport()
         try require(
             !streamsWeights || method.trained.isEmpty,
             "--enable_model_cpu_offload is for a LoRA: weights that are trained stay on the device")
@@ -50,6 +52,21 @@ extension TrainingSettings {
         try optimization.checkNumbers()
         try NumericSetting.saveSteps.check(output.saveEvery)
         try inspection.checkNumbers()
+    }
+
+    /// Other programs' LoRA files have no place for anything but a LoRA of the transformer.
+    private func checkExport() throws {
+        guard output.dialect != .diffsynth else { return }
+        let option = "--export \(output.dialect.rawValue) is for a LoRA of the dit alone: "
+        guard method.loraBase?.component == .transformer else {
+            throw TrainingError(
+                reason: .unfit(option + "leave it out, or give --lora_base_model dit"))
+        }
+        guard method.trained.isEmpty else {
+            throw TrainingError(
+                reason: .unfit(
+                    option + "weights of --trainable_models would be lost; leave one out"))
+        }
     }
 
     private func checkAutoencoder() throws {

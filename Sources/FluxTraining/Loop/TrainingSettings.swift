@@ -40,7 +40,7 @@ public struct TrainingSettings: Sendable {
 
 /// Where samples come from.
 public struct DataSettings: Sendable {
-    /// The folder that paths are relative to, or that holds encoded samples.
+    /// The folder that paths are relative to, or that holds encoded samples; empty is the current one.
     public var base = "."
     /// Rows that name pictures; nil for encoded samples, or a folder of pictures with captions.
     public var metadata: String?
@@ -71,6 +71,9 @@ public struct DataSettings: Sendable {
 
     /// Pictures of up to a megapixel, one at a time.
     public init() {}
+
+    /// ``base`` as the system takes it.
+    var folder: String { base.isEmpty ? "." : base }
 }
 
 /// What is trained.

@@ -4,8 +4,9 @@ internal import Imaging
 extension TrainingSettings {
     /// The samples of the task.
     ///
+    /// - Parameter referenceArea: pixels to which pictures are brought that prompts refer to.
     /// - Throws: `DataError`, for pictures that are named and are not there, too.
-    func source() throws -> any SampleSource {
+    func source(referenceArea: Int) throws -> any SampleSource {
         guard !task.readsEncoded else {
             guard data.metadata == nil else {
                 throw DataError(
@@ -14,16 +15,17 @@ extension TrainingSettings {
                         "is not for --task \(task.rawValue), which reads what :data_process has "
                             + "written"))
             }
-            return try CachedDataset(folder: data.base)
+            return try CachedDataset(folder: data.folder)
         }
-        let dataset = try PictureDataset(
-            rows(), base: data.base,
+        var dataset = try PictureDataset(
+            rows(), base: data.folder,
             sizing: PictureSizing(
                 height: data.height, width: data.width, maxPixels: data.maxPixels),
             pictureColumns: data.pictureColumns, extraInputs: data.extraInputs,
             options: ReadOptions(
                 orientation: data.ignoresOrientation ? .ignore : .apply,
                 alpha: data.dropsAlpha ? .drop : .compositeOnWhite))
+        dataset.referenceArea = referenceArea
         if !data.skipsUnreadable, let first = try dataset.missingFiles().first {
             throw DataError(path: first, reason: .unreadable("it is not there"))
         }
@@ -33,7 +35,7 @@ extension TrainingSettings {
     private func rows() throws -> Metadata {
         if let metadata = data.metadata { return try Metadata(path: metadata) }
         // Other files of that kind, such as checkpoints, may lie below a folder of pictures.
-        let first = (try? CachedDataset(folder: data.base))?.samples.first
+        let first = (try? CachedDataset(folder: data.folder))?.samples.first
         let holdsSamples = first.map { (try? $0.measure()) != nil } ?? false
         guard !holdsSamples else {
             throw DataError(
@@ -41,6 +43,6 @@ extension TrainingSettings {
                 reason: .unfit("holds encoded samples, which are for --task \(task.rawValue):train")
             )
         }
-        return try Metadata(folder: data.base)
+        return try Metadata(folder: data.folder)
     }
 }

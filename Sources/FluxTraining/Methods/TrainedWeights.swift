@@ -55,17 +55,13 @@ public final class TrainedWeights {
 
     /// Takes the weights of a full checkpoint in place of the model's own, before anything is trained.
     ///
-    /// - Parameter prefix: what was taken off its names when it was written.
+    /// - Parameters:
+    ///   - prefix: what was taken off its names when it was written.
+    ///   - leavesLoRA: whether a LoRA that is in it as well is taken up elsewhere.
     /// - Throws: `ModelError` for a name that the model does not have, and for a LoRA.
-    public func restoreWeights(_ path: String, prefix: String) throws {
+    public func restoreWeights(_ path: String, prefix: String, leavesLoRA: Bool = false) throws {
         let file = try SafetensorsFile(path: path)
-        guard !file.tensors.contains(where: { $0.name.contains("lora_") }) else {
-            throw ModelError(
-                path: path,
-                reason: .mismatch(
-                    "is a LoRA, which --lora_checkpoint goes on from; --resume_from_checkpoint takes a "
-                        + "full checkpoint"))
-        }
+        let weights = try wholeWeights(of: file, leavesLoRA)
         let places = Dictionary(
             Component.allCases.flatMap { component in
                 (parts.parameters(of: component) ?? []).map {
@@ -73,7 +69,7 @@ public final class TrainedWeights {
                 }
             }
         ) { first, _ in first }
-        let found = try file.tensors.map { info in
+        let found = try weights.map { info in
             guard let place = places[prefix + info.name] ?? places[info.name] else {
                 throw ModelError(
                     path: path, reason: .mismatch("'\(info.name)' is none of the model's weights"))
@@ -84,6 +80,28 @@ public final class TrainedWeights {
         for (info, (_, parameter)) in found {
             try parameter.load(Tensor.mapped(info, of: file).to(device: parts.device))
         }
+    }
+
+    private func wholeWeights(of file: SafetensorsFile, _ leavesLoRA: Bool) throws -> [TensorInfo] {
+        guard file.tensors.contains(where: { $0.name.contains("lora_") }) else {
+            return file.tensors
+        }
+        let whole = try LoRAFile(path: file.path).foreignTensors.compactMap { file[$0] }
+        guard !whole.isEmpty else {
+            throw ModelError(
+                path: file.path,
+                reason: .mismatch(
+                    "is a LoRA, which --lora_checkpoint goes on from; --resume_from_checkpoint takes a "
+                        + "full checkpoint"))
+        }
+        guard leavesLoRA else {
+            throw ModelError(
+                path: file.path,
+                reason: .mismatch(
+                    "holds a LoRA beside \(whole.count) whole weights; give it to --lora_checkpoint, too"
+                ))
+        }
+        return whole
     }
 
     // MARK: Adapters
@@ -139,10 +157,9 @@ public final class TrainedWeights {
     /// - Throws: `LoRAError` when nothing fits, or ranks differ.
     public func load(_ file: LoRAFile) throws -> (unused: [String], absent: [String]) {
         guard let adapted, let all = parts.parameters(of: adapted) else { return ([], []) }
-        let shapes = all.shapes
-        let changes = try file.changes(for: AdapterTargets(shapes))
+        let changes = try file.changes(for: AdapterTargets(all.shapes))
         var absent = Set(adapters.keys)
-        var unused = changes.unmatched
+        var unused = changes.unmatched + changes.unmatchedOfTextEncoder
         for (key, change) in changes.adapters.sorted(by: { $0.key < $1.key }) {
             guard let adapter = adapters[key] else {
                 unused.append(key)
@@ -168,6 +185,11 @@ public final class TrainedWeights {
                 path: file.path,
                 reason: .unsupported("'\(key)' is not of low rank; training it further"))
         }
+        guard down.size(0) == ownDown.size(0) else {
+            throw LoRAError(
+                path: file.path,
+                reason: .otherRank(key, expected: ownDown.size(0), found: down.size(0)))
+        }
         guard down.shape == ownDown.shape, up.shape == ownUp.shape else {
             throw LoRAError(
                 path: file.path,
@@ -189,8 +211,7 @@ public final class TrainedWeights {
     public func preset(_ file: LoRAFile, on component: Component) throws -> [String] {
         let all = try parts.parameters(at: TrainedPlace(component), "--preset_lora_model")
         try parts.load(component)
-        let shapes = all.shapes
-        let changes = try file.changes(for: AdapterTargets(shapes))
+        let changes = try file.changes(for: AdapterTargets(all.shapes))
             .to(dtype: parts.dtype, device: parts.device)
         try withoutGradients {
             for parameter in all {
@@ -202,6 +223,6 @@ public final class TrainedWeights {
                 }
             }
         }
-        return changes.unmatched
+        return changes.unmatched + changes.unmatchedOfTextEncoder + file.foreignTensors
     }
 }

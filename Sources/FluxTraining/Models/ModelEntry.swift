@@ -42,7 +42,7 @@ public struct ModelEntry: Hashable, Sendable {
     ///
     /// - Throws: `RequestError` for an entry without a colon.
     public static func repositories(_ text: String) throws -> [ModelEntry] {
-        try text.split(separator: ",").map { entry in
+        try NameList.read(text).map { entry in
             guard let colon = entry.lastIndex(of: ":"), colon != entry.startIndex else {
                 throw RequestError(
                     setting: "--model_id_with_origin_paths",
@@ -50,7 +50,7 @@ public struct ModelEntry: Hashable, Sendable {
                     found: "'\(entry)'")
             }
             return ModelEntry(
-                text: String(entry),
+                text: entry,
                 config: ModelConfig(
                     modelID: String(entry[..<colon]),
                     originFilePattern: String(entry[entry.index(after: colon)...])))
@@ -97,6 +97,10 @@ extension TrainingFiles {
             if entry.storage != .asStored { storage[component] = entry.storage }
             keptAsStored[component] = entry.keptAsStored
             if component == .textEncoder { encoder = entry }
+            if component == .transformer {
+                distillation = Distillation(
+                    transformer: files[0], repository: entry.config.modelID)
+            }
         }
         guard let encoder, let files = weights[.textEncoder] else { return }
         if let tokenizer {

@@ -1,6 +1,7 @@
 public import Flux2
 
-/// `--quant_options`: `entry:method`, or `entry:method/layer,layer`, between semicolons.
+/// `--quant_options`: `entry:method`, or `entry:method/layer,layer`, between semicolons; or a JSON
+/// object.
 public struct QuantizationOption: Hashable, Sendable {
     /// An entry of the model options, as it stands there.
     public var entry: String
@@ -19,25 +20,33 @@ public struct QuantizationOption: Hashable, Sendable {
     ///
     /// - Throws: `RequestError` for a form or a method that is not known.
     public static func read(_ text: String) throws -> [QuantizationOption] {
-        try text.split(separator: ";").map { part in
+        let text = text.trimming(while: \.isWhitespace)
+        if text.hasPrefix("{") { return try QuantizationObject.read(text) }
+        return try text.split(separator: ";").map { part in
             guard let colon = part.lastIndex(of: ":") else {
                 throw RequestError(
-                    setting: "--quant_options", expected: "model:method/layer,layer;…",
-                    found: "'\(part)'")
+                    setting: "--quant_options",
+                    expected: "model:method/layer,layer;…, or a JSON object", found: "'\(part)'")
             }
             let rest = part[part.index(after: colon)...].split(
                 separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = rest.first.map(String.init) ?? ""
-            guard let method = methods.first(where: { $0.name == name }) else {
-                throw RequestError(
-                    setting: "--quant_options",
-                    expected: "a method among " + methods.map(\.name).joined(separator: ", "),
-                    found: "'\(name)'")
-            }
             return QuantizationOption(
-                entry: String(part[..<colon]), storage: method.storage,
-                kept: rest.count > 1 ? rest[1].split(separator: ",").map(String.init) : [])
+                entry: String(part[..<colon]).trimming(while: \.isWhitespace),
+                storage: try storage(of: rest.first.map(String.init) ?? ""),
+                kept: rest.count > 1 ? NameList.read(rest[1]) : [])
         }
+    }
+
+    /// - Throws: `RequestError` that lists the methods.
+    static func storage(of method: String) throws -> WeightStorage {
+        let method = method.trimming(while: \.isWhitespace)
+        guard let found = methods.first(where: { $0.name == method }) else {
+            throw RequestError(
+                setting: "--quant_options",
+                expected: "a method among " + methods.map(\.name).joined(separator: ", "),
+                found: "'\(method)'")
+        }
+        return found.storage
     }
 }
 

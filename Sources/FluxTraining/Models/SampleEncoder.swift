@@ -123,7 +123,9 @@ package final class SampleEncoder {
     private func references(_ item: TrainingItem) throws -> (tokens: Tensor, positions: Tensor)? {
         let fits = item.extras.editImageAutoResize ?? true
         let images = item.editImages.map {
-            fits ? Parity.diffsynth.fitted($0, among: item.editImages.count) : $0
+            fits
+                ? Parity.diffsynth.fitted(
+                    $0, among: item.editImages.count, area: parts.referenceArea) : $0
         }
         return try References(images, encode: encode).map { ($0.tokens, $0.positions) }
     }

@@ -13,6 +13,10 @@ public struct TrainingFiles: Hashable, Sendable {
     public var tokenizer: String?
     /// Text tokens that captions are cut or padded to.
     public var textLength = 512
+    /// Whether the transformer was distilled to few steps.
+    public var distillation = Distillation.none
+    /// Pixels to which pictures are brought that prompts refer to.
+    public var referenceArea = 1024 * 1024
 
     /// No component yet.
     public init() {}
@@ -25,5 +29,7 @@ public struct TrainingFiles: Hashable, Sendable {
         ]
         tokenizer = files.tokenizer
         textLength = files.textLength
+        distillation = files.distillation
+        referenceArea = files.referenceArea
     }
 }

@@ -13,8 +13,10 @@ package final class TrainingParts {
     package let autoencoder: ModelPart<Autoencoder>?
     package let tokenizer: PromptTokenizer?
     package let textLength: Int
+    package let referenceArea: Int
     package let device: Device
     package let dtype: DType
+    private let files: TrainingFiles
 
     /// Looks at headers and configurations; no weight is read.
     ///
@@ -23,8 +25,10 @@ package final class TrainingParts {
     package init(_ files: TrainingFiles, device: Device, dtype: DType) throws {
         self.device = device
         self.dtype = dtype
+        self.files = files
         textLength = files.textLength
         try NumericSetting.textLength.require(textLength)
+        referenceArea = files.referenceArea
         let opened = try Dictionary(
             uniqueKeysWithValues: files.weights.map { component, paths in
                 (component, try ComponentFile(paths, expected: component))
@@ -129,7 +133,7 @@ package final class TrainingParts {
 
     /// The parameters that are trained whole at a place.
     ///
-    /// - Throws: `RequestError` for a place that is not there.
+    /// - Throws: `RequestError` for a place that is not there, or whose weights are kept in 8 bits.
     func trained(at place: TrainedPlace) throws -> [Parameter] {
         let option = "--trainable_models"
         let chosen = try parameters(at: place, option)
@@ -137,7 +141,19 @@ package final class TrainingParts {
             throw RequestError(
                 setting: option, expected: "a part of the model", found: place.module)
         }
+        try requireWhole(chosen, place.component)
         return chosen
+    }
+
+    /// What training changes is not rounded to 8 bits before.
+    private func requireWhole(_ parameters: [Parameter], _ component: Component) throws {
+        guard let storage = files.storage[component] else { return }
+        let policy = storage.policy.keeping(files.keptAsStored[component] ?? [])
+        guard parameters.contains(where: policy.packs) else { return }
+        throw RequestError(
+            setting: storage == .float8 ? "--fp8_models" : "--quant_options",
+            expected: "of models whose weights are not trained",
+            found: "of the \(component.rawValue), which --trainable_models names")
     }
 
     /// Loads a component's weights; on the processor this maps them.

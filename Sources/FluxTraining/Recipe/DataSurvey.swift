@@ -12,13 +12,16 @@ public struct DataSurvey: Sendable {
     public let captions: [String]
     /// Their sizes, for some largest area.
     public let measures: [SampleMeasure]
+    /// What users should know about the data.
+    public let remarks: [String]
 
     /// Names that a file of rows may have, in the order in which they are looked for.
     public static let metadataNames = ["metadata.csv", "metadata.json", "metadata.jsonl"]
 
     /// Looks at captions and at headers of pictures.
     ///
-    /// - Parameter maxPixels: the largest area that pictures are trained with.
+    /// - Parameter maxPixels: the largest area that pictures are trained with, and to which those are
+    ///   brought that they refer to.
     /// - Throws: `DataError` naming what is not there or does not fit.
     public init(folder: String, maxPixels: Int = 1024 * 1024) throws {
         self.folder = folder
@@ -27,10 +30,12 @@ public struct DataSurvey: Sendable {
         metadata = found
         let rows = try found.map { try Metadata(path: $0) } ?? Metadata(folder: folder)
         hasEdits = rows.rows.contains { ($0["edit_image"] ?? .missing) != .missing }
-        let dataset = try PictureDataset(
+        var dataset = try PictureDataset(
             rows, base: folder, sizing: PictureSizing(maxPixels: maxPixels),
             pictureColumns: ["image"] + (hasEdits ? ["edit_image"] : []),
             extraInputs: hasEdits ? ["edit_image"] : [])
+        dataset.referenceArea = maxPixels
+        remarks = dataset.remarks
         captions = try (0..<dataset.count).map(dataset.prompt)
         measures = try (0..<dataset.count).map(dataset.measure)
     }

@@ -1,7 +1,7 @@
 internal import Flux2
 internal import FluxModels
 internal import Foundation
-internal import Torch
+public import Torch
 
 /// Settings for training a LoRA that suit a model, a data set and a machine.
 ///
@@ -37,8 +37,12 @@ public struct Recipe: Sendable {
 
     /// Chooses.
     ///
-    /// - Parameter free: bytes of memory where the model will be trained.
-    public init(model: RecipeModel, data: DataSurvey, free: Int) {
+    /// - Parameters:
+    ///   - free: bytes of memory where the model will be trained.
+    ///   - dtype: the type that will be computed in.
+    public init(
+        model: RecipeModel, data: DataSurvey, free: Int, dtype: DType = .bfloat16
+    ) {
         self.model = model
         self.data = data
         self.free = free
@@ -46,7 +50,8 @@ public struct Recipe: Sendable {
         let samples = data.count - heldOut
         let size = DataSize(samples)
         rank = size.rank
-        let room = RecipeRoom(model: model, data: data, rank: size.rank, free: free)
+        let room = RecipeRoom(
+            model: model, data: data, rank: size.rank, free: free, dtype: dtype)
         let fit = room.best(together: size.together)
         maxPixels = fit.maxPixels
         recomputes = fit.recomputes
@@ -66,11 +71,11 @@ public struct Recipe: Sendable {
         max(1, steps / 10 / accumulation) * accumulation
     }
 
-    /// The most frequent size, made no larger than 512x512.
+    /// The most frequent size, made no larger than 512x512 or than what the model draws.
     var sampleSize: SampleMeasure.Size {
         guard let common = data.sizes.first?.size else { return .init(width: 512, height: 512) }
         let area = Double(common.width * common.height)
-        let scale = min(1, (512 * 512 / area).squareRoot())
+        let scale = min(1, (Double(min(512 * 512, model.area)) / area).squareRoot())
         func side(_ pixels: Int) -> Int { max(16, Int(Double(pixels) * scale) / 16 * 16) }
         return .init(width: side(common.width), height: side(common.height))
     }
@@ -107,10 +112,11 @@ private struct RecipeRoom {
     let data: DataSurvey
     let rank: Int
     let free: Int
+    let dtype: DType
 
     /// The fastest way that leaves a fifth of what is free; the smallest where none does.
     func best(together: Int) -> Fit {
-        let large = 1024 * 1024
+        let large = model.area
         // Pictures of many sizes make batches that are not full.
         let sizes = Set(data.measures.map(\.key)).count
         let batch = sizes * 2 * together <= data.count ? together : 1
@@ -134,6 +140,7 @@ private struct RecipeRoom {
             pictureTokens: min(largest.picture.tokens, fit.maxPixels / 256))
         demand.referenceTokens = largest.referenceTokens
         demand.batchSize = fit.batchSize
+        demand.dtype = dtype
         demand.recomputes = fit.recomputes
         demand.masters = .float32
         demand.trained = model.targets.shapes.flatMap { [[rank, $0[1]], [$0[0], rank]] }

@@ -11,6 +11,9 @@ public struct RecipeModel: Sendable {
     public let variant: Variant?
     /// Whether it was distilled to few steps.
     public let isDistilled: Bool
+    /// Pixels of the pictures that it draws, at most a megapixel.
+    public let area: Int
+    private let preset: Preset?
     let transformer: TransformerConfiguration
     let shapes: TensorShapes
 
@@ -25,6 +28,8 @@ public struct RecipeModel: Sendable {
         self.name = name
         variant = files.variant
         isDistilled = files.variant?.isDistilled ?? files.isDistilled
+        area = files.referenceArea
+        preset = files.preset
         transformer = part.model.configuration
         shapes = part.parameters.shapes
     }
@@ -34,6 +39,8 @@ public struct RecipeModel: Sendable {
         self.name = name
         self.variant = variant
         isDistilled = variant.isDistilled
+        area = 1024 * 1024
+        preset = variant.preset
         transformer = variant.transformer.configuration
         shapes = variant.transformer.shapes
     }
@@ -48,9 +55,9 @@ public struct RecipeModel: Sendable {
         return ("", [])
     }
 
-    /// How pictures are made in between: few steps where that is what the model is for.
+    /// How pictures are made in between: as is usual for the model.
     var sampling: (steps: Int, scale: Double) {
-        if isDistilled { return (4, 1) }
-        return (20, variant.map { $0.preset.cfgScale } ?? 1)
+        if let preset { return (preset.steps, preset.cfgScale) }
+        return isDistilled ? (4, 1) : (20, 1)
     }
 }

@@ -226,7 +226,7 @@ extension CommandLineTests {
             ) throws -> Program.Outcome {
                 try Program.run(
                     launch + ["train"] + command + [
-                        "--stop_after", "2", "--seed", "1", "--threads", "1",
+                        "--stop_after", "2", "--seed", "1", "--threads", "1", "--dtype", "bfloat16",
                     ],
                     environment: [
                         "DIFFSYNTH_MODEL_BASE_PATH": path("root"),

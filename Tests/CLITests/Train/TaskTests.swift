@@ -128,6 +128,7 @@ extension CommandLineTests {
                 isDistilled
                     ? "num_inference_steps"
                     : name == "sft_edit" ? "edit_image,edit_image_auto_resize" : "",
+                "--dtype", "bfloat16",
             ])
             #expect(place.contents("out") == ["0"])
             #expect(place.contents("out/0") == ["0.safetensors"])

@@ -92,7 +92,13 @@ extension CommandLineTests {
             (["--quant_options", "a:nf4"], "int8"), (["--offload_models", "no-such"], "'no-such'"),
             (["--model_paths", "a.safetensors"], "--model_paths"),
             (["--lora_target_modules", "to_q,to_out"], "to_out"),
-            (["--lora_target_modules", "q,k,v,o,ffn.0,ffn.2"], "--lora_target_modules"),
+            (["--lora_target_modules", "q,k,v,o,ffn.0,ffn.2"], "names such as add_k_proj,"),
+            (["--preset_lora_path", "a", "--preset_lora_model", "dit.proj_out"], "dit.proj_out"),
+            (
+                ["--export", "diffusers", "--trainable_models", "text_encoder"],
+                "--trainable_models"
+            ),
+            (["--export", "peft", "--lora_base_model", "text_encoder"], "--export peft"),
         ])
         func settingsThatAreOutOfRange(_ options: [String], _ words: String) throws {
             try expectRefusal(options, saying: words)
@@ -126,7 +132,7 @@ extension CommandLineTests {
         }
 
         @Test func rowsThatLackSomething() throws {
-            try write("image,prompt\n0.png,a fox\n1.png,\n")
+            try write("image,prompt\n0.png,a fox\n1.png\n")
             try expectRefusal([], saying: "metadata.csv, row 2: has no 'prompt'")
             try write("picture,prompt\n0.png,a fox\n")
             try expectRefusal([], saying: "metadata.csv, row 1: has no 'image'")
@@ -184,7 +190,8 @@ extension CommandLineTests {
             try expectRefusal(
                 ["--resume_from_checkpoint", lora], saying: lora, "--lora_checkpoint",
                 method: TrainingPlace.full)
-            try expectRefusal(["--lora_checkpoint", lora, "--lora_rank", "4"], saying: lora)
+            try expectRefusal(
+                ["--lora_checkpoint", lora, "--lora_rank", "4"], saying: lora, "of rank 2, not 4")
             try expectRefusal(
                 ["--lora_checkpoint", lora, "--lora_target_modules", "proj_out"], saying: lora)
             try expectRefusal(

@@ -42,7 +42,7 @@ struct MetadataTests {
 
     @Test func shortRowsHaveNothingInTheRest() throws {
         let rows = try rows("image,prompt,seed\na,b\nc,,7\n", "m.csv")
-        #expect(rows[0]["seed"] == .missing)
+        #expect(rows[0]["seed"] == nil)
         #expect(rows[1]["prompt"] == .missing)
         #expect(rows[1]["seed"]?.integer == 7)
     }
@@ -69,9 +69,9 @@ struct MetadataTests {
         #expect(try refusal(text, "m.csv").contains("m.csv: nothing to train on"))
     }
 
-    @Test func otherEncodingsAreRefused() throws {
+    @Test func bytesThatAreNoTextAreRefused() throws {
         let path = folder.file("m.csv")
-        try Data([0x69, 0xFF, 0xFE]).write(to: URL(fileURLWithPath: path))
+        try Data([0x69, 0, 0xFE]).write(to: URL(fileURLWithPath: path))
         #expect(throws: DataError.self) { try Metadata(path: path) }
     }
 
@@ -99,7 +99,28 @@ struct MetadataTests {
         #expect(rows.map { $0["image"] } == [.text("a"), .text("b")])
     }
 
-    @Test(arguments: ["{\"image\": \"b\"", "[1]", "", "{\"image\": \"b\"} x"])
+    @Test func blankLinesAndMarksAreNoRows() throws {
+        let row = #"{"image": "a", "prompt": "x"}"#
+        for (text, name) in [
+            ("\u{FEFF}[\(row)]", "m.json"), ("\u{FEFF}\(row)\n", "m.jsonl"),
+            ("\n\(row)\n \r\n\n", "m.jsonl"), ("\(row)\r", "M.JSONL"),
+        ] {
+            #expect(try rows(text, name) == [["image": .text("a"), "prompt": .text("x")]])
+        }
+    }
+
+    @Test func tablesAreReadInAllEncodings() throws {
+        let path = folder.file("m.csv")
+        let table = "image,prompt\na.png,café\n"
+        for encoding in [String.Encoding.utf16, .windowsCP1252] {
+            try #require(table.data(using: encoding)).write(to: URL(fileURLWithPath: path))
+            let found = try Metadata(path: path)
+            #expect(found.rows == [["image": .text("a.png"), "prompt": .text("café")]])
+            #expect(found.remarks.count == (encoding == .utf16 ? 0 : 1))
+        }
+    }
+
+    @Test(arguments: ["{\"image\": \"b\"", "[1]", "{\"image\": \"b\"} x"])
     func aMalformedLineOfJSONIsRefusedByItsNumber(_ line: String) throws {
         let text = "{\"image\": \"a\"}\n\(line)\n{\"image\": \"c\"}\n"
         #expect(try refusal(text, "m.jsonl").contains("m.jsonl, row 2: "))

@@ -95,6 +95,31 @@ struct LoRATargetTests {
             try LoRATargets("q,k,v,o,ffn.0,ffn.2").keys(among: Self.tiny())
         }
         #expect(error?.description.contains("q,k,v,o,ffn.0,ffn.2") == true)
+        #expect(error?.description.contains("such as add_k_proj,add_q_proj,add_v_proj,") == true)
+        #expect(error?.description.contains(",to_out.0,") == true)
+        let large = #expect(throws: LoRATargetError.self) {
+            try LoRATargets("q,k").keys(among: PublishedTransformer.klein4B.shapes)
+        }
+        #expect(
+            large?.description.contains("write \"\" for all matrices of blocks, or names") == true)
+    }
+
+    @Test func blanksAroundNamesDoNotCount() throws {
+        #expect(LoRATargets(" to_q, to_k ,to_v,") == .names(["to_q", "to_k", "to_v"]))
+        #expect(LoRATargets(#" .*\.to_q "#) == .expression(#".*\.to_q"#))
+        #expect(LoRATargets(" , ") == .automatic)
+    }
+
+    @Test func namesThatNoLayerHasAreKnown() throws {
+        let tiny = try Self.tiny()
+        #expect(LoRATargets("to_q,to_z,to_k").unmatched(among: tiny) == ["to_z"])
+        #expect(Self.published(singleBlocks: 3).unmatched(among: tiny).isEmpty)
+        #expect(Self.published(singleBlocks: 5).unmatched(among: tiny).count == 2)
+    }
+
+    @Test func aTableOfEmbeddingsIsNoLayer() throws {
+        let shapes = ["embed_tokens.weight": [8, 4], "layers.0.self_attn.q_proj.weight": [4, 4]]
+        #expect(try LoRATargets(".*").keys(among: shapes) == ["layers.0.self_attn.q_proj.weight"])
     }
 
     @Test func aTinyModelHasNoAutomaticTargets() throws {

@@ -44,7 +44,8 @@ struct OptionFile {
                 "--config \(path): \(isThere ? "cannot be read" : "there is no such file"); the "
                     + "current folder is \(FileManager.default.currentDirectoryPath)")
         }
-        let found = try ending == "json" ? Self.json(Array(data), path) : Self.yaml(data, path)
+        let text = Array(try TextFile(Array(data), path: "--config \(path)").text.utf8)
+        let found = try ending == "json" ? Self.json(text, path) : Self.yaml(Data(text), path)
         for (key, value) in found {
             let name = key.replacing("-", with: "_")
             guard !entries.contains(where: { $0.key == name }) else {
