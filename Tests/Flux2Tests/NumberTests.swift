@@ -169,7 +169,7 @@ struct NamePatternTests {
 
     @Test(arguments: [
         "(", ")", "[a", "a**+", "*", #"\1"#, "(?i)a", "(?<=a)b", #"\"#, "a{2000}", "[z-a]",
-        "(?P<a", String(repeating: "(", count: 200), String(repeating: "a", count: 20000),
+        "(?P<a", String(repeating: "(", count: 200), "a{99999999999999999999}",
     ])
     func whatIsNotReadIsRefused(_ pattern: String) {
         #expect(throws: NamePatternError.self) { try NamePattern(pattern) }
