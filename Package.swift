@@ -179,7 +179,7 @@ let package = Package(
         .testTarget(
             name: "Flux2Tests",
             dependencies: [
-                "Files", "Flux2", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
+                "Domains", "Files", "Flux2", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
                 "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
             ],
             swiftSettings: tests),
@@ -208,8 +208,8 @@ let package = Package(
             name: "CLITests",
             dependencies: [
                 "CStart", "Domains", "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub",
-                "Residency", "Safetensors",
-                "TestSupport", "Torch",
+                "Residency", "Safetensors", "TestSupport", "Torch",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: tests),
     ],

@@ -102,9 +102,10 @@ extension NumericField {
     /// - Throws: `NumberError` naming the field.
     public func check(_ values: [Int], count: ClosedRange<Int>) throws {
         guard count.contains(values.count) else {
+            let (least, most) = (count.lowerBound, count.upperBound)
             throw NumberError(
                 name: "'\(rawValue)'",
-                expected: "a list of \(count.lowerBound) to \(count.upperBound) numbers",
+                expected: "a list of \(least == most ? "" : "\(least) to ")\(most) numbers",
                 found: "one of \(values.count)")
         }
         for value in values { try check(value) }

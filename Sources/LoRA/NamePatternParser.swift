@@ -85,11 +85,12 @@ struct NamePatternParser {
             .map { $0.reduce(into: "") { $0.unicodeScalars.append($1) } }
         // As in Python, other braces are themselves.
         guard words.count <= 2, words.contains(where: { !$0.isEmpty }),
-            words.allSatisfy({ $0.isEmpty || Int($0) != nil })
+            words.allSatisfy({ $0.utf8.allSatisfy((0x30...0x39).contains) })
         else { return nil }
         position = close + 1
-        let from = Int(words[0]) ?? 0
-        let to = words.count == 1 ? from : Int(words[1])
+        func number(_ word: String) -> Int? { word.isEmpty ? nil : Int(word) ?? .max }
+        let from = number(words[0]) ?? 0
+        let to = words.count == 1 ? from : number(words[1])
         guard (0...Self.mostRepeats).contains(from), from <= to ?? from,
             to ?? 0 <= Self.mostRepeats
         else {

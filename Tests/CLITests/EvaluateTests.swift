@@ -144,7 +144,7 @@ extension CommandLineTests {
                 (["--height", "64"], "rows.jsonl", "must be those of the expected pictures"),
                 (["--pictures", folder.path], "rows.jsonl", "has no picture of row 1"),
                 (["--lora", folder.file("no.safetensors")], "rows.jsonl", "no.safetensors"),
-                (["--steps", "0"], "rows.jsonl", "steps must be 1 to 10000"),
+                (["--steps", "0"], "rows.jsonl", "--steps must be an integer from 1 to 10000"),
             ]
             for (arguments, rows, message) in cases {
                 let outcome = try run(arguments, rows: rows)

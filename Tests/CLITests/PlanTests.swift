@@ -52,7 +52,7 @@ extension CommandLineTests {
             arguments: [
                 (["--vram-limit", "0.05"], "not enough memory on cpu"),
                 (["--ram-limit", "0.05"], "not enough memory on"),
-                (["--ram-limit", "0"], "--ram-limit must be above 0"),
+                (["--ram-limit", "0"], "--ram-limit must be a number above 0"),
                 (["--vram-limit", "-1"], "vram-limit"),
                 (["--weights", "int7"], "weights"),
                 (["--weights", "vea=int8"], "weights"),

@@ -96,7 +96,12 @@ extension CommandLineTests {
                 ("learning: 1", "a.yaml: 'learning' is no option"),
                 ("lora_rank: {a: 1}", "'lora_rank' must be a value or a list, not a mapping"),
                 ("lora_rank: [1, 2]", "a.yaml: 'lora_rank' must be one value, not a list"),
-                ("lora_rank: big", "a.yaml: 'lora_rank': The value 'big' is invalid"),
+                (
+                    "lora_rank: big",
+                    "a.yaml: 'lora_rank' must be an integer from 1 to 16384, not 'big'"
+                ),
+                ("max_grad_norm: .nan", "a.yaml: 'max_grad_norm' must be a number from 0"),
+                ("height: 4611686018427387904", "a.yaml: 'height' must be an integer from 1"),
                 ("report: 3", "a.yaml: 'report' must be true or false, not '3'"),
                 ("seed: true", "a.yaml: 'seed' must be a value, not true"),
                 ("seed: 1\nseed: 2", "a.yaml: 'seed' is there twice"),

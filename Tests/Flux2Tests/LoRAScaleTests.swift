@@ -72,7 +72,9 @@ struct LoRAScaleTests {
         #expect(try scales(path) == [query + ".weight": 4.5, key + ".weight": 2])
         try config(#"{"r": 2, "lora_alpha": 2, "alpha_pattern": {"to_(q": 9}}"#)
         let error = #expect(throws: LoRAError.self) { try scales(path) }
-        #expect(error?.description.contains("adapter_config.json: 'to_(q' is no pattern") == true)
+        #expect(
+            error?.description.contains(
+                "adapter_config.json: the pattern 'to_(q' is no regular expression") == true)
     }
 
     @Test func settingsOfOneFileAreNotThoseOfItsNeighbours() throws {

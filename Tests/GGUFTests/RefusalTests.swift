@@ -120,6 +120,7 @@ struct RefusalTests {
         #expect(try complaint([1], offset: 96).contains("is it truncated?"))
         #expect(try complaint([1], offset: .max - 31).contains("is it truncated?"))
         #expect(try complaint([.max, .max, 3], offset: 0).contains("impossible shape"))
+        #expect(try complaint([4, 1 << 62, 0], offset: 0).contains("impossible shape"))
         #expect(try complaint([1, 1, 1, 1, 1], offset: 0).contains("at most 4 dimensions"))
     }
 

@@ -1,3 +1,4 @@
+internal import Domains
 internal import Foundation
 internal import Torch
 
@@ -26,7 +27,8 @@ public struct Schedule: Hashable, Sendable {
 
     /// Builds the schedule with a given shift.
     public init(steps: Int, strength: Double = 1, shift: Double) throws {
-        precondition(steps >= 1, "a schedule of \(steps) steps")
+        try NumericSetting.steps.require(steps)
+        try NumericSetting.denoisingStrength.require(strength)
         let lowest = 1 / Double(steps)
         let start = lowest + (1 - lowest) * strength
         // As tensors, so that every rounding to 32 bits is the reference's.

@@ -59,7 +59,8 @@ enum Terminal {
     static func seconds(_ value: Double) -> String {
         if value < 10 { return String(format: "%.2f s", value) }
         if value < 100 { return String(format: "%.1f s", value) }
-        let whole = Int(value.rounded())
+        // Forecasts of what nobody waits for, too.
+        let whole = Int(min(value, 1e15).rounded())
         let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
         return hours > 0
             ? String(format: "%d:%02d:%02d", hours, minutes, rest)

@@ -94,7 +94,7 @@ extension TransformerConfiguration {
         try NumericField.inChannels.check(latentChannels)
         try NumericField.jointAttentionSize.check(textWidth)
         try NumericField.mlpRatio.check(feedForwardRatio)
-        try NumericField.ropeAxes.check(rotaryAxes, count: 1...8)
+        try NumericField.ropeAxes.check(rotaryAxes, count: 4...4)
         try NumericField.ropeTheta.check(rotaryTheta)
         try NumericField.timestepChannels.check(timestepChannels)
         try NumericField.epsilon.check(epsilon)

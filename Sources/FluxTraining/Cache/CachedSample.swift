@@ -39,7 +39,8 @@ public struct CachedSample: Hashable, Sendable {
         func moved(_ x: Tensor) throws -> Tensor { try x.to(dtype: dtype, device: device) }
         let grid = try size(required("shared.image_ids"))
         func unpacked(_ tokens: Tensor) throws -> Tensor {
-            guard tokens.rank == 3, tokens.size(1) == grid.rows * grid.columns else {
+            guard tokens.rank == 3, tokens.size(0) == 1, tokens.size(1) == grid.rows * grid.columns
+            else {
                 throw DataError(
                     path: path,
                     reason: .unfit("has \(tokens.shape) latents for \(grid.rows)x\(grid.columns)"))
@@ -47,18 +48,32 @@ public struct CachedSample: Hashable, Sendable {
             return try moved(
                 LatentTokens.unpack(tokens, height: grid.rows, width: grid.columns))
         }
+        let text = try required("positive.prompt_embeds")
+        try require("positive.prompt_embeds", of: text)
         var sample = EncodedSample(
-            latents: try unpacked(required("shared.input_latents")),
-            text: try moved(required("positive.prompt_embeds")))
+            latents: try unpacked(required("shared.input_latents")), text: try moved(text))
         sample.noise = try tensor("shared.latents").map(unpacked)
         if let tokens = try tensor("shared.edit_latents") {
             let positions = try required("shared.edit_image_ids")
+            try require("shared.edit_latents", of: tokens)
+            guard positions.count == 4 * tokens.size(1) else {
+                throw DataError(
+                    path: path, reason: .unfit("has no edit_image_ids for all of its edit_latents"))
+            }
             sample.references = (
-                try moved(tokens), try positions.reshaped([positions.size(1), 4])
+                try moved(tokens), try positions.reshaped([tokens.size(1), 4])
             )
         }
         sample.extras = try extras(file)
         return sample
+    }
+
+    /// Refuses what are no features of tokens, [1, T, C].
+    private func require(_ name: String, of tensor: Tensor) throws {
+        guard tensor.rank == 3, tensor.size(0) == 1, tensor.count > 0 else {
+            throw DataError(
+                path: path, reason: .unfit("'\(name)' must be [1, T, C], not \(tensor.shape)"))
+        }
     }
 
     private func open() throws -> SafetensorsFile {

@@ -93,6 +93,6 @@ public final class ExponentialMovingAverage {
         for (key, average) in known where key != Self.updatesKey {
             if let found = state[key] { try average.assign(found) }
         }
-        updates = try state[Self.updatesKey]?.values(as: Int64.self).first.map(Int.init) ?? 0
+        updates = try OptimizerError.count(state, Self.updatesKey) ?? 0
     }
 }

@@ -1,3 +1,4 @@
+internal import Domains
 public import Torch
 
 /// Parameters or a state that cannot be used, or an optimizer that is not there.
@@ -14,6 +15,8 @@ public struct OptimizerError: Error, Hashable, CustomStringConvertible {
         case shape(expected: [Int], found: [Int])
         /// The tensor has another type.
         case type(expected: DType, found: DType)
+        /// The count of updates is none.
+        case noCount(Int)
         /// The gradient holds values that are infinite or NaN.
         case gradientNotFinite
         /// No optimizer has the name; those there are.
@@ -41,6 +44,8 @@ public struct OptimizerError: Error, Hashable, CustomStringConvertible {
         case .type(let expected, let found):
             "optimizer state: '\(key)' has elements of type \(found.name), "
                 + "expected \(expected.name)"
+        case .noCount(let found):
+            "optimizer state: '\(key)' must be \(NumericField.updates.domain), not \(found)"
         case .gradientNotFinite: "the gradient of '\(key)' holds values that are not finite"
         case .noOptimizer(let known):
             "no optimizer '\(key)'; known are \(known.joined(separator: ", "))"
@@ -58,6 +63,17 @@ extension OptimizerError {
         if let key = state.keys.filter({ known[$0] == nil }).min() {
             throw OptimizerError(key: key, reason: .unknown)
         }
+    }
+}
+
+extension OptimizerError {
+    /// The count of updates in a tensor of a state; nil where there is none.
+    static func count(_ state: [String: Tensor], _ key: String) throws -> Int? {
+        guard let found = try state[key]?.values(as: Int64.self).first else { return nil }
+        guard NumericField.updates.domain.contains(Int(found)) else {
+            throw OptimizerError(key: key, reason: .noCount(Int(found)))
+        }
+        return Int(found)
     }
 }
 

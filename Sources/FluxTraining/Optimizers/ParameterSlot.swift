@@ -57,7 +57,7 @@ struct ParameterSlot {
                 if let found = state[key(name)] { try tensor.assign(found) }
             }
         }
-        step = try state[key("step")]?.values(as: Int64.self).first ?? step
+        step = try OptimizerError.count(state, key("step")).map(Int64.init) ?? step
         seed =
             try state[key("seed")]?.values(as: Int64.self).first.map(UInt64.init(bitPattern:))
             ?? seed

@@ -88,6 +88,6 @@ final class SumRecord: Sendable {
         #else
             let time = status.st_mtimespec
         #endif
-        return (Int(status.st_size), Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec))
+        return (Int(status.st_size), Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec))
     }
 }
