@@ -15,7 +15,7 @@ extension CommandLineTests {
         }
 
         private func draw(
-            _ prompt: String = "a red fox", _ output: String?, _ more: [String] = []
+            _ prompt: String, _ output: String?, _ more: [String] = []
         ) throws -> Program.Outcome {
             var arguments = tinyArguments(prompt, output: output ?? "", more)
             if output == nil, let place = arguments.firstIndex(of: "--output") {
@@ -25,12 +25,12 @@ extension CommandLineTests {
         }
 
         @Test func withoutANameTheNextFreeOneIsTaken() throws {
-            #expect(try draw(nil).status == 0)
+            #expect(try draw("a red fox", nil).status == 0)
             let first = try bytes("image.png")
-            let second = try draw(nil, ["--seed", "8", "--json"])
+            let second = try draw("a red fox", nil, ["--seed", "8", "--json"])
             #expect(second.output.contains(#""image":"image-2.png""#), "\(second.errors)")
             #expect(try bytes("image.png") == first)
-            let more = try draw(nil, ["--count", "2", "--grid"])
+            let more = try draw("a red fox", nil, ["--count", "2", "--grid"])
             #expect(more.status == 0, "\(more.errors)")
             #expect(
                 folder.contents == [
@@ -38,7 +38,7 @@ extension CommandLineTests {
                 ])
             #expect(try bytes("image-3.png") == first)
             // Only --force makes the name fixed.
-            #expect(try draw(nil, ["--seed", "9", "--force"]).status == 0)
+            #expect(try draw("a red fox", nil, ["--seed", "9", "--force"]).status == 0)
             #expect(try bytes("image.png") != first)
         }
 
