@@ -87,6 +87,7 @@ public actor Engine {
                         onEvent(event)
                     }
                 }
+                if path == nil { onEvent(.warned(Self.changesNothing(storage, of: component))) }
                 return path.map { [$0] } ?? paths
             } catch let error as FileError {
                 onEvent(.warned("weights of 8 bits are not kept for the next time: \(error)"))
@@ -96,6 +97,12 @@ public actor Engine {
         files.transformer = try found(.transformer, files.transformer)
         files.textEncoder = try found(.textEncoder, files.textEncoder)
         return files
+    }
+
+    /// Says that weights which are no matrices of 16 or 32 bits stay as they are.
+    private static func changesNothing(_ storage: WeightStorage, of part: Component) -> String {
+        "keeping weights of the \(part.rawValue) as \(storage.name) changes nothing: they are not "
+            + "of 16 or 32 bits"
     }
 
     /// Works out what memory a request will take, without loading a weight.

@@ -85,7 +85,8 @@ package final class Pipeline {
     func promptTokenizer(_ parity: Parity) throws -> PromptTokenizer {
         guard let tokenizer else {
             throw ModelError(
-                path: "model", reason: .mismatch("is not on this machine and can only be planned with"))
+                path: "model",
+                reason: .mismatch("is not on this machine and can only be planned with"))
         }
         return try Self.promptTokenizer(tokenizer, encoderFamily, parity)
     }

@@ -70,7 +70,9 @@ struct Deliverer {
     private func write(
         _ result: GenerationResult, _ settings: Settings, _ job: Batch.Job
     ) throws -> String {
-        if let path = job.latents, !output.skipExisting || !FileManager.default.fileExists(atPath: path) {
+        if let path = job.latents,
+            !output.skipExisting || !FileManager.default.fileExists(atPath: path)
+        {
             try Folder.make(for: path)
             try result.saveLatents(to: path, overwrite: output.force)
         }

@@ -18,7 +18,7 @@ struct Main {
             try await run(expanded)
             Leaving.end()
         } catch let suggestion as Suggestion {
-            Leaving.end(with: ValidationError(suggestion.text), of: suggestion.command)
+            suggestion.end()
         } catch {
             Leaving.end(with: error, of: Flux2Command.self)
         }

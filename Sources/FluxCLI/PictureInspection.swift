@@ -58,12 +58,9 @@ struct PictureInspection: Encodable {
         }
     }
 
-    /// Names may be longer than their column; a file's words must not steer the terminal.
+    /// Names may be longer than their column.
     private static func line(_ name: String, _ value: String) -> String {
-        let shown = value.unicodeScalars.map {
-            $0.properties.generalCategory == .control ? " " : String($0)
-        }.joined()
         return "  " + name.padding(toLength: max(20, name.count + 1), withPad: " ", startingAt: 0)
-            + shown
+            + ShownText.line(value)
     }
 }

@@ -23,14 +23,27 @@ struct PictureMaker {
             if batch.jobs.count > 1 {
                 report.notice("picture \(index + 1) of \(batch.jobs.count)")
             }
-            let image = try await image(of: job, batch.output)
-            if batch.sheet != nil { images.append(image) }
+            do {
+                let image = try await image(of: job, batch.output)
+                if batch.sheet != nil { images.append(image) }
+            } catch let code as ExitCode where index > 0 {
+                tellHowToGoOn(after: index, of: batch)
+                throw code
+            }
         }
         guard let sheet = batch.sheet else { return }
         let path = try sheet.write(
             .contactSheet(images), quality: batch.output.quality,
             overwrite: batch.output.force || batch.output.skipExisting)
         report.notice("\(path): \(images.count) pictures")
+    }
+
+    /// Where a batch was interrupted, what is made need not be made again.
+    private func tellHowToGoOn(after done: Int, of batch: Batch) {
+        guard case .path = batch.jobs[done].place else { return }
+        report.notice(
+            "\(done) of \(batch.jobs.count) pictures are made; with the same --seed and "
+                + "--skip-existing the others are")
     }
 
     private func image(of job: Batch.Job, _ output: Batch.Output) async throws -> Image {
@@ -86,7 +99,9 @@ private struct ExistingPicture {
         } else {
             report.warn(
                 "\(path): is left as it is, but was "
-                    + (stored.map { "made with another prompt, seed, size or number of steps (seed \($0.seed))" }
+                    + (stored.map {
+                        "made with another prompt, seed, size or number of steps (seed \($0.seed))"
+                    }
                         ?? "not made by flux2"))
         }
         return image

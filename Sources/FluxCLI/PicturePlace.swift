@@ -61,7 +61,8 @@ enum PicturePlace: Hashable, Sendable {
             folder = AtomicFile.folder(of: folder)
         }
         guard isFolder(folder) else {
-            throw FileError(path: folder, reason: .failed(action: "make a folder in", code: ENOTDIR))
+            throw FileError(
+                path: folder, reason: .failed(action: "make a folder in", code: ENOTDIR))
         }
         try AtomicFile.checkWritable(folder + "/-", overwrite: true)
     }

@@ -102,11 +102,11 @@ struct Rerun: AsyncParsableCommand {
     private func engineSettings(
         _ settings: inout Settings, _ report: Reporter
     ) throws -> EngineSettings {
-        let device = try
-            device?.resolved().0
+        let device =
+            try device?.resolved().0
             ?? settings.known(Device(name: settings.device), "device", settings.device)
-        let dtype = try
-            dtype?.resolved(on: device).0
+        let dtype =
+            try dtype?.resolved(on: device).0
             ?? settings.known(DType(name: settings.dtype), "dtype", settings.dtype)
         if model.model != nil || model.transformer != nil {
             settings.model = model.model ?? model.transformer ?? settings.model
@@ -124,8 +124,8 @@ struct Rerun: AsyncParsableCommand {
         var request = try settings.request()
         request.prompt = prompt ?? request.prompt
         picture.change(&request)
-        request.tiling = try
-            tiling.isGiven
+        request.tiling =
+            try tiling.isGiven
             ? tiling.resolved()
             : settings.known(
                 TilingOptions.tiling(settings.tiling), "tiling", settings.tiling ?? "")

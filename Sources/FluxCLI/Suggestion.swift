@@ -4,10 +4,16 @@ import Flux2
 /// An unknown command or option, with the known ones that may have been meant.
 struct Suggestion: Error {
     var text: String
-    /// Whose usage is shown.
-    var command: any ParsableCommand.Type
+    /// The words that call the command whose help tells more.
+    var command: [String]
 
-    private init(text: String, command: any ParsableCommand.Type) {
+    /// Ends the program as the parser does for what it does not understand.
+    func end() -> Never {
+        let help = (["flux2"] + command + ["--help"]).joined(separator: " ")
+        Leaving.end(with: "Error: \(text)\n  See '\(help)' for more information.", .validationFailure)
+    }
+
+    private init(text: String, command: [String]) {
         self.text = text
         self.command = command
     }
@@ -15,7 +21,7 @@ struct Suggestion: Error {
     /// Refuses words that stand where a command has to, and are none.
     static func requireCommand(_ arguments: [String]) throws {
         var command: any ParsableCommand.Type = Flux2Command.self
-        for word in arguments {
+        for (index, word) in arguments.enumerated() {
             let configuration = command.configuration
             guard !word.hasPrefix("-"), !configuration.subcommands.isEmpty else { return }
             let names = configuration.subcommands.map { $0._commandName }
@@ -27,7 +33,7 @@ struct Suggestion: Error {
             guard configuration.defaultSubcommand == nil, word != "help" else { return }
             throw Suggestion(
                 text: "Unknown command '\(word)'\(Nearest.question(word, among: names))",
-                command: command)
+                command: Array(arguments[..<index]))
         }
     }
 
@@ -39,23 +45,28 @@ struct Suggestion: Error {
             return nil
         }
         let option = String(words[1])
-        command = Self.command(of: arguments)
-        let spelt = Self.options(of: command).map { String($0.dropFirst(2)) }
+        let (type, path) = Self.command(of: arguments)
+        let spelt = Self.options(of: type).map { String($0.dropFirst(2)) }
         let meant = Nearest.names(to: String(option.dropFirst(2)), among: spelt)
         guard !meant.isEmpty else { return nil }
+        command = path
         text =
             "Unknown option '\(option)'" + Nearest.question(choosing: meant.map { "--" + $0 })
     }
 
     /// The command that arguments call, as deep as they name one.
-    private static func command(of arguments: [String]) -> any ParsableCommand.Type {
+    private static func command(
+        of arguments: [String]
+    ) -> (any ParsableCommand.Type, path: [String]) {
         var command: any ParsableCommand.Type = Flux2Command.self
+        var path: [String] = []
         for word in arguments {
             let subcommands = command.configuration.subcommands
             guard let next = subcommands.first(where: { $0._commandName == word }) else { break }
             command = next
+            path.append(word)
         }
-        return command.configuration.defaultSubcommand ?? command
+        return (command.configuration.defaultSubcommand ?? command, path)
     }
 
     /// The long names of a command's options, as its help lists them.

@@ -23,6 +23,9 @@ public struct ReadOptions: Hashable, Sendable {
     /// What is behind transparent places.
     public var alpha: Alpha
 
+    /// For masks, of which transparent places are kept, as black ones are.
+    public static let mask = ReadOptions(alpha: .compositeOnBlack)
+
     /// Upright and on white unless told otherwise.
     public init(orientation: Orientation = .apply, alpha: Alpha = .compositeOnWhite) {
         self.orientation = orientation

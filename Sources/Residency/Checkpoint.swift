@@ -65,7 +65,8 @@ public struct Checkpoint: Sendable {
         location = file.path
         files = [file]
         places = Dictionary(
-            file.weights.map { ($0.name, Place(file: 0, info: $0)) }, uniquingKeysWith: { a, _ in a })
+            file.weights.map { ($0.name, Place(file: 0, info: $0)) },
+            uniquingKeysWith: { a, _ in a })
     }
 
     private static func open(_ path: String) throws -> any WeightFile {

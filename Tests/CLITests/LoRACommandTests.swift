@@ -196,7 +196,8 @@ extension CommandLineTests {
                         atPath: (output as NSString).deletingLastPathComponent,
                         withIntermediateDirectories: true)
                     _ = try run(
-                        ["convert", input(source), "--to", dialect.rawValue, "-o", output] + options)
+                        ["convert", input(source), "--to", dialect.rawValue, "-o", output] + options
+                    )
                     return try contents(output)
                 }
                 #expect(outputs[0] == outputs[1] && !outputs[0].isEmpty)
@@ -235,7 +236,9 @@ extension CommandLineTests {
                     "modelspec.title": "Foxes", "flux2.base_model": "klein-4b", "format": "pt",
                 ])
             // A name that the file gives is believed, so that a wrong one is told.
-            let wrong = try Program.run(["lora", "convert", noted, "-o", folder.file("x.safetensors")])
+            let wrong = try Program.run([
+                "lora", "convert", noted, "-o", folder.file("x.safetensors"),
+            ])
             #expect(wrong.status == 1 && wrong.errors.contains("the LoRA of another model"))
         }
 

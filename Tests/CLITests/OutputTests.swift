@@ -15,7 +15,7 @@ extension CommandLineTests {
         }
 
         private func draw(
-            _ prompt: String = "a red fox", _ output: String?, _ more: [String] = []
+            _ prompt: String, _ output: String?, _ more: [String] = []
         ) throws -> Program.Outcome {
             var arguments = tinyArguments(prompt, output: output ?? "", more)
             if output == nil, let place = arguments.firstIndex(of: "--output") {
@@ -25,12 +25,12 @@ extension CommandLineTests {
         }
 
         @Test func withoutANameTheNextFreeOneIsTaken() throws {
-            #expect(try draw(nil).status == 0)
+            #expect(try draw("a red fox", nil).status == 0)
             let first = try bytes("image.png")
-            let second = try draw(nil, ["--seed", "8", "--json"])
+            let second = try draw("a red fox", nil, ["--seed", "8", "--json"])
             #expect(second.output.contains(#""image":"image-2.png""#), "\(second.errors)")
             #expect(try bytes("image.png") == first)
-            let more = try draw(nil, ["--count", "2", "--grid"])
+            let more = try draw("a red fox", nil, ["--count", "2", "--grid"])
             #expect(more.status == 0, "\(more.errors)")
             #expect(
                 folder.contents == [
@@ -38,7 +38,7 @@ extension CommandLineTests {
                 ])
             #expect(try bytes("image-3.png") == first)
             // Only --force makes the name fixed.
-            #expect(try draw(nil, ["--seed", "9", "--force"]).status == 0)
+            #expect(try draw("a red fox", nil, ["--seed", "9", "--force"]).status == 0)
             #expect(try bytes("image.png") != first)
         }
 
@@ -59,11 +59,13 @@ extension CommandLineTests {
 
         @Test func patternsAreFilledAndFoldersMade() throws {
             let outcome = try draw(
-                "../Ein *roter* Füchs/a?", "out/{prompt}/{model}-{width}x{height}-{steps}-{seed}.png",
+                "../Ein *roter* Füchs/a?",
+                "out/{prompt}/{model}-{width}x{height}-{steps}-{seed}.png",
                 ["--count", "2", "--width", "96"])
             #expect(outcome.status == 0, "\(outcome.errors)")
             let made = try FileManager.default.contentsOfDirectory(
-                atPath: folder.file("out/Ein-roter-Füchs-a")).sorted()
+                atPath: folder.file("out/Ein-roter-Füchs-a")
+            ).sorted()
             #expect(made == ["tiny-klein-96x64-1-7.png", "tiny-klein-96x64-1-8.png"])
             // Names that would be the same get numbers.
             #expect(try draw("x", "same/{prompt}{{1}}.png", ["--count", "2"]).status == 0)
@@ -81,7 +83,8 @@ extension CommandLineTests {
             try FileManager.default.removeItem(atPath: folder.file("b-002.png"))
             let refused = try draw("x", "b.png", batch)
             #expect(refused.status == 1)
-            #expect(refused.errors.contains("--force") && refused.errors.contains("--skip-existing"))
+            #expect(
+                refused.errors.contains("--force") && refused.errors.contains("--skip-existing"))
             let start = try FileManager.default.attributesOfItem(atPath: folder.file("b-001.png"))
             let on = try draw("x", "b.png", batch + ["--skip-existing", "--grid"])
             #expect(on.status == 0, "\(on.errors)")
@@ -117,7 +120,8 @@ extension CommandLineTests {
 
         @Test func transparentPlacesOfAMaskAreKept() throws {
             let source = Reference.own + "/inputs/init_64x64.png"
-            let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
+            let fixtures =
+                URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
                 + "/Fixtures/"
             // White on black; and white everywhere, of which the left half is transparent.
             let pictures = try ["plain", "layer"].map { name in
@@ -132,7 +136,10 @@ extension CommandLineTests {
             #expect(pictures[0] == pictures[1])
             let erased = try draw(
                 "x", "erased.png",
-                ["--input-image", source, "--inpaint-mask", fixtures + "mask_erased.png", "--quiet"])
+                [
+                    "--input-image", source, "--inpaint-mask", fixtures + "mask_erased.png",
+                    "--quiet",
+                ])
             #expect(erased.errors.contains("no plain black and white"), "\(erased.errors)")
         }
     }

@@ -58,7 +58,9 @@ extension CommandLineTests {
         }
 
         /// What a format loses is lost again.
-        @Test(arguments: [("a.jpg", ["--quality", "50"]), ("b.jpg", []), ("c.webp", ["--quality", "70"])])
+        @Test(arguments: [
+            ("a.jpg", ["--quality", "50"]), ("b.jpg", []), ("c.webp", ["--quality", "70"]),
+        ])
         func comparesAfterTheSameEncoding(_ name: String, _ quality: [String]) throws {
             let picture = folder.file(name)
             _ = try Program.run(tinyArguments(output: picture, quality))
@@ -92,7 +94,10 @@ extension CommandLineTests {
             let cases: [([String], String, [String])] = [
                 (["--seed", "5"], "a red fox", ["--seed", "5"]),
                 (["a blue hat", "--steps", "2"], "a blue hat", ["--steps", "2"]),
-                (["--height", "32", "--cfg-scale", "3"], "a red fox", ["--height", "32", "--cfg-scale", "3"]),
+                (
+                    ["--height", "32", "--cfg-scale", "3"], "a red fox",
+                    ["--height", "32", "--cfg-scale", "3"]
+                ),
                 (
                     ["--lora", input("lora/diffsynth.safetensors")], "a red fox",
                     ["--lora", input("lora/diffsynth.safetensors")]
@@ -105,7 +110,8 @@ extension CommandLineTests {
             ]
             for (index, (changes, prompt, options)) in cases.enumerated() {
                 let (changed, wanted) = (folder.file("c\(index).png"), folder.file("w\(index).png"))
-                let again = try Program.run(["rerun", picture] + changes + ["-o", changed] + model)
+                let again = try Program.run(
+                    ["rerun", picture] + changes + ["-o", changed] + model)
                 #expect(again.status == 0, "\(changes): \(again.errors)")
                 let made = try Program.run(tinyArguments(prompt, output: wanted, common + options))
                 #expect(made.status == 0, "\(made.errors)")

@@ -139,7 +139,11 @@ extension CommandLineTests {
                     $0.contains("-l '\(option)'") || $0.contains("-l \(option) ")
                 }
                 #expect(!lines.isEmpty, "\(option)")
-                #expect(lines.allSatisfy { !$0.contains(" -rfka ") || $0.contains("-F") || $0.contains("complete_suffix") || $0.contains("__fish") }, "\(lines)")
+                #expect(
+                    lines.allSatisfy {
+                        !$0.contains(" -rfka ") || $0.contains("-F")
+                            || $0.contains("complete_suffix") || $0.contains("__fish")
+                    }, "\(lines)")
             }
         }
 

@@ -166,7 +166,8 @@ struct LoRARefusalTests {
 
     @Test func ofFlux1() throws {
         let names = [
-            "lora_unet_single_blocks_0_modulation_lin", "diffusion_model.double_blocks.3.img_mod.lin",
+            "lora_unet_single_blocks_0_modulation_lin",
+            "diffusion_model.double_blocks.3.img_mod.lin",
             "transformer.single_transformer_blocks.0.proj_mlp",
             "transformer.single_transformer_blocks.1.attn.to_q",
             "lora_unet_double_blocks_18_img_attn_proj",

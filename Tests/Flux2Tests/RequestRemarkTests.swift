@@ -28,7 +28,8 @@ struct RequestRemarkTests {
     }
 
     @Test func guidanceThatIsNotUsed() {
-        #expect(remarks { $0.negativePrompt = "blurry" }.contains("--negative-prompt has no effect"))
+        #expect(
+            remarks { $0.negativePrompt = "blurry" }.contains("--negative-prompt has no effect"))
         #expect(remarks { $0.embeddedGuidance = 2.5 }.contains("--embedded-guidance has no effect"))
         // Also where it is as usual, if somebody says so.
         #expect(remarks { $0.named = [.embeddedGuidance] }.contains("--embedded-guidance"))

@@ -28,7 +28,7 @@ extension Flux2ImagePipeline {
     ///   - negativeLoRA: LoRAs for the negative prompt's side only.
     ///   - extraTextEmbedding: features that follow those of the prompt, [1, T, J].
     ///   - negativeExtraTextEmbedding: the same for the negative prompt.
-    ///   - inpaintMask: white is painted anew, black is kept.
+    ///   - inpaintMask: white is painted anew, black is kept; read it with ``ReadOptions/mask``.
     ///   - inpaintBlurSize: softens the mask, with `inpaintBlurSigma`; tokens of 16 pixels.
     ///   - inpaintBlurSigma: of the blur, in tokens.
     ///   - tiled: whether pictures pass the autoencoder in tiles that fade into each other; without,

@@ -10,11 +10,13 @@ extension ModelFiles {
         let isOfDistilled = variant?.isDistilled ?? isDistilled
         let isOfBase = variant?.companion != nil
         if isCalledBase, isOfDistilled {
-            return "\(path): is called a base model's transformer, but steps and guidance are those "
+            return
+                "\(path): is called a base model's transformer, but steps and guidance are those "
                 + "of the distilled \(preset.name); a base model takes --steps 50 --cfg-scale 4"
         }
         guard !isCalledBase, isOfBase else { return nil }
-        return "\(path): is called a distilled model's transformer, but steps and guidance are those "
+        return
+            "\(path): is called a distilled model's transformer, but steps and guidance are those "
             + "of the base model \(preset.name); a distilled one takes --steps 4 --cfg-scale 1"
     }
 

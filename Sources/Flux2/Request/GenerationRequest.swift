@@ -65,8 +65,8 @@ public struct GenerationRequest: Hashable, Sendable {
 
     /// White places of a mask are painted anew, black ones are kept.
     public struct Inpainting: Hashable, Sendable {
-        /// Of any size with the picture's aspect ratio. One with transparent places is read with
-        /// ``ReadOptions/Alpha/compositeOnBlack``, so that these are kept.
+        /// Of any size with the picture's aspect ratio. Read from a file with ``ReadOptions/mask``,
+        /// its transparent places are kept.
         public var mask: Image
         /// Softens the mask; in tokens of 16 pixels.
         public var blur: Blur?

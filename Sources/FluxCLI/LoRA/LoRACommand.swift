@@ -31,7 +31,9 @@ struct TargetOptions: ParsableArguments {
     func targets(for file: LoRAFile) throws -> Found {
         if let model { return Found(name: model, targets: try AdapterTargets(model: model)) }
         let named = file.baseModel.flatMap(Variant.init(named:))
-        if let named { return Found(name: named.rawValue, targets: .init(named.transformer.shapes)) }
+        if let named {
+            return Found(name: named.rawValue, targets: .init(named.transformer.shapes))
+        }
         if let found = file.publishedModel {
             return Found(name: found.rawValue, targets: AdapterTargets(found.shapes))
         }
@@ -141,7 +143,9 @@ extension LoRACommand {
 
         /// The model of all files, if they agree on it.
         private static func notes(_ bases: [String?]) -> [String: String] {
-            guard let base = bases.first ?? nil, bases.allSatisfy({ $0 == base }) else { return [:] }
+            guard let base = bases.first ?? nil, bases.allSatisfy({ $0 == base }) else {
+                return [:]
+            }
             return ["flux2.base_model": base]
         }
 

@@ -28,6 +28,9 @@ extension ComputeOptions {
         kernels.apply()
         let (device, obstacle) = device.resolved()
         if let obstacle { report.notice("computing on \(device): \(obstacle)") }
+        if device.kind != .cpu, kernels.kernels != .auto {
+            report.warn("--kernels has no effect on \(device)")
+        }
         let (dtype, reason) = dtype.resolved(on: device)
         if let reason { report.notice("computing in \(dtype.name): \(reason)") }
         return (device, dtype)

@@ -97,7 +97,8 @@ extension InputOptions {
         request.editImages = try editImage.map(read)
         request.resizesEditImages = editImageAutoResize ?? true
         request.inpainting = try inpaintMask.map { path in
-            let mask = fitted(try MaskFile(path, readOptions(.compositeOnBlack), report).image, to: size)
+            let mask = fitted(
+                try MaskFile(path, readOptions(.compositeOnBlack), report).image, to: size)
             if (mask.height, mask.width) != size {
                 report.notice("the mask's \(mask.width)x\(mask.height) pixels are resized")
             }

@@ -37,7 +37,7 @@ struct KernelOptions: ParsableArguments {
         if case .auto = kernels { KernelSet.allow(set) } else { apply() }
         settings.kernels = KernelSet.current.rawValue
         if case .auto = kernels, KernelSet.current != set {
-            report.notice(
+            report.warn(
                 "computing with kernels \(KernelSet.current.rawValue): this processor has no "
                     + "\(set.rawValue), which the picture was made with")
         }

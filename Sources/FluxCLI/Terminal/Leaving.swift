@@ -21,6 +21,12 @@ enum Leaving {
         end(status.rawValue)
     }
 
+    /// Tells of what is wrong in words of its own, and ends.
+    static func end(with text: String, _ status: ExitCode) -> Never {
+        Reporter(quiet: false).tell(text + "\n")
+        end(status.rawValue)
+    }
+
     private static func end(_ status: Int32) -> Never {
         let code = cf_end_output()
         if code != 0 {
