@@ -68,11 +68,34 @@ extension CommandLineTests {
                     folder.file("data"), "--lora_target_modules",
                     #"(single_)?transformer_blocks\..*"#, "--batch_size", "4", "--num_epochs", "2",
                     "--dtype", "float32", "--threads", "1", "--seed", "1", "--no-keep-state",
-                    "--output_path", folder.file("out"),
+                    "--output_path", folder.file("out"), "--force",
                 ] + method
             let told = try expected(arguments)
             let found = try peak(arguments, atLeast: 0.6 * told)
             #expect(found < 1.4 * told && found > 0.6 * told, "told \(told) MB, found \(found) MB")
+        }
+
+        /// No hub is asked: what could be would refuse.
+        @Test func ofAPublishedModelThatIsNotHere() throws {
+            let outcome = try Program.run(
+                [
+                    "train", "--dry-run", "--model", "klein-base-4b", "--dataset_base_path",
+                    folder.file("data"), "--lora_base_model", "dit", "--lora_target_modules",
+                    "to_q,to_k", "--output_path", folder.file("out"), "--device", "cpu",
+                    "--dtype", "bfloat16", "--threads", "1",
+                ],
+                environment: [
+                    "HF_ENDPOINT": "http://127.0.0.1:9", "MODELSCOPE_DOMAIN": "127.0.0.1:9",
+                    "HF_HOME": folder.file("hf"), "MODELSCOPE_CACHE": folder.file("ms"),
+                    "DIFFSYNTH_MODEL_BASE_PATH": folder.file("models"), "HF_HUB_OFFLINE": "0",
+                ])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let words = try #require(
+                outcome.output.firstMatch(of: /at most ([0-9.]+) GB on/), "\(outcome.output)")
+            // Weights are mapped: they are no part of it.
+            #expect(try #require(Double(words.1)) < 16, "\(outcome.output)")
+            #expect(outcome.output.contains("a LoRA of rank 32"), "\(outcome.output)")
+            #expect(folder.contents == ["data"])
         }
     }
 }

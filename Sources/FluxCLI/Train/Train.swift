@@ -65,7 +65,7 @@ struct Train: AsyncParsableCommand {
         var settings = try settings(report)
         try settings.check()
         if isFirst { try checkOutput(settings) }
-        let files = try await models.files(report, textLength: data.textLength)
+        let files = try await models.files(report, textLength: data.textLength, fetches: !dryRun)
         if dryRun { return try forecast(settings, files, device, dtype, report) }
         if !settings.task.encodesOnly {
             settings.output.arguments = try TrainingArguments.json(self)

@@ -39,7 +39,11 @@ struct TrainModelOptions: ParsableArguments {
     @OptionGroup var hub: HubOptions
 
     /// Finds the files; what is not on this machine is fetched, and said to be.
-    func files(_ report: Reporter, textLength: Int?) async throws -> TrainingFiles {
+    ///
+    /// - Parameter fetches: whether anything is; else shapes of published models stand for their files.
+    func files(
+        _ report: Reporter, textLength: Int?, fetches: Bool
+    ) async throws -> TrainingFiles {
         var entries =
             try (modelPaths.map(ModelEntry.paths(json:)) ?? [])
             + (modelIdWithOriginPaths.map(ModelEntry.repositories) ?? [])
@@ -55,16 +59,18 @@ struct TrainModelOptions: ParsableArguments {
             throw ValidationError("--offload_models: '\(text)' is none of the models given")
         }
         let tokenizer = tokenizerPath.map(ModelEntry.tokenizer)
-        var files = try await resolved(entries, tokenizer, report)
+        var files = try await resolved(entries, tokenizer, report, fetches: fetches)
         if let textLength { files.textLength = textLength }
         return files
     }
 
     private func resolved(
-        _ entries: [ModelEntry], _ tokenizer: ModelConfig?, _ report: Reporter
+        _ entries: [ModelEntry], _ tokenizer: ModelConfig?, _ report: Reporter, fetches: Bool
     ) async throws -> TrainingFiles {
-        let settings = try hub.settings()
-        let whole = try await wholeModel(report)
+        var found = try hub.settings()
+        if !fetches { found.offlineBecause = found.offlineBecause ?? "--dry-run" }
+        let settings = found
+        let whole = try await wholeModel(report, fetches: fetches)
         let progress = DownloadProgress(report)
         return try await cancellingOnInterrupt {
             defer { progress.finish() }
@@ -76,11 +82,11 @@ struct TrainModelOptions: ParsableArguments {
         }
     }
 
-    private func wholeModel(_ report: Reporter) async throws -> TrainingFiles? {
+    private func wholeModel(_ report: Reporter, fetches: Bool) async throws -> TrainingFiles? {
         guard let model else { return nil }
         var options = try ModelOptions.parse(["--model", model])
         options.hub = hub
-        return TrainingFiles(try await options.files(report))
+        return TrainingFiles(try await options.files(report, fetches: fetches))
     }
 }
 
@@ -88,6 +94,7 @@ extension TrainingFiles {
     /// Takes components that are missing from a whole model.
     fileprivate mutating func complete(from whole: TrainingFiles) {
         if weights[.transformer] == nil { distillation = whole.distillation }
+        absent = whole.absent.filter { weights[$0.key] == nil }
         weights.merge(whole.weights) { own, _ in own }
         referenceArea = whole.referenceArea
         tokenizer = tokenizer ?? whole.tokenizer

@@ -34,7 +34,7 @@ extension RunIdentity {
         add("--lora_base_model", method.loraBase.map { Self.list([$0]) })
         if method.loraBase != nil {
             add("--lora_rank", "\(method.loraRank)")
-            add("--lora_alpha", "\(method.loraAlpha ?? Double(method.loraRank))")
+            add("--lora_alpha", "\(method.appliedAlpha)")
         }
         let shapes = weights.parameters.map { "\($0.name) \($0.tensor.shape)" }
         add("set of trained tensors", "\(shapes.count), digest \(Digest.brief(shapes))")
@@ -103,7 +103,9 @@ extension RunIdentity {
         add("--ema_decay", optimization.averageDecay.map { "\($0)" })
         add("--learning_rate", "\(optimization.learningRate)", isFixed: false)
         add("--weight_decay", "\(optimization.weightDecay)", isFixed: false)
-        add("--max_grad_norm", optimization.clippedNorm.map { "\($0)" }, isFixed: false)
+        add(
+            "--max_grad_norm", optimization.clippedNorm.flatMap { $0 == 0 ? nil : "\($0)" },
+            isFixed: false)
         add(
             "--lr_scheduler", optimization.schedule.map { "\($0)" } ?? "diffsynth",
             isFixed: false)

@@ -94,13 +94,12 @@ struct TrainingState {
     }
 
     private static func sum(of tensors: [String: Tensor]) throws -> String {
-        var sum = ByteSum()
-        try withoutGradients {
-            for (_, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
-                try tensor.detached().to(device: .cpu).contiguous().withBytes { sum.add($0) }
+        let sums = try withoutGradients {
+            try tensors.sorted { $0.key < $1.key }.map { _, tensor in
+                try tensor.detached().to(device: .cpu).contiguous().withBytes(Files.Digest.of)
             }
         }
-        return String(sum.value, radix: 16)
+        return Digest.of(sums)
     }
 
     private static func progress(of file: SafetensorsFile) throws -> TrainingProgress {

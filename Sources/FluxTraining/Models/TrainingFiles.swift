@@ -9,6 +9,8 @@ public struct TrainingFiles: Hashable, Sendable {
     public var storage: [Component: WeightStorage] = [:]
     /// Matrices that are kept as stored all the same, by ends of their names.
     public var keptAsStored: [Component: [String]] = [:]
+    /// Parts that are not on this machine, of which only a plan can be made.
+    package var absent: [Component: Variant] = [:]
     /// A folder with `tokenizer.json`.
     public var tokenizer: String?
     /// Text tokens that captions are cut or padded to.
@@ -28,6 +30,7 @@ public struct TrainingFiles: Hashable, Sendable {
             .autoencoder: files.autoencoder,
         ]
         tokenizer = files.tokenizer
+        absent = files.absent
         textLength = files.textLength
         distillation = files.distillation
         referenceArea = files.referenceArea

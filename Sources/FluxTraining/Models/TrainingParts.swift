@@ -31,7 +31,7 @@ package final class TrainingParts {
         referenceArea = files.referenceArea
         let opened = try Dictionary(
             uniqueKeysWithValues: files.weights.map { component, paths in
-                (component, try ComponentFile(paths, expected: component))
+                (component, try files.opened(component, paths))
             })
         transformer = try opened[.transformer].map { file in
             let shape = try file.transformerConfiguration()
@@ -62,7 +62,8 @@ package final class TrainingParts {
             }
         }
         tokenizer = try encoder.flatMap { _, shape in
-            try files.tokenizer.map { folder in
+            // Parts that are not here are planned with; no caption is read.
+            try files.tokenizer.flatMap { $0.isEmpty ? nil : $0 }.map { folder in
                 try Pipeline.promptTokenizer(
                     Pipeline.tokenizer(folder, for: shape), shape.family, .diffsynth)
             }
@@ -163,5 +164,15 @@ package final class TrainingParts {
         case .textEncoder: _ = try textEncoder?.load(passes: .max)
         case .autoencoder: _ = try autoencoder?.load(passes: .max)
         }
+    }
+}
+
+extension TrainingFiles {
+    /// A component's file, or what is known of a published one that is not here.
+    fileprivate func opened(_ component: Component, _ paths: [String]) throws -> ComponentFile {
+        guard let model = absent[component] else {
+            return try ComponentFile(paths, expected: component)
+        }
+        return ComponentFile(published: model, component, place: paths[0])
     }
 }
