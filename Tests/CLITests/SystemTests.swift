@@ -88,7 +88,10 @@ extension CommandLineTests {
                         -o $'dir\xff/new.png' || exit 2
                     test -s $'dir\xff/new.png'
                     """#,
-                    [lora, Reference.own + "/inputs/init_64x64.png", Reference.ownModel("tiny-klein")])
+                    [
+                        lora, Reference.own + "/inputs/init_64x64.png",
+                        Reference.ownModel("tiny-klein"),
+                    ])
                 #expect(status == 0, "\(lines(output))")
                 #expect(lines(output).contains(#"fox\xff.safetensors"#))
                 for argument in [#"-o $'new\xff.png'"#, #"$'caf\xe9'"#] {
@@ -110,12 +113,18 @@ extension CommandLineTests {
                     ["inspect", lora], environment: ["LD_PRELOAD": shim.path])
                 #expect(outcome.status == 0, "\(outcome.errors)")
                 let written = try Program.run(
-                    ["lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o", picture],
+                    [
+                        "lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o",
+                        picture,
+                    ],
                     environment: ["LD_PRELOAD": shim.path])
                 #expect(written.status == 0, "\(written.errors)")
                 #expect(FileManager.default.fileExists(atPath: picture))
                 let again = try Program.run(
-                    ["lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o", picture],
+                    [
+                        "lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o",
+                        picture,
+                    ],
                     environment: ["LD_PRELOAD": shim.path])
                 #expect(again.status != 0 && again.errors.contains("exists already"))
             }
@@ -189,7 +198,11 @@ extension CommandLineTests {
             for path in kept {
                 let file = URL(fileURLWithPath: folder.file("kept/" + path))
                 var bytes = try Data(contentsOf: file)
-                if name == "config.json" { bytes = Data("{}".utf8) } else { bytes[bytes.count / 2] ^= 1 }
+                if name == "config.json" {
+                    bytes = Data("{}".utf8)
+                } else {
+                    bytes[bytes.count / 2] ^= 1
+                }
                 try bytes.write(to: file)
             }
             let second = try run()

@@ -16,7 +16,9 @@ struct WholeFileTests {
     @Test(.timeLimit(.minutes(1)))
     func pipesAndDevicesAreRefusedWithoutWaiting() throws {
         mkfifo(path, 0o600)
-        for (place, name) in [(path, "a pipe"), ("/dev/null", "a device"), ("/dev/zero", "a device")] {
+        for (place, name) in [
+            (path, "a pipe"), ("/dev/null", "a device"), ("/dev/zero", "a device"),
+        ] {
             let expected = FileError(path: place, reason: .noFile(name))
             #expect(throws: expected) { try MappedFile(path: place) }
             #expect(throws: expected) { try WholeFile.bytes(place) }
@@ -48,7 +50,8 @@ struct WholeFileTests {
         // Zeros at the end count as well.
         for count in [0, 1, 63, 64, 65, 999] {
             others.insert(bytes.prefix(count).withUnsafeBytes(Digest.of))
-            others.insert((bytes + [UInt8](repeating: 0, count: count + 1)).withUnsafeBytes(Digest.of))
+            others.insert(
+                (bytes + [UInt8](repeating: 0, count: count + 1)).withUnsafeBytes(Digest.of))
         }
         #expect(others.count == 3 * bytes.count + 12 && !others.contains(digest))
     }
