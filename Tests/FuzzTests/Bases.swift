@@ -1,9 +1,10 @@
 import Files
-@testable import FluxCLI
+@testable import FluxTraining
 import Foundation
 import Imaging
 import Safetensors
 import TestSupport
+import Torch
 
 /// Small files of each form that are right.
 enum Bases {
@@ -179,16 +180,15 @@ enum Bases {
             .utf8)
 
     static func state() throws -> [[UInt8]] {
-        let progress = #"{"epoch": 1, "batch": 2, "steps": 3, "updates": 3, "seconds": 1.5}"#
-        let identity = #"""
-            {"task": "sft", "data": "x", "method": "lora", "seed": 5, "drawOrder": "flux2", "batchSize": 1,
-             "accumulation": 1, "processes": 1}
-            """#
-        return [
-            try written(
-                [tensor("weights.a"), tensor("optimizer.a")],
-                ["format": "pt", "progress": progress, "identity": identity])
-        ]
+        let folder = try TemporaryFolder()
+        let state = TrainingState(
+            progress: TrainingProgress(epoch: 1, batch: 2, steps: 3, updates: 3, seconds: 1.5),
+            identity: RunIdentity(
+                fields: [.init(name: "--lora_rank", value: "4")], seed: 5, drawsByProcess: false,
+                processes: 1, accumulation: 1), rows: [RowIdentity(text: 1, files: 2)],
+            tensors: ["weights.a": try .ones([2, 2]), "optimizer.a": try .zeros([2])])
+        try state.write(to: folder.file("a.safetensors"))
+        return [try WholeFile.bytes(folder.file("a.safetensors"))]
     }
 
     static func sample() throws -> [[UInt8]] {
@@ -217,7 +217,7 @@ enum Bases {
             withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
         }
         let tensor = TensorToWrite(name: "features", type: .F32, shape: [1, 2, 3], bytes: bytes)
-        return [try written([tensor], ["digest": bytes.withUnsafeBytes(Digest.of)])]
+        return [try written([tensor], ["digest": bytes.withUnsafeBytes(ByteDigest.of)])]
     }
 
     static func seal() throws -> [[UInt8]] {
