@@ -95,8 +95,7 @@ public enum AtomicFile {
     private static let drafts = Mutex<[String: Int32]>([:])
 
     private static func openDraft(for path: String) throws -> (Int32, String) {
-        let name = Draft.name(for: path)
-        Draft.discardAbandoned(in: folder(of: path)) { $0 == name }
+        Draft.discardAbandoned(of: path)
         while true {
             var template = Array(Draft.template(for: path).utf8CString)
             let descriptor = mkstemp(&template)

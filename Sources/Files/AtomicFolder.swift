@@ -56,8 +56,7 @@ public enum AtomicFolder {
     }
 
     private static func makeDraft(for path: String) throws -> String {
-        let name = Draft.name(for: path)
-        Draft.discardAbandoned(in: AtomicFile.folder(of: path)) { $0 == name }
+        Draft.discardAbandoned(of: path)
         var template = Array(Draft.template(for: path).utf8CString)
         guard mkdtemp(&template) != nil else { throw FileError.failed("make the folder", path) }
         let draft = Draft.path(template)

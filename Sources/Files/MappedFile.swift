@@ -19,7 +19,8 @@ public final class MappedFile: Sendable {
         descriptor = try WholeFile.open(path)
         do {
             bytes = try Self.map(descriptor, path)
-            note = bytes.baseAddress.map { [size = bytes.count] in cf_note_map($0, size, path) } ?? -1
+            note =
+                bytes.baseAddress.map { [size = bytes.count] in cf_note_map($0, size, path) } ?? -1
         } catch {
             close(descriptor)
             throw error

@@ -34,7 +34,7 @@ public enum SealedFile {
     /// - Throws: `FileError`.
     public static func seal(_ path: String) throws {
         let file = try MappedFile(path: path)
-        let digest = withExtendedLifetime(file) { Digest.of(file.bytes) }
+        let digest = withExtendedLifetime(file) { ByteDigest.of(file.bytes) }
         try write(Seal(digest: digest), for: path)
     }
 
@@ -45,7 +45,7 @@ public enum SealedFile {
             let file = try? MappedFile(path: path), let identity = identity(of: path)
         else { return .damaged }
         if seal.seen == identity { return .intact }
-        let digest = withExtendedLifetime(file) { Digest.of(file.bytes) }
+        let digest = withExtendedLifetime(file) { ByteDigest.of(file.bytes) }
         guard digest == seal.digest else { return .damaged }
         // Where this cannot be noted, the file is read through again next time.
         try? write(Seal(digest: seal.digest, seen: identity), for: path)

@@ -13,8 +13,11 @@ public enum WholeFile {
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeMutableBytes {
-                read(descriptor, $0.baseAddress! + done, $0.count - done)
+            let count = bytes.withUnsafeMutableBytes { [done] buffer in
+                read(
+                    descriptor,
+                    UnsafeMutableRawBufferPointer(rebasing: buffer[done...]).baseAddress,
+                    buffer.count - done)
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw FileError.failed("read", path) }

@@ -24,7 +24,9 @@ enum ForeignFormat {
     /// - Throws: `WeightError` naming a tensor and whose format it belongs to.
     static func refuse(_ checkpoint: Checkpoint) throws {
         for (suffix, format) in names {
-            guard let name = checkpoint.names.filter({ $0.hasSuffix(suffix) }).min() else { continue }
+            guard let name = checkpoint.names.filter({ $0.hasSuffix(suffix) }).min() else {
+                continue
+            }
             throw WeightError(
                 file: checkpoint[name]?.file.path ?? checkpoint.location, key: name,
                 reason: .unknownFormat(format))

@@ -82,7 +82,9 @@ enum QuantizationConfig {
             "config_groups": groups, "ignore": anything, "kv_cache_scheme": anything,
             "quantization_status": words("compressed", "frozen"), "version": anything,
             "global_compression_ratio": anything, "run_compressed": anything,
-            "sparsity_config": { $0["format"] == .string("dense") ? nil : (".format", $0["format"]) },
+            "sparsity_config": {
+                $0["format"] == .string("dense") ? nil : (".format", $0["format"])
+            },
         ],
         "modelopt": [
             "quant_algo": words("FP8", "INT8", "FP8_PER_CHANNEL_PER_TOKEN"),

@@ -46,7 +46,9 @@ enum WeightFormat {
     private static func checkHeader(of file: any WeightFile, _ checkpoint: Checkpoint) throws {
         for key in file.notes.keys.sorted()
         where key.contains("quant") && key != headerKey && !ownKeys.contains(key) {
-            guard file is SafetensorsFile, let text = file.notes[key], !text.isEmpty else { continue }
+            guard file is SafetensorsFile, let text = file.notes[key], !text.isEmpty else {
+                continue
+            }
             throw WeightError(
                 file: file.path, key: key, reason: .unknownNote("\(text.prefix(60))"))
         }

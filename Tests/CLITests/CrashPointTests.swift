@@ -24,7 +24,8 @@
         static let all = [
             CrashingCommand(name: "generate") {
                 tinyArguments(
-                    output: $0 + "/a.png", ["--save-latents", $0 + "/l.safetensors", "--threads", "1"])
+                    output: $0 + "/a.png",
+                    ["--save-latents", $0 + "/l.safetensors", "--threads", "1"])
             },
             CrashingCommand(name: "quantize") {
                 ["quantize", model, $0 + "/q.safetensors", "--format", "int8", "--quiet"]
@@ -109,7 +110,8 @@
             }
 
             @Test(.enabled(if: Shim.compiler != nil), arguments: CrashingCommand.all)
-            func leaveWholeFilesOrNoneAndAreMadeGoodByTheNextRun(_ command: CrashingCommand) throws {
+            func leaveWholeFilesOrNoneAndAreMadeGoodByTheNextRun(_ command: CrashingCommand) throws
+            {
                 try killAtCalls(command)
             }
 
@@ -126,20 +128,26 @@
                         try? FileManager.default.removeItem(atPath: out + "/" + name)
                     }
                     return []
-                } isCompared: { $0.hasPrefix("step-") }
+                } isCompared: {
+                    $0.hasPrefix("step-")
+                }
                 try withExtendedLifetime(place) { try killAtCalls(command) }
             }
 
             @Test(.enabled(if: Shim.compiler != nil)) func downloadsGoOn() throws {
                 let (hub, home) = (try LocalHub(), try TemporaryFolder())
                 let content = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-                try hub.add("owner/x", ["config.json": Data("{}".utf8), "large.bin": Data(content)])
+                try hub.add(
+                    "owner/x", ["config.json": Data("{}".utf8), "large.bin": Data(content)])
                 var environment = hub.environment(in: home.path)
                 environment["HF_HUB_OFFLINE"] = "0"
                 let command = CrashingCommand(
                     name: "download",
                     arguments: {
-                        ["download", "owner/x", "--hub", "huggingface", "--local-dir", $0, "--quiet"]
+                        [
+                            "download", "owner/x", "--hub", "huggingface", "--local-dir", $0,
+                            "--quiet",
+                        ]
                     }, again: { _ in [] }, environment: environment,
                     isCompared: { !$0.hasPrefix(".") })
                 try killAtCalls(command)

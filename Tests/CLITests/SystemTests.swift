@@ -88,7 +88,10 @@ extension CommandLineTests {
                         -o $'dir\xff/new.png' || exit 2
                     test -s $'dir\xff/new.png'
                     """#,
-                    [lora, Reference.own + "/inputs/init_64x64.png", Reference.ownModel("tiny-klein")])
+                    [
+                        lora, Reference.own + "/inputs/init_64x64.png",
+                        Reference.ownModel("tiny-klein"),
+                    ])
                 #expect(status == 0, "\(lines(output))")
                 #expect(lines(output).contains(#"fox\xff.safetensors"#))
                 for argument in [#"-o $'new\xff.png'"#, #"$'caf\xe9'"#] {
@@ -100,22 +103,41 @@ extension CommandLineTests {
             @Test func withoutHardLinksPicturesAreWritten() throws {
                 let shim = try Shim(
                     """
+                    #define _GNU_SOURCE
+                    #include <dlfcn.h>
                     #include <errno.h>
+                    #include <stdarg.h>
+                    #include <sys/syscall.h>
                     int link(const char *a, const char *b) { errno = EPERM; return -1; }
                     int linkat(int x, const char *a, int y, const char *b, int f) { return link(a, b); }
-                    long syscall(long n, ...) { errno = ENOSYS; return -1; }
+                    long syscall(long number, ...) {
+                      long v[6];
+                      va_list list;
+                      va_start(list, number);
+                      for (int i = 0; i < 6; i++) v[i] = va_arg(list, long);
+                      va_end(list);
+                      if (number == SYS_renameat2) { errno = EINVAL; return -1; }
+                      long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+                      return real(number, v[0], v[1], v[2], v[3], v[4], v[5]);
+                    }
                     """, in: folder)
                 let picture = folder.file("a.png")
                 let outcome = try Program.run(
                     ["inspect", lora], environment: ["LD_PRELOAD": shim.path])
                 #expect(outcome.status == 0, "\(outcome.errors)")
                 let written = try Program.run(
-                    ["lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o", picture],
+                    [
+                        "lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o",
+                        picture,
+                    ],
                     environment: ["LD_PRELOAD": shim.path])
                 #expect(written.status == 0, "\(written.errors)")
                 #expect(FileManager.default.fileExists(atPath: picture))
                 let again = try Program.run(
-                    ["lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o", picture],
+                    [
+                        "lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o",
+                        picture,
+                    ],
                     environment: ["LD_PRELOAD": shim.path])
                 #expect(again.status != 0 && again.errors.contains("exists already"))
             }
@@ -189,7 +211,11 @@ extension CommandLineTests {
             for path in kept {
                 let file = URL(fileURLWithPath: folder.file("kept/" + path))
                 var bytes = try Data(contentsOf: file)
-                if name == "config.json" { bytes = Data("{}".utf8) } else { bytes[bytes.count / 2] ^= 1 }
+                if name == "config.json" {
+                    bytes = Data("{}".utf8)
+                } else {
+                    bytes[bytes.count / 2] ^= 1
+                }
                 try bytes.write(to: file)
             }
             let second = try run()

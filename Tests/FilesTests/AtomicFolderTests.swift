@@ -51,12 +51,15 @@ struct AtomicFolderTests {
     }
 
     @Test func thatAKilledProgramBeganGoAndWhatWasThereBeforeStays() throws {
-        for name in [".model.AbCdEf", ".model.AbCdEf.previous", ".other.AbCdEf"] {
+        for name in [
+            ".model.draft.AbCdEf", ".model.draft.AbCdEf.previous", ".other.draft.AbCdEf",
+        ] {
             try FileManager.default.createDirectory(
                 atPath: folder.file(name + "/inside"), withIntermediateDirectories: true)
         }
         try make("a")
-        #expect(folder.contents == [".model.AbCdEf.previous", ".other.AbCdEf", "model"])
+        #expect(
+            folder.contents == [".model.draft.AbCdEf.previous", ".other.draft.AbCdEf", "model"])
     }
 
     @Test func replaceNoFile() throws {

@@ -68,18 +68,16 @@ struct FilesTests {
         }
 
         @Test func thatAKilledProgramBeganGoWhenTheFileIsWrittenAgain() throws {
-            let (abandoned, other) = (folder.file(".a.txt.AbCdEf"), folder.file(".b.txt.AbCdEf"))
-            for draft in [abandoned, other] {
-                try Data([1]).write(to: URL(fileURLWithPath: draft))
-            }
+            let names = [".a.txt.backup", ".a.txt.draft.AbCdEf", ".b.txt.draft.AbCdEf"]
+            for name in names { try Data([1]).write(to: URL(fileURLWithPath: folder.file(name))) }
             // Another program may be writing the same file.
-            let descriptor = open(abandoned, O_RDONLY)
+            let descriptor = open(folder.file(names[1]), O_RDONLY)
             #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
             try AtomicFile.write(folder.file("a.txt"), bytes: [1])
-            #expect(folder.contents == [".a.txt.AbCdEf", ".b.txt.AbCdEf", "a.txt"])
+            #expect(folder.contents == names + ["a.txt"])
             close(descriptor)
             try AtomicFile.write(folder.file("a.txt"), bytes: [1])
-            #expect(folder.contents == [".b.txt.AbCdEf", "a.txt"])
+            #expect(folder.contents == [names[0], names[2], "a.txt"])
         }
 
         @Test func doNotReplaceWhatMayNotBeReplaced() throws {

@@ -16,7 +16,9 @@ struct WholeFileTests {
     @Test(.timeLimit(.minutes(1)))
     func pipesAndDevicesAreRefusedWithoutWaiting() throws {
         mkfifo(path, 0o600)
-        for (place, name) in [(path, "a pipe"), ("/dev/null", "a device"), ("/dev/zero", "a device")] {
+        for (place, name) in [
+            (path, "a pipe"), ("/dev/null", "a device"), ("/dev/zero", "a device"),
+        ] {
             let expected = FileError(path: place, reason: .noFile(name))
             #expect(throws: expected) { try MappedFile(path: place) }
             #expect(throws: expected) { try WholeFile.bytes(place) }
@@ -35,20 +37,21 @@ struct WholeFileTests {
 
     @Test func anyDamageChangesTheDigest() throws {
         let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-        let digest = bytes.withUnsafeBytes(Digest.of)
+        let digest = bytes.withUnsafeBytes(ByteDigest.of)
         #expect(digest.count == 16)
         var others: Set<String> = []
         for place in bytes.indices {
             for change in [0x01, 0x80, 0xFF] as [UInt8] {
                 var damaged = bytes
                 damaged[place] ^= change
-                others.insert(damaged.withUnsafeBytes(Digest.of))
+                others.insert(damaged.withUnsafeBytes(ByteDigest.of))
             }
         }
         // Zeros at the end count as well.
         for count in [0, 1, 63, 64, 65, 999] {
-            others.insert(bytes.prefix(count).withUnsafeBytes(Digest.of))
-            others.insert((bytes + [UInt8](repeating: 0, count: count + 1)).withUnsafeBytes(Digest.of))
+            others.insert(bytes.prefix(count).withUnsafeBytes(ByteDigest.of))
+            others.insert(
+                (bytes + [UInt8](repeating: 0, count: count + 1)).withUnsafeBytes(ByteDigest.of))
         }
         #expect(others.count == 3 * bytes.count + 12 && !others.contains(digest))
     }

@@ -27,7 +27,8 @@ struct QuantizationConfigTests {
 
     @Test(arguments: [
         "null", "{}", compressed(""), compressed(#", "observer": "minmax""#),
-        compressed("", #", "kv_cache_scheme": null, "sparsity_config": {}, "transform_config": {}"#),
+        compressed(
+            "", #", "kv_cache_scheme": null, "sparsity_config": {}, "transform_config": {}"#),
         #"{"quant_method": "modelopt", "quant_type": "INT8", "modules_to_not_convert": ["norm_out"]}"#,
         #"{"quant_method": "fp8", "activation_scheme": "static", "weight_block_size": null}"#,
     ])
@@ -38,17 +39,27 @@ struct QuantizationConfigTests {
     }
 
     @Test(arguments: [
-        (#"{"quant_method": "bitsandbytes", "bnb_4bit_quant_type": "nf4"}"#, "'bitsandbytes' ('nf4')"),
+        (
+            #"{"quant_method": "bitsandbytes", "bnb_4bit_quant_type": "nf4"}"#,
+            "'bitsandbytes' ('nf4')"
+        ),
         (#"{"quant_method": "sdnq", "weights_dtype": "uint4"}"#, "'sdnq' ('uint4')"),
-        (#"{"quant_method": "quanto"}"#, "'quanto'"), (#"{"quant_method": "torchao"}"#, "'torchao'"),
+        (#"{"quant_method": "quanto"}"#, "'quanto'"),
+        (#"{"quant_method": "torchao"}"#, "'torchao'"),
         (#"{"group_size": 64, "bits": 4}"#, "bits"), ("[1]", "an array"), ("true", "true"),
         (compressed(#", "actorder": "group""#), "weights.actorder' says 'group'"),
         (compressed("", #", "transform_config": {"r1": 1}"#), "transform_config"),
         (compressed("", #", "sparsity_config": {"format": "sparse-24"}"#), "sparse-24"),
-        (compressed("").replacingOccurrences(of: "\"symmetric\": true", with: "\"symmetric\": false"),
-         "weights.symmetric' says false"),
-        (compressed("").replacingOccurrences(of: "\"num_bits\": 8, \"type\"", with: "\"num_bits\": 4, \"type\""),
-         "weights.num_bits' says 4"),
+        (
+            compressed("").replacingOccurrences(
+                of: "\"symmetric\": true", with: "\"symmetric\": false"),
+            "weights.symmetric' says false"
+        ),
+        (
+            compressed("").replacingOccurrences(
+                of: "\"num_bits\": 8, \"type\"", with: "\"num_bits\": 4, \"type\""),
+            "weights.num_bits' says 4"
+        ),
         (#"{"quant_method": "modelopt", "quant_algo": "NVFP4"}"#, "quant_algo' says 'NVFP4'"),
         (#"{"quant_method": "fp8", "weight_block_size": [128, 128]}"#, "weight_block_size"),
     ])
@@ -78,18 +89,20 @@ struct QuantizationConfigTests {
         let model = try folder.model()
         let path = model + "/transformer/config.json"
         let old = try String(contentsOfFile: path, encoding: .utf8)
-        let new = old.replacing("{", with: #"{"quantization_config": {"quant_method": "sdnq"},"#, maxReplacements: 1)
+        let new = old.replacing(
+            "{", with: #"{"quantization_config": {"quant_method": "sdnq"},"#, maxReplacements: 1)
         try new.write(toFile: path, atomically: true, encoding: .utf8)
         #expect(throws: WeightError.self) {
             try ComponentFile([model + "/transformer"], expected: .transformer)
         }
     }
 
-    @Test(arguments: [
-        ("Flux2KleinKVPipeline", true, "klein-9b-kv"), ("Flux2KleinKVPipeline", false, nil),
-        ("Flux2KleinPipeline", true, nil), ("Flux2Pipeline", false, nil),
-        ("QwenImagePipeline", false, "'QwenImagePipeline'"),
-    ] as [(String, Bool, String?)])
+    @Test(
+        arguments: [
+            ("Flux2KleinKVPipeline", true, "klein-9b-kv"), ("Flux2KleinKVPipeline", false, nil),
+            ("Flux2KleinPipeline", true, nil), ("Flux2Pipeline", false, nil),
+            ("QwenImagePipeline", false, "'QwenImagePipeline'"),
+        ] as [(String, Bool, String?)])
     func theClassOfThePipelineIsLookedAt(_ name: String, references: Bool, words: String?) throws {
         let found = PipelineClass.remark(on: name, references: references)
         #expect((found == nil) == (words == nil))

@@ -194,7 +194,8 @@ struct ScaledCheckpointTests {
     func wordsThatChangeNothingAreNoObstacle(_ member: String) throws {
         let note = try note(#"{"format": "int8_tensorwise", \#(member)}"# + "\0\0")
         let file = ScaledFile(packing: .int8Rows, beside: ["comfy_quant": note])
-        try expect(load(), are: file.write(to: path), file.layout)
+        let packed = try file.write(to: path)
+        try expect(load(), are: packed, file.layout)
     }
 
     @Test func aNoteAboutANumberOfAnotherTypeIsRefused() throws {

@@ -1,9 +1,10 @@
 import Files
-@testable import FluxCLI
+@testable import FluxTraining
 import Foundation
 import Imaging
 import Safetensors
 import TestSupport
+import Torch
 
 /// Small files of each form that are right.
 enum Bases {
@@ -30,13 +31,15 @@ enum Bases {
         let note = Array(#"{"format": "int8_tensorwise", "convrot": false, "params": {}}"#.utf8)
         return [
             try written([
-                tensor("a"), tensor("b", .BF16, [3]), tensor("c", .U8, [0, 4]), tensor("d", .I64, []),
+                tensor("a"), tensor("b", .BF16, [3]), tensor("c", .U8, [0, 4]),
+                tensor("d", .I64, []),
                 tensor("e\"é", .F8_E4M3, [5]),
             ]),
             try written(
                 [
                     tensor("x.weight", .I8, [4, 4]), tensor("x.weight_scale", .F32, [4, 1]),
-                    TensorToWrite(name: "x.comfy_quant", type: .U8, shape: [note.count], bytes: note),
+                    TensorToWrite(
+                        name: "x.comfy_quant", type: .U8, shape: [note.count], bytes: note),
                 ],
                 [
                     "_quantization_metadata":
@@ -79,7 +82,9 @@ enum Bases {
         func number<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
             withUnsafeBytes(of: value.littleEndian) { Array($0) }
         }
-        func text(_ value: String) -> [UInt8] { number(UInt64(value.utf8.count)) + Array(value.utf8) }
+        func text(_ value: String) -> [UInt8] {
+            number(UInt64(value.utf8.count)) + Array(value.utf8)
+        }
         func entry(_ key: String, _ type: UInt32, _ value: [UInt8]) -> [UInt8] {
             text(key) + number(type) + value
         }
@@ -88,14 +93,23 @@ enum Bases {
                 + number(place)
         }
         let entries = [
-            entry("general.architecture", 8, text("qwen3")), entry("general.alignment", 4, number(UInt32(32))),
-            entry("qwen3.block_count", 4, number(UInt32(2))), entry("a.float", 6, number(Float(1.5).bitPattern)),
+            entry("general.architecture", 8, text("qwen3")),
+            entry("general.alignment", 4, number(UInt32(32))),
+            entry("qwen3.block_count", 4, number(UInt32(2))),
+            entry("a.float", 6, number(Float(1.5).bitPattern)),
             entry("a.flag", 7, [1]), entry("a.large", 10, number(UInt64(7))),
             entry("a.words", 9, number(UInt32(8)) + number(UInt64(2)) + text("x") + text("yz")),
-            entry("a.nested", 9, number(UInt32(9)) + number(UInt64(1)) + number(UInt32(0)) + number(UInt64(3)) + [1, 2, 3]),
+            entry(
+                "a.nested", 9,
+                number(UInt32(9)) + number(UInt64(1)) + number(UInt32(0)) + number(UInt64(3)) + [
+                    1, 2, 3,
+                ]),
         ]
-        let infos = [info("blk.0.attn_q.weight", [32, 2], 8, 0), info("token_embd.weight", [4, 2], 0, 96)]
-        let head = Array("GGUF".utf8) + number(UInt32(3)) + number(UInt64(infos.count))
+        let infos = [
+            info("blk.0.attn_q.weight", [32, 2], 8, 0), info("token_embd.weight", [4, 2], 0, 96),
+        ]
+        let head =
+            Array("GGUF".utf8) + number(UInt32(3)) + number(UInt64(infos.count))
             + number(UInt64(entries.count)) + entries.flatMap(\.self) + infos.flatMap(\.self)
         return head + [UInt8](repeating: 0, count: (32 - head.count % 32) % 32 + 96 + 32)
     }
@@ -137,8 +151,10 @@ enum Bases {
 
     static let csv = Array("image,prompt,seed\na.png,\"a, \"\"red\"\" fox\",1\nb.png,x,2\n".utf8)
     static let rows = Array(
-        #"[{"image": "a.png", "prompt": "x", "seed": 3}, {"image": ["a", "b"], "prompt": "é"}]"#.utf8)
-    static let lines = Array("{\"image\": \"a.png\", \"prompt\": \"x\"}\n{\"image\": \"b.png\"}\n".utf8)
+        #"[{"image": "a.png", "prompt": "x", "seed": 3}, {"image": ["a", "b"], "prompt": "é"}]"#
+            .utf8)
+    static let lines = Array(
+        "{\"image\": \"a.png\", \"prompt\": \"x\"}\n{\"image\": \"b.png\"}\n".utf8)
     static let recipe = Array(
         """
         model: tiny
@@ -157,22 +173,22 @@ enum Bases {
         extra_inputs: [edit_image]
         """.utf8)
     static let recipeInJSON = Array(
-        #"{"model": "tiny", "lora_rank": 4, "learning_rate": 1e-4, "num_epochs": 2, "seed": 7}"#.utf8)
+        #"{"model": "tiny", "lora_rank": 4, "learning_rate": 1e-4, "num_epochs": 2, "seed": 7}"#
+            .utf8)
     static let accelerate = Array(
         "compute_environment: LOCAL_MACHINE\nnum_processes: 2\nmain_process_port: 29500\nmixed_precision: bf16\n"
             .utf8)
 
     static func state() throws -> [[UInt8]] {
-        let progress = #"{"epoch": 1, "batch": 2, "steps": 3, "updates": 3, "seconds": 1.5}"#
-        let identity = #"""
-            {"task": "sft", "data": "x", "method": "lora", "seed": 5, "drawOrder": "flux2", "batchSize": 1,
-             "accumulation": 1, "processes": 1}
-            """#
-        return [
-            try written(
-                [tensor("weights.a"), tensor("optimizer.a")],
-                ["format": "pt", "progress": progress, "identity": identity])
-        ]
+        let folder = try TemporaryFolder()
+        let state = TrainingState(
+            progress: TrainingProgress(epoch: 1, batch: 2, steps: 3, updates: 3, seconds: 1.5),
+            identity: RunIdentity(
+                fields: [.init(name: "--lora_rank", value: "4")], seed: 5, drawsByProcess: false,
+                processes: 1, accumulation: 1), rows: [RowIdentity(text: 1, files: 2)],
+            tensors: ["weights.a": try .ones([2, 2]), "optimizer.a": try .zeros([2])])
+        try state.write(to: folder.file("a.safetensors"))
+        return [try WholeFile.bytes(folder.file("a.safetensors"))]
     }
 
     static func sample() throws -> [[UInt8]] {
@@ -201,7 +217,7 @@ enum Bases {
             withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
         }
         let tensor = TensorToWrite(name: "features", type: .F32, shape: [1, 2, 3], bytes: bytes)
-        return [try written([tensor], ["digest": bytes.withUnsafeBytes(Digest.of)])]
+        return [try written([tensor], ["digest": bytes.withUnsafeBytes(ByteDigest.of)])]
     }
 
     static func seal() throws -> [[UInt8]] {

@@ -21,7 +21,9 @@ enum FuzzChild {
         let log = folder + "/log"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-        process.arguments = ["--testing-library", "swift-testing", "--filter", "FuzzTests/inThisProcess"]
+        process.arguments = [
+            "--testing-library", "swift-testing", "--filter", "FuzzTests/inThisProcess",
+        ]
         process.environment = ProcessInfo.processInfo.environment.merging([
             "FLUX2_FUZZ_TASK": "\(seeds.lowerBound):\(seeds.upperBound):\(reader)",
             "FLUX2_FUZZ_FOLDER": folder, "SWIFT_BACKTRACE": "enable=no", "OMP_NUM_THREADS": "1",
@@ -32,7 +34,8 @@ enum FuzzChild {
         try? FileManager.default.removeItem(atPath: log)
         try process.run()
         process.waitUntilExit()
-        let words = (try? String(contentsOfFile: log, encoding: .utf8))?
+        let words =
+            (try? String(contentsOfFile: log, encoding: .utf8))?
             .split(separator: "\n").map(String.init) ?? []
         if words.last == "done" { return nil }
         let seed = words.first.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) }

@@ -52,7 +52,9 @@ enum FuzzForm {
                 (Array(bytes[place + 4..<place + 8]), Array(bytes[place + 8..<place + 8 + size])))
             place += 12 + size
         }
-        guard let index = chunks.indices.randomElement(using: &mutation.generator) else { return bytes }
+        guard let index = chunks.indices.randomElement(using: &mutation.generator) else {
+            return bytes
+        }
         let content = chunks[index].content
         let isText = content.contains(UInt8(ascii: "{"))
         if isText, let start = content.firstIndex(of: UInt8(ascii: "{")) {
@@ -84,10 +86,16 @@ enum FuzzForm {
         var words = String(decoding: bytes, as: UTF8.self)
             .split(omittingEmptySubsequences: false) { ",: \n".contains($0) }.map(String.init)
         let signs = String(decoding: bytes, as: UTF8.self).filter { ",: \n".contains($0) }
-        guard let index = words.indices.randomElement(using: &mutation.generator) else { return bytes }
-        let pool = Mutation.numbers + Mutation.texts + Mutation.others
-            + ["\"", "\"\"\"", "a,b", "\"a\nb\"", "&a [*a]", "!!int x", "- ", "---", "\u{0}", "\r\n"]
-        words[index] = pool.randomElement(using: &mutation.generator)!
+        guard let index = words.indices.randomElement(using: &mutation.generator) else {
+            return bytes
+        }
+        let pool =
+            Mutation.numbers + Mutation.texts + Mutation.others
+            + [
+                "\"", "\"\"\"", "a,b", "\"a\nb\"", "&a [*a]", "!!int x", "- ", "---", "\u{0}",
+                "\r\n",
+            ]
+        words[index] = mutation.pick(pool)
         let text = zip(words, Array(signs).map(String.init) + [""]).map { $0 + $1 }.joined()
         return Array(text.utf8)
     }

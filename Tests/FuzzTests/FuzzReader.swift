@@ -94,35 +94,42 @@ struct FuzzReader: Sendable {
             + "/ImagingTests/Fixtures/" + name
     }
 
-    private static let pictures = [
-        ("png", FuzzForm.png, ["rgb.png", "palette-transparent.png", "interlaced.png", "rgb16.png"]),
-        ("jpeg", .bytes, ["progressive.jpg", "cmyk.jpg", "turned-6.jpg"]),
-        ("webp", .bytes, ["lossy.webp", "lossless.webp", "alpha.webp", "turned.webp"]),
-    ].map { name, form, files in
-        FuzzReader(
-            name: name, form: form, bases: { try files.map { try WholeFile.bytes(fixture($0)) } },
-            file: "a." + name,
-            read: { path in
-                _ = try Image.storedSize(of: path)
-                _ = try? Image.readMetadata(of: path)
-                _ = try Image(contentsOf: path)
-            })
-    } + [
-        FuzzReader(
-            name: "settings of a picture", form: .png, bases: { [try Bases.pictureWithSettings()] },
-            file: "a.png",
-            read: { path in
-                let settings = try Settings(ofPicture: path)
-                _ = try (settings.request(), settings.kernelSet(), settings.memory())
-                try settings.request().validate()
-            })
-    ]
+    private static let pictures =
+        [
+            (
+                "png", FuzzForm.png,
+                ["rgb.png", "palette-transparent.png", "interlaced.png", "rgb16.png"]
+            ),
+            ("jpeg", .bytes, ["progressive.jpg", "cmyk.jpg", "turned-6.jpg"]),
+            ("webp", .bytes, ["lossy.webp", "lossless.webp", "alpha.webp", "turned.webp"]),
+        ].map { name, form, files in
+            FuzzReader(
+                name: name, form: form,
+                bases: { try files.map { try WholeFile.bytes(fixture($0)) } },
+                file: "a." + name,
+                read: { path in
+                    _ = try Image.storedSize(of: path)
+                    _ = try? Image.readMetadata(of: path)
+                    _ = try Image(contentsOf: path)
+                })
+        } + [
+            FuzzReader(
+                name: "settings of a picture", form: .png,
+                bases: { [try Bases.pictureWithSettings()] },
+                file: "a.png",
+                read: { path in
+                    let settings = try Settings(ofPicture: path)
+                    _ = try (settings.request(), settings.kernelSet(), settings.memory())
+                    try settings.request().validate()
+                })
+        ]
 
     // MARK: Configurations
 
     /// A model whose other files are links to those of the tiny one.
     private static func linkModel(_ folder: String, but path: String) throws {
-        for part in try FileManager.default.subpathsOfDirectory(atPath: model("")) where part != path {
+        for part in try FileManager.default.subpathsOfDirectory(atPath: model(""))
+        where part != path {
             let (place, original) = (folder + "/" + part, model(part))
             var isFolder: ObjCBool = false
             _ = FileManager.default.fileExists(atPath: original, isDirectory: &isFolder)
@@ -136,10 +143,14 @@ struct FuzzReader: Sendable {
     }
 
     private static let configurations: [FuzzReader] =
-        ["transformer/config.json", "vae/config.json", "text_encoder/config.json", "model_index.json"]
+        [
+            "transformer/config.json", "vae/config.json", "text_encoder/config.json",
+            "model_index.json",
+        ]
         .map { path in
             FuzzReader(
-                name: path, form: .json, share: 0.05, bases: { try content(model(path)) }, file: path,
+                name: path, form: .json, share: 0.05, bases: { try content(model(path)) },
+                file: path,
                 prepare: { try linkModel($0, but: path) },
                 read: { file in
                     let files = try ModelFiles(
@@ -162,7 +173,10 @@ struct FuzzReader: Sendable {
     // MARK: Training
 
     private static let training =
-        [("csv", Bases.csv, FuzzForm.table), ("json", Bases.rows, .json), ("jsonl", Bases.lines, .json)]
+        [
+            ("csv", Bases.csv, FuzzForm.table), ("json", Bases.rows, .json),
+            ("jsonl", Bases.lines, .json),
+        ]
         .map { kind, base, form in
             FuzzReader(
                 name: "rows in " + kind, form: form, bases: { [base] }, file: "a." + kind,
@@ -184,10 +198,7 @@ struct FuzzReader: Sendable {
             FuzzReader(
                 name: "training state", form: .safetensors, bases: { try Bases.state() },
                 file: "training_state.safetensors",
-                read: { path in
-                    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-                    _ = try TrainingState.read(from: folder)
-                }),
+                read: { _ = try TrainingState(path: $0) }),
             FuzzReader(
                 name: "encoded sample", form: .safetensors, bases: { try Bases.sample() },
                 file: "a.safetensors",

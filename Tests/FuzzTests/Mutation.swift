@@ -16,7 +16,9 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     /// Whether something of this probability happens.
-    mutating func happens(_ share: Double) -> Bool { Double.random(in: 0..<1, using: &self) < share }
+    mutating func happens(_ share: Double) -> Bool {
+        Double.random(in: 0..<1, using: &self) < share
+    }
 }
 
 /// Changes of files that keep most of their structure, so that what lies behind it is reached.
@@ -29,18 +31,26 @@ struct Mutation {
         "-1", "0", "-0", "1", "2", "3", "255", "65536", "1048576", "2147483647", "2147483648",
         "4294967296", "4611686018427387904", "9223372036854775807", "9223372036854775808",
         "-9223372036854775808", "18446744073709551615", "18446744073709551616", "1.5", "1e3", "0.0",
-        "1e400", "-1e400", "1e308", "5e-324", "NaN", "Infinity", "+5", "01", "1.", ".5", "1e", "--1",
+        "1e400", "-1e400", "1e308", "5e-324", "NaN", "Infinity", "+5", "01", "1.", ".5", "1e",
+        "--1",
     ]
     static let texts = [
-        "", "x", "\\u0000", "\\ud800", "\\ud83d\\ude00", "../../etc/passwd", "/dev/zero", "é", "e\u{301}",
-        "\u{FEFF}", "\\u001b[2J", "nan", "inf", "(.*.*)*z", "[", "a{1,99999}", "%s%n", "true", "F32",
-        "9223372036854775807", "float8_e4m3fn", "int8_tensorwise", "feathered 8 nan", "overlapping 0 0",
+        "", "x", "\\u0000", "\\ud800", "\\ud83d\\ude00", "../../etc/passwd", "/dev/zero", "é",
+        "e\u{301}",
+        "\u{FEFF}", "\\u001b[2J", "nan", "inf", "(.*.*)*z", "[", "a{1,99999}", "%s%n", "true",
+        "F32",
+        "9223372036854775807", "float8_e4m3fn", "int8_tensorwise", "feathered 8 nan",
+        "overlapping 0 0",
     ]
     static let others = [
         "null", "true", "false", "[]", "{}", "\"\"", "[[]]", "{\"a\":{}}", "[1,\"a\"]",
         String(repeating: "[", count: 80) + String(repeating: "]", count: 80),
         String(repeating: "[", count: 100_000),
     ]
+
+    mutating func pick<Element>(_ pool: [Element]) -> Element {
+        pool[Int.random(in: pool.indices, using: &generator)]
+    }
 
     // MARK: Bytes
 
@@ -52,7 +62,7 @@ struct Mutation {
             switch Int.random(in: 0..<7, using: &generator) {
             case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
             case 1: bytes[place] = .random(in: .min ... .max, using: &generator)
-            case 2: bytes[place] = [0, 1, 0x7F, 0x80, 0xFF].randomElement(using: &generator)!
+            case 2: bytes[place] = pick([0, 1, 0x7F, 0x80, 0xFF])
             case 3: bytes.removeSubrange(place...)
             case 4:
                 let end = min(bytes.count, place + Int.random(in: 1...16, using: &generator))
@@ -68,15 +78,18 @@ struct Mutation {
 
     /// An integer of 2, 4 or 8 bytes is another, in either order of bytes.
     mutating func integer(at place: Int, in bytes: inout [UInt8]) {
-        let width = [2, 4, 8].randomElement(using: &generator)!
+        let width = pick([2, 4, 8])
         guard place + width <= bytes.count else { return }
         let values: [UInt64] = [
             0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 62,
-            .max >> 1, 1 << 63, .max, .max - 7, UInt64(bytes.count), .random(in: 0..<64, using: &generator),
+            .max >> 1, 1 << 63, .max, .max - 7, UInt64(bytes.count),
+            .random(in: 0..<64, using: &generator),
         ]
-        var value = values.randomElement(using: &generator)!
+        var value = pick(values)
         if generator.happens(0.3) { value = value.byteSwapped }
-        for index in 0..<width { bytes[place + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+        for index in 0..<width {
+            bytes[place + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+        }
     }
 
     // MARK: JSON
@@ -99,7 +112,7 @@ struct Mutation {
         case 0: return []
         case 1: return old + old
         case 2: return old + Array(",".utf8) + old
-        case 3: return Array(Self.others.randomElement(using: &generator)!.utf8)
+        case 3: return Array(pick(Self.others).utf8)
         case 4 where token.kind == .text, 5 where token.kind == .text:
             // JSON in a text is changed as JSON.
             guard let inner = JSONTokens.unquoted(old), inner.first == 0x7B else { break }
@@ -107,10 +120,10 @@ struct Mutation {
         default: break
         }
         switch token.kind {
-        case .number: return Array(Self.numbers.randomElement(using: &generator)!.utf8)
-        case .text: return Array("\"\(Self.texts.randomElement(using: &generator)!)\"".utf8)
-        case .other: return Array(Self.numbers.randomElement(using: &generator)!.utf8)
-        case .sign: return [UInt8(ascii: ","), 0x3A, 0x7D, 0x5D, 0x20].suffix(1)
+        case .number: return Array(pick(Self.numbers).utf8)
+        case .text: return Array("\"\(pick(Self.texts))\"".utf8)
+        case .other: return Array(pick(Self.numbers).utf8)
+        case .sign: return [pick(Array(",:}] {".utf8))]
         }
     }
 }
@@ -142,7 +155,9 @@ enum JSONTokens {
                 tokens.append(Token(kind: .sign, range: start..<place))
             case 0x20, 0x0A, 0x0D, 0x09: place += 1
             default:
-                while place < text.count, !"{}[],:\" \n\r\t".utf8.contains(text[place]) { place += 1 }
+                while place < text.count, !"{}[],:\" \n\r\t".utf8.contains(text[place]) {
+                    place += 1
+                }
                 let isNumber = text[start] == 0x2D || (0x30...0x39).contains(text[start])
                 tokens.append(Token(kind: isNumber ? .number : .other, range: start..<place))
             }

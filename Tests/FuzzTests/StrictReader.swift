@@ -44,7 +44,9 @@ enum StrictReader {
             size = product
         }
         let (start, end) = (try count(offsets[0]), try count(offsets[1]))
-        guard start <= end, end - start == size else { throw Unsound(what: "'\(name)' has other bytes") }
+        guard start <= end, end - start == size else {
+            throw Unsound(what: "'\(name)' has other bytes")
+        }
         return (start, end)
     }
 

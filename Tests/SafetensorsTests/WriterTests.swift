@@ -70,7 +70,8 @@ struct WriterTests {
             try SafetensorsWriter.write(to: path, tensors: [tensor], requiresFinite: false)
             try FileManager.default.removeItem(atPath: path)
         }
-        let integers = TensorToWrite(name: "x", type: .I64, shape: [1], bytes: .init(repeating: 255, count: 8))
+        let integers = TensorToWrite(
+            name: "x", type: .I64, shape: [1], bytes: .init(repeating: 255, count: 8))
         try SafetensorsWriter.write(to: path, tensors: [integers])
     }
 

@@ -44,7 +44,7 @@ public struct PromptCache: Hashable, Sendable {
         else { throw Damage(path: path) }
         // Earlier versions wrote none; their files are replaced.
         guard let digest = file.metadata["digest"] else { return nil }
-        let found = withExtendedLifetime(file) { Digest.of(file.bytes(of: info)) }
+        let found = withExtendedLifetime(file) { ByteDigest.of(file.bytes(of: info)) }
         guard digest == found else { throw Damage(path: path) }
         // The time of the last use decides what goes first.
         try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
@@ -68,7 +68,7 @@ public struct PromptCache: Hashable, Sendable {
                     TensorToWrite(name: "features", type: type, shape: features.shape) { sink in
                         try sink(bytes)
                     }
-                ], metadata: ["digest": Digest.of(bytes)])
+                ], metadata: ["digest": ByteDigest.of(bytes)])
         }
         removeOldest()
     }

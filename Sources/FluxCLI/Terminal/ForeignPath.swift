@@ -58,9 +58,7 @@ enum ForeignPath {
         #else
             let flags = O_RDONLY | O_NONBLOCK
         #endif
-        let descriptor = (path.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer {
-            open($0.baseAddress!, flags)
-        }
+        let descriptor = open(path.map(CChar.init(bitPattern:)) + [0], flags)
         guard descriptor >= 0 else { return nil }
         let found = "/proc/self/fd/\(descriptor)"
         names.withLock { $0[found] = shown(path) }
