@@ -19,7 +19,7 @@ public final class Golden {
     private var compared: Set<String> = []
     private var left: Set<String> = []
     /// The outputs of which not every bit was the same.
-    public private(set) var differing: [String] = []
+    public private(set) var differing: Set<String> = []
 
     public init(_ stage: String, _ name: String) throws {
         self.stage = stage
@@ -83,7 +83,7 @@ public final class Golden {
         var tolerance = Tolerance(stage: stage, dtype: dtype, output: key)
         tolerance.relative += slack
         let verdict = try tolerance.verdict(on: found, expected)
-        if try !expected.isIdentical(to: found) { differing.append(key) }
+        if try !expected.isIdentical(to: found) { differing.insert(key) }
         #expect(verdict.passes, "\(label): \(verdict)", sourceLocation: sourceLocation)
     }
 
@@ -95,7 +95,7 @@ public final class Golden {
     /// - Returns: how many were compared.
     public func finish(sourceLocation: SourceLocation = #_sourceLocation) -> Int {
         if Identity.isPromised(for: self) {
-            for key in differing where !Identity.isException(self, key) {
+            for key in differing.sorted() where !Identity.isException(self, key) {
                 Issue.record(
                     "\(stage)/\(name): \(key) is not identical", sourceLocation: sourceLocation)
             }
