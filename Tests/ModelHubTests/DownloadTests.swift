@@ -33,7 +33,7 @@ final class Bench {
         settings.connections = 4
         settings.pause = 0.01
         settings.attempts = 3
-        settings.patience = 2
+        settings.patience = 60
     }
 
     /// Lists and fetches a whole repository.

@@ -17,8 +17,9 @@ public final class Golden {
     public let names: [String]
     private let file: SafetensorsFile?
     private var compared: Set<String> = []
+    private var left: Set<String> = []
     /// The outputs of which not every bit was the same.
-    public private(set) var differing: [String] = []
+    public private(set) var differing: Set<String> = []
 
     public init(_ stage: String, _ name: String) throws {
         self.stage = stage
@@ -82,21 +83,24 @@ public final class Golden {
         var tolerance = Tolerance(stage: stage, dtype: dtype, output: key)
         tolerance.relative += slack
         let verdict = try tolerance.verdict(on: found, expected)
-        if try !expected.isIdentical(to: found) { differing.append(key) }
+        if try !expected.isIdentical(to: found) { differing.insert(key) }
         #expect(verdict.passes, "\(label): \(verdict)", sourceLocation: sourceLocation)
     }
+
+    /// Leaves outputs to another test.
+    public func leave(_ isLeft: (String) -> Bool) { left.formUnion(outputs.filter(isLeft)) }
 
     /// Fails for outputs that no comparison has looked at, and where bits differ that must not.
     ///
     /// - Returns: how many were compared.
     public func finish(sourceLocation: SourceLocation = #_sourceLocation) -> Int {
         if Identity.isPromised(for: self) {
-            for key in differing where !Identity.isException(self, key) {
+            for key in differing.sorted() where !Identity.isException(self, key) {
                 Issue.record(
                     "\(stage)/\(name): \(key) is not identical", sourceLocation: sourceLocation)
             }
         }
-        for key in outputs where !compared.contains(key) {
+        for key in outputs where !compared.union(left).contains(key) {
             Issue.record(
                 "\(stage)/\(name): nothing was compared with '\(key)'",
                 sourceLocation: sourceLocation)

@@ -2,7 +2,8 @@ import Foundation
 import Torch
 
 /// Where results have to be the reference's to the last bit, as README and `docs/performance.md` say:
-/// on the kind of processor that made the goldens, with one thread, and without kernels of our own.
+/// on the kind of processor that made the goldens, with one thread, and without kernels of our own. What
+/// becomes of pictures, and noise, is the same on every processor.
 enum Identity {
     /// Matrix products of `bfloat16` by AVX-512, not by tiles, which add up in another order.
     private static let isTheReferencesProcessor: Bool = {
@@ -11,9 +12,10 @@ enum Identity {
             && !flags.contains("amx_bf16")
     }()
 
-    /// Whether every output of a golden that DiffSynth made has to be identical but for ``exceptions(_:_:)``.
+    /// Whether every output of a golden that DiffSynth made has to be identical but for ``isException(_:_:)``.
     static func isPromised(for golden: Golden) -> Bool {
-        isTheReferencesProcessor && Reference.isOwn && Runtime.threads == 1
+        if ["image", "noise"].contains(golden.stage) { return true }
+        return isTheReferencesProcessor && Reference.isOwn && Runtime.threads == 1
             && (golden.dtype != .bfloat16 || KernelSet.current == .reference)
     }
 

@@ -6,8 +6,6 @@ import Testing
 extension CommandLineTests {
     @Suite("Training that is ended from outside", .serialized)
     struct Crashes {
-        private static let isSlow =
-            ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil
         /// Every other checkpoint is one within an update.
         private static let options =
             TrainingPlace.lora + [
@@ -16,7 +14,7 @@ extension CommandLineTests {
 
         @Test func losesNothingThatWasSaved() throws { try kill(times: 5) }
 
-        @Test(.enabled(if: isSlow)) func losesNothingThatWasSavedFiftyTimes() throws {
+        @Test(.slow) func losesNothingThatWasSavedFiftyTimes() throws {
             try kill(times: 50)
         }
 

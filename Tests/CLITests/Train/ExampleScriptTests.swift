@@ -61,8 +61,8 @@ extension CommandLineTests {
         }
 
         /// From a hub on this machine, with two pictures in place of what is published.
-        @Test(arguments: ["klein-4b-lora-edit.sh", "klein-base-4b-full-edit.sh"])
-        func trainOnTheEditsThatTheyFetch(_ script: String) throws {
+        @Test func trainOnTheEditsThatTheyFetch() throws {
+            let script = "klein-4b-lora-edit.sh"
             let (hub, place) = try (LocalHub(), TemporaryFolder())
             try addEdits(to: hub)
             try PublishedCommands.linkModels(in: place.file("models/black-forest-labs"))
@@ -83,8 +83,7 @@ extension CommandLineTests {
                 FileManager.default.contentsOfDirectory(atPath: training).first)
             #expect(output.hasSuffix("_edit"))
             let names = try tensorShapes("\(training)/\(output)/step-2.safetensors").keys
-            #expect(names.contains { $0.contains("lora_A") } == script.contains("lora"))
-            #expect(names.contains { $0.hasPrefix("single_transformer_blocks.0.attn.to_out.") })
+            #expect(names.contains("single_transformer_blocks.0.attn.to_out.lora_A.default.weight"))
         }
 
         private func addEdits(to hub: LocalHub) throws {

@@ -7,9 +7,6 @@ import Torch
 extension CommandLineTests {
     @Suite("Training that is stopped and resumed", .serialized)
     struct Resuming {
-        private static let isSlow =
-            ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] != nil
-
         /// Five samples and two epochs, so that one update of two steps is cut short by an epoch.
         private static let length = ["--num_epochs", "2", "--save_steps", "4"]
 
@@ -39,7 +36,7 @@ extension CommandLineTests {
         @Test(arguments: combinations)
         func givesTheSameBytes(_ options: [String]) throws { try check(options) }
 
-        @Test(.enabled(if: isSlow), arguments: more)
+        @Test(.slow, arguments: more)
         func givesTheSameBytesToo(_ options: [String]) throws { try check(options) }
 
         /// Stops twice: within an epoch, and after the first step of the second.
@@ -69,7 +66,7 @@ extension CommandLineTests {
         }
 
         /// Optimizer state is spread over the processes, and comes together in the state.
-        @Test(.enabled(if: isSlow && ProcessGroup.isAvailable), arguments: ["1", "2"])
+        @Test(.slow, .enabled(if: ProcessGroup.isAvailable), arguments: ["1", "2"])
         func givesTheSameBytesInTwoProcesses(_ stage: String) throws {
             let place = try TrainingPlace(pictures: 5)
             func run(_ more: [String], _ output: String) throws {
