@@ -1,3 +1,4 @@
+internal import FluxModels
 internal import Foundation
 internal import Safetensors
 internal import Residency

@@ -96,7 +96,7 @@ struct TrainingState {
     private static func sum(of tensors: [String: Tensor]) throws -> String {
         let sums = try withoutGradients {
             try tensors.sorted { $0.key < $1.key }.map { _, tensor in
-                try tensor.detached().to(device: .cpu).contiguous().withBytes(Files.Digest.of)
+                try tensor.detached().to(device: .cpu).contiguous().withBytes(ByteDigest.of)
             }
         }
         return Digest.of(sums)
