@@ -10,7 +10,8 @@ struct Suggestion: Error {
     /// Ends the program as the parser does for what it does not understand.
     func end() -> Never {
         let help = (["flux2"] + command + ["--help"]).joined(separator: " ")
-        Leaving.end(with: "Error: \(text)\n  See '\(help)' for more information.", .validationFailure)
+        Leaving.end(
+            with: "Error: \(text)\n  See '\(help)' for more information.", .validationFailure)
     }
 
     private init(text: String, command: [String]) {

@@ -18,8 +18,7 @@ struct DomainTests {
             for value in [Double.nan, .infinity, -.infinity] {
                 #expect(!setting.domain.contains(value), "\(setting)")
             }
-            for text in ["nan", "inf", "-inf", "1e400", "", " ", "x", "0x"]
-            {
+            for text in ["nan", "inf", "-inf", "1e400", "", " ", "x", "0x"] {
                 #expect(!setting.domain.contains(text), "\(setting): \(text)")
             }
         }
