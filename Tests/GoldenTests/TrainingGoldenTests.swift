@@ -31,13 +31,13 @@ extension GoldenTests {
         }
 
         /// The first pass keeps nothing for gradients, so kernels compute it, and libtorch the second. What
-        /// that changes is less than what bfloat16 itself does, on whatever processor.
+        /// that changes depends on the processor's kernels, and is less than another order of sums may.
         @Test func recomputationAfterKernelsChangesGradientsByRoundingOnly() throws {
             let (plain, recomputed) = try gradients("sft_lora_gradients_bf16")
-            let (exact, _) = try gradients("sft_lora_gradients_f32")
-            let rounding = try distance(plain, exact)
-            #expect((1e-3..<5e-2).contains(rounding))
-            #expect(try distance(recomputed, plain) < rounding)
+            let limit = Tolerance(stage: "training", dtype: .bfloat16).relative
+            let rounding = try distance(recomputed, plain)
+            #expect(rounding < limit, "\(rounding)")
+            #expect(rounding > 0 || KernelSet.current == .reference)
         }
 
         /// The norm of the difference of all gradients, over their own.
