@@ -85,7 +85,7 @@ struct NamePatternParser {
             .map { $0.reduce(into: "") { $0.unicodeScalars.append($1) } }
         // As in Python, other braces are themselves.
         guard words.count <= 2, words.contains(where: { !$0.isEmpty }),
-            words.allSatisfy({ $0.utf8.allSatisfy((0x30...0x39).contains) })
+            words.joined(separator: "").unicodeScalars.allSatisfy({ ("0"..."9").contains($0) })
         else { return nil }
         position = close + 1
         func number(_ word: String) -> Int? { word.isEmpty ? nil : Int(word) ?? .max }
