@@ -1,5 +1,6 @@
 internal import FluxModels
 internal import Foundation
+internal import FluxModels
 internal import Safetensors
 internal import Residency
 internal import Torch

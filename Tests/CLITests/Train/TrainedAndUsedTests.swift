@@ -14,7 +14,7 @@ extension CommandLineTests {
 
         private func trained(_ more: [String], _ output: String = "out") throws -> String {
             try place.train(
-                more + ["--dtype", "float32", "--learning_rate", "0.1", "--no-keep-state"],
+                ["--dtype", "float32", "--learning_rate", "0.1", "--no-keep-state"] + more,
                 output: output)
             return place.file(output + "/epoch-0.safetensors")
         }
