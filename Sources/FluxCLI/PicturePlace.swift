@@ -54,7 +54,7 @@ enum PicturePlace: Hashable, Sendable {
     /// Refuses a file that could not be written, also where its folder is still to be made.
     static func check(_ path: String, overwrite: Bool) throws {
         var folder = AtomicFile.folder(of: path)
-        guard !FileManager.default.fileExists(atPath: folder) else {
+        guard !isFolder(folder) else {
             return try AtomicFile.checkWritable(path, overwrite: overwrite)
         }
         while folder != ".", folder != "/", !FileManager.default.fileExists(atPath: folder) {

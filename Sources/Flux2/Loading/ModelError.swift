@@ -36,8 +36,8 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
     public var description: String {
         switch reason {
         case .notFound(let searched):
-            "\(path): no such model\(Self.suggestion(path)); looked for "
-                + searched.joined(separator: ", ")
+            "\(path): no such model; looked for " + searched.joined(separator: ", ")
+                + Self.suggestion(path)
         case .missingComponent(let component, let expected):
             "\(path): no \(component) (expected \(expected))"
         case .wrongContent(let expected, let found):

@@ -35,6 +35,9 @@ struct RequestOptions: ParsableArguments {
         if memory.noWeightCache, !memory.saysHowWeightsAreKept {
             report.warn("--no-weight-cache has no effect without --weights")
         }
+        if inputs.editImageAutoResize == true, inputs.editImage.isEmpty {
+            report.warn("--edit-image-auto-resize has no effect without --edit-image")
+        }
         if tiling.hasIdleSizes {
             report.warn("--tile-size and --tile-stride have no effect without --tiled")
         }
