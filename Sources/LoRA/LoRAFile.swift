@@ -1,6 +1,5 @@
 internal import FluxModels
 internal import Foundation
-internal import FluxModels
 internal import Safetensors
 internal import Residency
 internal import Torch
