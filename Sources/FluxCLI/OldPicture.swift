@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Flux2
 import Foundation
 import Imaging
@@ -55,9 +56,10 @@ struct OldPicture {
 enum PictureFormat {
     /// - Returns: nil where the first bytes are those of no picture that is read.
     static func of(_ path: String) -> ImageFormat? {
-        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
-        defer { try? file.close() }
-        guard let bytes = try? file.read(upToCount: 16) else { return nil }
-        return ImageFormat(magicBytes: Array(bytes))
+        // A pipe would be waited for.
+        guard let file = try? MappedFile(path: path) else { return nil }
+        return withExtendedLifetime(file) {
+            ImageFormat(magicBytes: Array(file.bytes.prefix(16)))
+        }
     }
 }
