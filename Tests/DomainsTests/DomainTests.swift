@@ -38,7 +38,7 @@ struct DomainTests {
         let error = #expect(throws: NumberError.self) {
             try NumericSetting.learningRate.domain.check("1e39", "--learning_rate")
         }
-        #expect("\(error!)" == "--learning_rate must be a number from 0 to 1000000, not 1e39")
+        #expect("\(error!)" == "--learning_rate must be a number from 0 to 1e38, not 1e39")
         let width = #expect(throws: NumberError.self) { try NumericSetting.width.check(-64) }
         #expect("\(width!)" == "width must be an integer from 1 to 16384 pixels, not -64")
         let seed = #expect(throws: NumberError.self) {

@@ -1,3 +1,4 @@
+internal import Domains
 internal import Files
 internal import Foundation
 
@@ -40,6 +41,9 @@ struct StateFiles {
         guard !isEmpty else { return nil }
         do {
             return (try TrainingState(path: newest), true)
+        } catch let error as NumberError {
+            // No damage writes whole numbers that no run comes to.
+            throw TrainingError(reason: .foreignState("\(error)"))
         } catch {
             guard let state = try? TrainingState(path: previous) else { throw error }
             onFault(

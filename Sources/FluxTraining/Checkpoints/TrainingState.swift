@@ -53,7 +53,7 @@ struct TrainingState {
     /// Opens a file; what its tensors show stays, also when the file is replaced.
     ///
     /// - Throws: `SafetensorsError`; `TrainingError` for a file that is no state, and for one with values
-    ///   that are not finite.
+    ///   that are not finite; `NumberError` for numbers that no run comes to.
     init(path: String) throws {
         let file = try SafetensorsFile(path: path)
         progress = try Self.progress(of: file)
@@ -116,7 +116,8 @@ struct TrainingState {
 
     private static func checked(_ file: SafetensorsFile, _ check: () throws -> Void) throws {
         do { try check() } catch let error as NumberError {
-            throw TrainingError(reason: .foreignState("\(file.path): \(error)"))
+            throw NumberError(
+                name: "\(file.path): \(error.name)", expected: error.expected, found: error.found)
         }
     }
 
