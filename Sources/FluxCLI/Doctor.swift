@@ -40,8 +40,12 @@ struct Doctor: ParsableCommand {
     /// How threads wait for each other, which the environment says to libgomp.
     private static func waiting() -> String {
         let environment = ProcessInfo.processInfo.environment
-        if let count = environment["GOMP_SPINCOUNT"] { return "GOMP_SPINCOUNT=\(count)" }
-        guard let policy = environment["OMP_WAIT_POLICY"] else { return "waiting as libtorch does" }
+        if let count = environment["GOMP_SPINCOUNT"], !count.isEmpty {
+            return "GOMP_SPINCOUNT=\(count)"
+        }
+        guard let policy = environment["OMP_WAIT_POLICY"], !policy.isEmpty else {
+            return "waiting as libtorch does"
+        }
         return "waiting \(policy == "passive" ? "passively" : "as OMP_WAIT_POLICY=\(policy)")"
     }
 

@@ -83,17 +83,30 @@ public struct LoRAWriter {
     public func write(to path: String, overwrite: Bool) throws -> String {
         try Self.checkWritable(path, dialect, overwrite: overwrite)
         let weights = try Self.weightsPath(path, dialect)
+        guard dialect == .peft else {
+            try writeWeights(to: weights, overwrite)
+            return weights
+        }
         let folder = AtomicFile.folder(of: weights)
-        if dialect == .peft { try Folder.make(folder) }
-        try SafetensorsWriter.write(
-            to: weights, tensors: layers.flatMap(tensors), metadata: try metadata(),
-            overwrite: overwrite)
-        if dialect == .peft {
-            let settings = LoRASettings(layers).peft(targets: layers.map(\.module))
-            try AtomicFile.write(
-                folder + "/adapter_config.json", bytes: try settings.json(), overwrite: overwrite)
+        if FileManager.default.fileExists(atPath: folder) {
+            try writeForPEFT(into: folder, overwrite)
+        } else {
+            try AtomicFolder.write(folder) { try writeForPEFT(into: $0, overwrite) }
         }
         return weights
+    }
+
+    private func writeForPEFT(into folder: String, _ overwrite: Bool) throws {
+        try writeWeights(to: folder + "/" + Self.nameOfPEFT, overwrite)
+        let settings = LoRASettings(layers).peft(targets: layers.map(\.module))
+        try AtomicFile.write(
+            folder + "/adapter_config.json", bytes: try settings.json(), overwrite: overwrite)
+    }
+
+    private func writeWeights(to path: String, _ overwrite: Bool) throws {
+        try SafetensorsWriter.write(
+            to: path, tensors: layers.flatMap(tensors), metadata: try metadata(),
+            overwrite: overwrite)
     }
 
     /// What does not hold for the same weights under other names: scales of one naming, and sums.

@@ -27,7 +27,7 @@ extension CommandLineTests {
             throws -> String
         {
             let outcome = try Program.run(
-                ["assemble", model, "-o", place.file("model"), "--quiet"] + more)
+                ["assemble", model, "-o", place.file("model")] + more)
             #expect(outcome.status == 0, "\(outcome.errors)", sourceLocation: sourceLocation)
             return outcome.output
         }

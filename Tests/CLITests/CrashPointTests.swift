@@ -36,7 +36,7 @@
             CrashingCommand(name: "lora convert") {
                 [
                     "lora", "convert", lora, "--model", model, "--to", "peft", "-o",
-                    $0 + "/c.safetensors",
+                    $0 + "/peft",
                 ]
             },
         ]

@@ -65,7 +65,10 @@ extension CommandLineTests {
             #expect(made.status == 0 && made.errors.isEmpty, "\(made.errors)")
             let summary = try object(made.output)
             #expect(
-                Set(summary.keys) == ["settings", "autoencoder_psnr", "pool", "groups", "all"])
+                Set(summary.keys) == [
+                    "settings", "autoencoder_psnr", "pool", "groups", "all", "warnings",
+                ])
+            #expect(summary["warnings"] as? [String] == [])
             let all = try #require(summary["all"] as? [String: Any])
             #expect(all["rows"] as? Int == 3 && all["colored_rows"] as? Int == 1)
             let ceiling = try #require(all["ceiling"] as? [String: Any])

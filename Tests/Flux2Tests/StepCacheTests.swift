@@ -192,7 +192,7 @@ struct StepCacheTests {
     @Test(arguments: [-0.1, .nan, .infinity])
     func refusesWhatIsNoThreshold(value: Double) {
         let error = #expect(throws: RequestError.self) { try request(value).validate() }
-        #expect(error?.setting == "step-cache")
+        #expect(error?.setting == "stepCache")
         #expect(throws: Never.self) { try request(0).validate() }
     }
 

@@ -21,7 +21,7 @@ public struct CheckpointWriter {
         self.removedPrefix = removedPrefix
     }
 
-    /// Writes one file, which appears complete or not at all.
+    /// Writes one file, which appears complete or not at all; for PEFT a folder with it and its settings.
     ///
     /// - Parameters:
     ///   - name: such as `epoch-0`; the ending is added.
@@ -36,10 +36,11 @@ public struct CheckpointWriter {
         let path = "\(folder)/\(name).safetensors"
         if dialect == .diffsynth || weights.adapters.isEmpty {
             try writePlain(weights, to: path, values)
-        } else {
-            try writeLoRA(weights, to: path, values)
+            return path
         }
-        return path
+        // PEFT loads folders.
+        let place = dialect == .peft ? "\(folder)/\(name)" : path
+        return try writeLoRA(weights, to: place, values)
     }
 
     private func writePlain(
@@ -80,7 +81,7 @@ public struct CheckpointWriter {
 
     private func writeLoRA(
         _ weights: TrainedWeights, to path: String, _ values: [String: Tensor]
-    ) throws {
+    ) throws -> String {
         let byTensor = Dictionary(
             weights.parameters.map { (ObjectIdentifier($0.tensor), $0.name) }
         ) { first, _ in first }
@@ -94,7 +95,7 @@ public struct CheckpointWriter {
             return Adapter(
                 .lowRank(down: try current(down), up: try current(up)), scale: adapter.scale)
         }
-        try LoRAWriter(adapters, dialect: dialect, source: path, metadata: metadata)
+        return try LoRAWriter(adapters, dialect: dialect, source: path, metadata: metadata)
             .write(to: path, overwrite: true)
     }
 }

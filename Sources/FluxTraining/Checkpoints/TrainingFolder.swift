@@ -1,5 +1,6 @@
 internal import Files
 internal import Foundation
+internal import LoRA
 
 /// The output folder of a training, and what an earlier one has left in it.
 struct TrainingFolder {
@@ -45,14 +46,20 @@ struct TrainingFolder {
                     + "--output_path"))
     }
 
-    /// Names of files as trainings write them: `epoch-3.safetensors`, `step-100.safetensors`.
+    /// Names as trainings give them: `epoch-3.safetensors`, `step-100.safetensors`, and PEFT's folders
+    /// `epoch-3`.
     private var checkpoints: [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         return names.filter { name in
-            guard name.hasSuffix(".safetensors") else { return false }
-            let words = name.dropLast(".safetensors".count).split(separator: "-")
+            let isFile = name.hasSuffix(".safetensors")
+            guard isFile || isFolderOfPEFT(name) else { return false }
+            let words = name.dropLast(isFile ? ".safetensors".count : 0).split(separator: "-")
             return words.count == 2 && ["epoch", "step"].contains(words[0]) && Int(words[1]) != nil
         }
+    }
+
+    private func isFolderOfPEFT(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: "\(path)/\(name)/\(LoRAWriter.nameOfPEFT)")
     }
 
     /// Removes what an earlier training has left: checkpoints, states, logs. Pictures are ``SampleFiles``'.
