@@ -87,7 +87,7 @@ extension NumericSetting {
         case .vramLimit: Self.gibibytes.with(word: "auto").with(0, meaning: "as little as can be")
         case .ramLimit: .reals(above: 0, to: 1_048_576, "GiB")
         case .masterPort: .integers(1...65535)
-        case .rounds: .integers(1...1000)
+        case .rounds: .integers(1...1_000_000_000)
         case .megabytes: .integers(1...1_000_000)
         case .timeout: .integers(1...1_000_000, "seconds")
         case .rank: .integers(1...4096)
