@@ -37,7 +37,8 @@ struct OutputPattern {
 
     private static func refusal(of text: String, _ behind: Substring) -> String {
         let name = behind.prefix { $0 != "}" }
-        return "'\(text)': '{\(name)' is no field; known are "
+        let end = name.endIndex == behind.endIndex ? "" : "}"
+        return "'\(text)': '{\(name)\(end)' is no field; known are "
             + fields.map { "{\($0)}" }.joined(separator: ", ") + ", and {{ for a brace"
     }
 

@@ -199,10 +199,10 @@ extension CommandLineTests {
 
         @Test(arguments: [
             ["--inpaint-mask", "m.png"], ["--denoising-strength", "0.5"], ["--fit-input-image"],
-            ["--inpaint-blur-size", "2"], ["--no-edit-image-auto-resize"], ["--tile-size", "32"],
+            ["--inpaint-blur-size", "2"], ["--no-edit-image-auto-resize"],
             ["--tiled", "--tiling", "off"],
             ["--tiled", "--tile-size", "16", "--tile-stride", "17"],
-            ["--lora-mode", "fused"], ["--ignore-exif"], ["--drop-alpha"], ["--count", "0"],
+            ["--lora-mode", "fused"], ["--ignore-exif"], ["--drop-alpha"],
             ["--prompt-file", "p.txt"], ["--no-such-option"], ["--parity", "none"],
         ])
         func optionsThatContradictOrLackSomethingAreRefused(arguments: [String]) throws {
@@ -213,6 +213,17 @@ extension CommandLineTests {
         }
 
         /// Pieces are for the sake of memory, in encoding and in decoding.
+        /// As in DiffSynth-Studio; out-of-range numbers are no matter of usage.
+        @Test func aTileSizeWithoutTilesIsToldAndANumberOutOfRangeRefused() throws {
+            let idle = try Program.run(
+                tinyArguments(output: folder.file("x.png"), ["--tile-size", "32", "--quiet"]))
+            #expect(idle.status == 0)
+            #expect(idle.errors.contains("warning: --tile-size and --tile-stride have no effect"))
+            let none = try Program.run(
+                tinyArguments(output: folder.file("y.png"), ["--count", "0"]))
+            #expect(none.status == 1 && none.errors.contains("--count must be an integer"))
+        }
+
         @Test(.slow)
         func tilesAndStripsTakeLessMemory() throws {
             let picture = folder.file("large.png")

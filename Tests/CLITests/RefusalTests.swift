@@ -124,7 +124,7 @@ extension CommandLineTests {
             let folder = try TemporaryFolder()
             try expectRefusal(
                 tinyArguments(output: folder.file("a.png"), ["--step-cache=\(value)"]),
-                saying: "step-cache", "a number from 0 on", value, in: folder)
+                saying: "step-cache", "a number from 0 to", value, in: folder)
         }
 
         @Test func zeroSteps() throws {
