@@ -40,10 +40,15 @@ struct Main {
     }
 
     private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+        // A command with options of its own takes them before those below it see theirs.
+        let (below, path) = Suggestion.command(of: arguments)
+        let isAlone = below.configuration._superCommandName != nil
+        let (root, rest) = isAlone ? (below, path.count) : (Flux2Command.self, 0)
         do {
-            return try Flux2Command.parseAsRoot(arguments)
+            return try root.parseAsRoot(Array(arguments.dropFirst(rest)))
         } catch {
-            throw Suggestion(unknownOption: error, in: arguments) ?? error
+            if let suggestion = Suggestion(unknownOption: error, in: arguments) { throw suggestion }
+            Leaving.end(with: error, of: root)
         }
     }
 }

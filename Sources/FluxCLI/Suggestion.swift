@@ -56,7 +56,7 @@ struct Suggestion: Error {
     }
 
     /// The command that arguments call, as deep as they name one.
-    private static func command(
+    static func command(
         of arguments: [String]
     ) -> (any ParsableCommand.Type, path: [String]) {
         var command: any ParsableCommand.Type = Flux2Command.self

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Torch
 
-@Suite("flux2", .serialized)
+@Suite("flux2")
 struct CommandLineTests {
     @Suite("flux2 generate", .serialized)
     struct Generate {

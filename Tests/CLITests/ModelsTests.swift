@@ -16,16 +16,16 @@ extension CommandLineTests {
             try FileManager.default.copyItem(
                 atPath: tiny + "/transformer",
                 toPath: owner + "/FLUX.2-klein-base-4B/transformer")
-            setenv("FLUX2_MODELS", folder.path, 1)
-            defer { unsetenv("FLUX2_MODELS") }
-            let list = try Program.run(["models"])
+            let places = ["FLUX2_MODELS": folder.path]
+            let list = try Program.run(["models"], environment: places)
             #expect(list.status == 0, "\(list.errors)")
             #expect(list.output.contains("on disk     \(owner)/FLUX.2-klein-base-4B\n"))
             #expect(list.output.contains("not on this machine"))
-            let outcome = try Program.run([
-                "generate", "a fox", "--model", "klein-base-4b", "--height", "64", "--width", "64",
-                "--steps", "1", "--output", folder.file("a.png"),
-            ])
+            let outcome = try Program.run(
+                [
+                    "generate", "a fox", "--model", "klein-base-4b", "--height", "64", "--width",
+                    "64", "--steps", "1", "--output", folder.file("a.png"),
+                ], environment: places)
             #expect(outcome.status == 0, "\(outcome.errors)")
             #expect(outcome.errors.contains("preset 'klein-base-4b': cfg-scale 4.0"))
         }

@@ -18,7 +18,7 @@ struct NumericOptionTests {
     @Test func everyNumericOptionHasAnEntry() throws {
         var found = 0
         for command in Self.commands {
-            for option in Walk.options(of: command) {
+            for option in OptionWalk.options(of: command) {
                 let setting = NumericSetting(option: option.name)
                 let place = "\(command._commandName) --\(option.name) of \(option.type)"
                 #expect(option.isNumeric == (setting != nil), "\(place)")
@@ -104,7 +104,7 @@ struct NumericOptionTests {
 }
 
 /// The options that a command declares, found without parsing anything.
-private enum Walk {
+enum OptionWalk {
     struct Found {
         var name: String
         var type: Any.Type

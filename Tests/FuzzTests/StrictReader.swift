@@ -12,7 +12,7 @@ enum StrictReader {
     static func check(_ path: String) throws {
         let bytes = try WholeFile.bytes(path)
         let size = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
-        let header = Data(bytes[8..<8 + size])
+        let header = named(Data(bytes[8..<8 + size]))
         guard header.first == UInt8(ascii: "{"),
             let entries = try? JSONSerialization.jsonObject(with: header) as? [String: Any]
         else { throw Unsound(what: "a header that is no JSON object") }
@@ -29,6 +29,15 @@ enum StrictReader {
             end = next
         }
         guard end == bytes.count - 8 - size else { throw Unsound(what: "data of another size") }
+    }
+
+    /// Foundation drops byte order marks, by which two names would be one.
+    private static func named(_ header: Data) -> Data {
+        var header = header
+        while let mark = header.firstRange(of: [0xEF, 0xBB, 0xBF]) {
+            header.replaceSubrange(mark, with: Data("BOM".utf8))
+        }
+        return header
     }
 
     private static func range(_ name: String, _ value: Any) throws -> (Int, Int) {

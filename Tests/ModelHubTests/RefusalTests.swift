@@ -143,7 +143,7 @@ struct RefusalTests {
         let client = HubClient(bench.settings)
         let snapshot = try await client.snapshot(of: Repository("first/a"), on: .huggingFace)
         try FileManager.default.removeItem(atPath: bench.hub.path(of: "first/a") + "/a.txt")
-        try bench.hub.tell("first/a", ["stall": 0.5])
+        try bench.hub.tell("first/a", ["slow": 5])
         let before = bench.hub.requests.count
         let error = await failure {
             try await client.download(

@@ -143,6 +143,10 @@ public func runGoldens(
 
 extension Tensor {
     fileprivate func isIdentical(to other: Tensor) throws -> Bool {
+        // Files hold positions in fewer bytes.
+        if dtype == .int32, other.dtype == .int64 {
+            return try to(dtype: .int64).isIdentical(to: other)
+        }
         guard dtype == other.dtype else { return false }
         let (mine, theirs) = try (contiguous(), other.contiguous())
         return try mine.withBytes { a in try theirs.withBytes { a.elementsEqual($0) } }

@@ -22,6 +22,8 @@ enum Identity {
     /// Outputs that are within tolerance only; the causes are in `docs/performance.md`.
     static func isException(_ golden: Golden, _ key: String) -> Bool {
         guard golden.source(of: key) == "diffsynth" else { return true }
+        // Merged in float32 by a formula that is neither of DiffSynth's two.
+        if golden.stage == "lora", key == "expected" { return true }
         guard golden.stage == "training" else { return false }
         // Norms are added up in another order; roundings of the first rotation on the way back.
         if key.contains("grad_norm") { return true }

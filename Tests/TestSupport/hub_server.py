@@ -20,6 +20,7 @@ line of JSON. A repository's file `.behaviour` says what goes wrong there:
     private      the token without which nothing is shown
     redirect     "plain": to the port without TLS; "loop": to itself
     stall        seconds before each answer
+    slow         seconds before each file that is there
     commit       another commit than usual
     loop         listings never come to their last page
     second       the second host answers with this status
@@ -167,6 +168,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         full = os.path.join(folder, path)
         if not os.path.isfile(full):
             return self.answer(404, b"Entry not found")
+        time.sleep(what.get("slow", 0))
         content = open(full, "rb").read()
         redirect = what.get("redirect")
         if redirect == "loop":

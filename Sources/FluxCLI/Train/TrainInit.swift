@@ -7,12 +7,13 @@ import Torch
 
 struct TrainInit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init",
+        commandName: "init", _superCommandName: "flux2 train",
         abstract: "Write a commented recipe for training a LoRA on a folder of pictures.",
         discussion: """
             Pictures have captions in .txt files beside them, or rows in metadata.csv, .json or .jsonl. \
             No weight is read, and nothing is fetched.
-            """)
+            """,
+        version: Version.current)
 
     @Argument(help: "A model: a folder, or a name such as klein-base-4b.")
     var model: String

@@ -5,12 +5,13 @@ import Foundation
 
 struct TrainNew: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "new",
+        commandName: "new", _superCommandName: "flux2 train",
         abstract: "Give a model that is only configurations random weights to begin from.",
         discussion: """
             FOLDER has the hub's layout with a config.json for transformer, text_encoder and vae; \
             weights are written beside them.
-            """)
+            """,
+        version: Version.current)
 
     @Argument(help: "The model's folder.")
     var folder: String

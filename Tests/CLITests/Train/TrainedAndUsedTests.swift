@@ -37,7 +37,7 @@ extension CommandLineTests {
 
         private func assemble(_ more: [String]) throws -> Program.Outcome {
             try Program.run(
-                ["assemble", model, "-o", place.file("model"), "--force", "--quiet"] + more)
+                ["assemble", model, "-o", place.file("model"), "--force"] + more)
         }
 
         /// Also with a scale, whose alpha is beside the matrices under their names.
@@ -52,8 +52,9 @@ extension CommandLineTests {
             #expect(hot != plain)
             #expect(try latents(["--lora", lora + ":0"]) == plain)
             #expect(try latents(["--lora", lora + ":0.5"]) != hot)
-            // The negative prompt's side alone does nothing without guidance.
-            #expect(try latents(["--negative-lora", lora]) == plain)
+            // On the negative prompt's side alone it changes what guidance leads away from.
+            let guided = ["--cfg-scale", "2"]
+            #expect(try latents(guided + ["--negative-lora", lora]) != latents(guided))
             #expect(try assemble(["--lora", lora]).status == 0)
             #expect(try latents(model: place.file("model")) != plain)
             let next = try trained(
