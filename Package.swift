@@ -194,8 +194,8 @@ let package = Package(
             name: "FuzzTests",
             dependencies: [
                 "Files", "Flux2", "FluxCLI", "FluxModels", "FluxTraining", "GGUF", "Imaging",
-                "LoRA",
-                "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
+                "JSONReading", "LoRA", "ModelHub", "Residency", "Safetensors", "TestSupport",
+                "Tokenization", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(

@@ -33,6 +33,13 @@ extension CommandLineTests {
                 saying: "/no/such/model", in: folder)
         }
 
+        @Test func aValueThatIsNoneOfMany() throws {
+            let folder = try TemporaryFolder()
+            try expectRefusal(
+                tinyArguments(output: folder.file("a.png"), ["--weights", "int9"]),
+                saying: "'int9'", "one of stored, float8, ", ", int8-row.", in: folder)
+        }
+
         @Test func aModelWithoutAComponent() throws {
             let folder = try TemporaryFolder()
             let model = try folder.model()

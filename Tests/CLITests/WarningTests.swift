@@ -124,6 +124,11 @@ extension CommandLineTests {
                 (["generate", "x", "--denoise-strength", "1"], "--denoising-strength"),
                 (["generate", "x", "--model", "klien-4b"], "did you mean klein-4b"),
                 (["download", "klein-4"], "did you mean klein-4b"),
+                (
+                    ["generate", "x", "--model", "black-forest-lab/FLUX.2-klein-4B", "--offline"],
+                    "did you mean black-forest-labs/FLUX.2-klein-4B"
+                ),
+                (["generate", "x", "--model", "FLUX.2-kline-4B"], "did you mean FLUX.2-klein-4B"),
             ]
             for (arguments, words) in cases {
                 let outcome = try Program.run(arguments)
@@ -134,7 +139,11 @@ extension CommandLineTests {
 
         @Test func completionsOfferFiles() throws {
             let script = try Program.run(["--generate-completion-script", "fish"]).output
-            for option in ["lora", "input-image", "edit-image", "inpaint-mask", "vae"] {
+            let files = [
+                "lora", "input-image", "edit-image", "inpaint-mask", "vae", "dataset-metadata-path",
+                "lora-checkpoint", "preset-lora-path", "config",
+            ]
+            for option in files {
                 let lines = script.split(separator: "\n").filter { $0.contains("-l '\(option)' ") }
                 #expect(!lines.isEmpty && lines.allSatisfy { $0.hasSuffix(" -rF") }, "\(lines)")
             }

@@ -2,6 +2,7 @@ import Files
 @testable import FluxTraining
 import Foundation
 import Imaging
+import ModelHub
 import Safetensors
 import TestSupport
 import Torch
@@ -71,6 +72,25 @@ enum Bases {
                 tensor("\(place)alpha", .F32, []), tensor("\(place)dora_scale", .F32, [8, 1]),
             ]),
         ]
+    }
+
+    static func listing(_ hub: Hub) -> [UInt8] {
+        let sum = String(repeating: "0a", count: 32)
+        let small = String(repeating: "0b", count: 20)
+        let text =
+            hub == .huggingFace
+            ? """
+            [{"type": "file", "path": "a/b.safetensors", "size": 7, "oid": "\(small)",
+              "lfs": {"oid": "\(sum)", "size": 4000000000, "pointerSize": 130}},
+             {"type": "directory", "path": "a", "size": 0, "oid": "\(small)"},
+             {"type": "file", "path": "c.json", "size": 12, "oid": "\(small)"}]
+            """
+            : """
+            {"Code": 200, "Data": {"Files": [
+              {"Type": "blob", "Path": "a/b.safetensors", "Size": 4000000000, "Sha256": "\(sum)"},
+              {"Type": "tree", "Path": "a", "Size": 0}, {"Type": "blob", "Path": "c", "Size": 3}]}}
+            """
+        return Array(text.utf8)
     }
 
     static let index = Array(

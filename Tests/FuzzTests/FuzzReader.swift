@@ -6,7 +6,9 @@ import Files
 import Foundation
 import GGUF
 import Imaging
+import JSONReading
 @testable import LoRA
+@testable import ModelHub
 import Residency
 import Safetensors
 import TestSupport
@@ -28,7 +30,7 @@ struct FuzzReader: Sendable {
     /// Reads the file; an error is an answer.
     var read: @Sendable (_ path: String) throws -> Void
 
-    static let all = formats + pictures + configurations + training
+    static let all = formats + pictures + configurations + training + listings
 
     private static func model(_ path: String) -> String { Reference.ownModel("tiny-klein/" + path) }
 
@@ -169,6 +171,30 @@ struct FuzzReader: Sendable {
                 name: "vram configuration", form: .json, bases: { [Bases.storage] }, file: "a.json",
                 read: { _ = try StageStorage.read($0, dtype: .float32, device: .cpu) }),
         ]
+
+    // MARK: Hubs
+
+    private static let listings: [FuzzReader] = [Hub.huggingFace, .modelScope].map { hub in
+        FuzzReader(
+            name: "listing of " + hub.title, form: .json, bases: { [Bases.listing(hub)] },
+            file: "a.json",
+            read: { path in
+                let repository = try Repository("a/b")
+                var reader = JSONReader(try WholeFile.bytes(path))
+                let answer = try reader.document()
+                let files =
+                    hub == .huggingFace
+                    ? try HuggingFaceAPI.files(answer, of: repository)
+                    : try ModelScopeAPI.files(
+                        ModelScopeAPI.entries(answer, of: repository), of: repository)
+                try Snapshot(
+                    hub: hub, repository: repository, revision: "main", commit: nil, files: files
+                ).checkSizes()
+                guard files.allSatisfy({ $0.size >= 0 }) else {
+                    throw Unsound(what: "a size below 0")
+                }
+            })
+    }
 
     // MARK: Training
 

@@ -13,7 +13,7 @@ struct FuzzTests {
     private static let isSlow = environment["FLUX2_SLOW_TESTS"] != nil
     static let task = environment["FLUX2_FUZZ_TASK"]
     private static let total =
-        environment["FLUX2_FUZZ"].flatMap { Int($0) } ?? (isSlow ? 50_000 : 2000)
+        environment["FLUX2_FUZZ"].flatMap { Int($0) } ?? (isSlow ? 100_000 : 2000)
     /// After so many failures of one reader, the rest are left out.
     private static let mostFailures = 5
 

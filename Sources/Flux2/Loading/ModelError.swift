@@ -29,8 +29,7 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
 
     /// The models with names like one that there is not.
     private static func suggestion(_ name: String) -> String {
-        let known = Variant.allCases.map(\.rawValue) + [BundledModel.name]
-        return Nearest.question(name, among: known)
+        Nearest.question(name, among: Nearest.models + [BundledModel.name])
     }
 
     public var description: String {

@@ -17,6 +17,11 @@ package enum Nearest {
         return Array(all.prefix(3))
     }
 
+    /// What published models are called: here, on the hubs, and without their owner.
+    package static let models =
+        Variant.allCases.map(\.rawValue) + Variant.allCases.map(\.hubID)
+        + Variant.allCases.map { String($0.hubID.drop { $0 != "/" }.dropFirst()) }
+
     /// `; did you mean klein-4b or klein-9b?`, or nothing.
     package static func question(_ written: String, among known: [String]) -> String {
         question(choosing: names(to: written, among: known))

@@ -1,7 +1,9 @@
 import ArgumentParser
 import CFiles
 import Files
+import Flux2
 import Foundation
+import ModelHub
 
 /// The ends of the program. What was printed is handed over first; then the process goes at once,
 /// without the destructors of libraries, which take a quarter of a second.
@@ -14,11 +16,32 @@ enum Leaving {
     /// - Parameter command: whose usage is shown.
     static func end(with error: any Error, of command: any ParsableCommand.Type) -> Never {
         let status = command.exitCode(for: error)
-        let text = command.fullMessage(for: error)
+        let text = inOneLine(command.fullMessage(for: error)) + suggestion(for: error)
         if !text.isEmpty {
             if status.isSuccess { print(text) } else { Reporter(quiet: false).tell(text + "\n") }
         }
         end(status.rawValue)
+    }
+
+    /// Published models with names like one that no place has.
+    private static func suggestion(for error: any Error) -> String {
+        guard let error = error as? HubError else { return "" }
+        switch error.reason {
+        case .offline, .notHere, .noRepository:
+            // Parts that are missing stand behind the model's name.
+            let name = error.subject.prefix { $0 != ":" }
+            guard !Nearest.models.contains(String(name)) else { return "" }
+            return Nearest.question(String(name), among: Nearest.models)
+        default: return ""
+        }
+    }
+
+    /// Values to choose from stand below each other where there are many; here they follow the error.
+    private static func inOneLine(_ text: String) -> String {
+        text.replacing(#/one of the following:\n(?<list>(?:  - .*\n)+)/#) { match in
+            let values = match.list.split(separator: "\n").map { $0.dropFirst("  - ".count) }
+            return "one of \(values.joined(separator: ", ")).\n"
+        }
     }
 
     /// Tells of what is wrong in words of its own, and ends.

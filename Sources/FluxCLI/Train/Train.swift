@@ -48,7 +48,7 @@ struct Train: AsyncParsableCommand {
         help: """
             A .yaml or .json file of options, which others on the command line win over; may be \
             repeated, and a later one wins.
-            """)
+            """, completion: .file())
     var config: [String] = []
 
     @Flag(help: "Say what would be trained, in what memory and time, and train nothing.")

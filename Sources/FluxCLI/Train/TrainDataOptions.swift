@@ -8,10 +8,10 @@ struct TrainDataOptions: ParsableArguments {
         help: """
             Folder that paths in the metadata are relative to, empty for the current one; for …:train the folder of encoded \
             samples. Without metadata, its pictures with .txt files beside them are the samples.
-            """)
+            """, completion: .directory)
     var datasetBasePath: String?
 
-    @Option(help: "Rows of pictures and prompts: .json, .jsonl, or CSV.")
+    @Option(help: "Rows of pictures and prompts: .json, .jsonl, or CSV.", completion: .file())
     var datasetMetadataPath: String?
 
     @Option(help: "How often each sample comes in an epoch.")

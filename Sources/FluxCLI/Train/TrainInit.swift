@@ -15,13 +15,13 @@ struct TrainInit: AsyncParsableCommand {
             """,
         version: Version.current)
 
-    @Argument(help: "A model: a folder, or a name such as klein-base-4b.")
+    @Argument(help: "A model: a folder, or a name such as klein-base-4b.", completion: .directory)
     var model: String
 
-    @Argument(help: "The folder of pictures.")
+    @Argument(help: "The folder of pictures.", completion: .directory)
     var folder: String
 
-    @Option(help: "Where the recipe goes.")
+    @Option(name: .shortAndLong, help: "Where the recipe goes.", completion: .file())
     var output = "recipe.yaml"
 
     @Flag(help: "Replace a file that exists.")

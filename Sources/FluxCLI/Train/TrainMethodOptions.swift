@@ -31,14 +31,19 @@ struct TrainMethodOptions: ParsableArguments {
     @Option(help: "The LoRA is multiplied with this over the rank; the rank when absent or 0.")
     var loraAlpha: Double?
 
-    @Option(help: "A LoRA file to train further.")
+    @Option(help: "A LoRA file to train further.", completion: .file())
     var loraCheckpoint: String?
 
-    @Option(help: "A LoRA that is part of the model from the start: differential training.")
+    @Option(
+        help: "A LoRA that is part of the model from the start: differential training.",
+        completion: .file())
     var presetLoraPath: String?
 
     @Option(help: "The component that it changes.")
     var presetLoraModel: String?
+
+    @Flag(help: "Take it also where blocks of the model lack some of its modules.")
+    var partialLora = false
 
     @Flag(help: "Compute blocks again for gradients, instead of keeping what they need.")
     var useGradientCheckpointing = false
@@ -79,6 +84,7 @@ struct TrainMethodOptions: ParsableArguments {
         method.loraAlpha = loraAlpha
         method.loraCheckpoint = loraCheckpoint
         method.presetLoRA = presetLoraPath
+        method.takesPartialPreset = partialLora
         method.presetComponent = try presetLoraModel.map(Self.component)
         settings.method = method
     }

@@ -15,10 +15,13 @@ struct TrainModelOptions: ParsableArguments {
 
     @Option(
         name: .shortAndLong,
-        help: "Or all components of a model: a folder, or a name such as klein-base-4b.")
+        help: "Or all components of a model: a folder, or a name such as klein-base-4b.",
+        completion: .directory)
     var model: String?
 
-    @Option(help: "The tokenizer's folder, or owner/name:pattern; else the text encoder's own.")
+    @Option(
+        help: "The tokenizer's folder, or owner/name:pattern; else the text encoder's own.",
+        completion: .directory)
     var tokenizerPath: String?
 
     @Option(help: "Models to keep in 8-bit floats without scales, as they are given above.")
@@ -33,7 +36,7 @@ struct TrainModelOptions: ParsableArguments {
     @Option(help: "Models of which only the form is needed; they are not read until they are used.")
     var offloadModels: String?
 
-    @Option(help: "A full checkpoint to start from.")
+    @Option(help: "A full checkpoint to start from.", completion: .file())
     var resumeFromCheckpoint: String?
 
     @OptionGroup var hub: HubOptions

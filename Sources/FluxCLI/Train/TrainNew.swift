@@ -13,7 +13,7 @@ struct TrainNew: ParsableCommand {
             """,
         version: Version.current)
 
-    @Argument(help: "The model's folder.")
+    @Argument(help: "The model's folder.", completion: .directory)
     var folder: String
 
     @Option(help: "What the weights follow from; -1 draws one, and tells it.")

@@ -5,7 +5,9 @@ public import LoRA
 
 /// What training writes, and when.
 struct TrainOutputOptions: ParsableArguments {
-    @Option(help: "Folder of checkpoints and logs; for …:data_process of encoded samples.")
+    @Option(
+        help: "Folder of checkpoints and logs; for …:data_process of encoded samples.",
+        completion: .directory)
     var outputPath = "./models"
 
     @Option(help: "What is taken off the beginning of names in checkpoints.")

@@ -27,6 +27,20 @@ struct CaptionedFolder {
         }
         self.path = path
         self.names = names.filter { !$0.hasPrefix(".") }.sorted()
+        try requireUTF8()
+    }
+
+    /// Bytes that are no text are listed as a sign that no file is found by.
+    private func requireUTF8() throws {
+        let foreign = names.filter {
+            $0.contains("\u{FFFD}") && access(path + "/" + $0, F_OK) != 0
+        }
+        guard let first = foreign.first else { return }
+        throw DataError(
+            path: path,
+            reason: .unfit(
+                "names that are not UTF-8 (\(foreign.count), such as '\(first)') lead to no file; rename "
+                    + "them"))
     }
 
     /// A row for each picture.

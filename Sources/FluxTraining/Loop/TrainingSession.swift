@@ -144,7 +144,9 @@ extension TrainedWeights {
                 leavesLoRA: path == method.loraCheckpoint)
         }
         if let path = method.presetLoRA, let component = method.presetComponent {
-            let unmatched = try preset(LoRAFile(path: path), on: component)
+            let file = try LoRAFile(path: path)
+            let unmatched = try preset(file, on: component)
+            if !method.takesPartialPreset { try file.requireAllBlocks(without: unmatched) }
             Self.warn(path, unmatched, onEvent)
         }
         for place in method.trained { try train(place) }

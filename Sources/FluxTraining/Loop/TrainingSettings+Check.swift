@@ -1,5 +1,6 @@
 internal import Domains
 internal import FluxModels
+internal import Foundation
 internal import LoRA
 
 extension TrainingSettings {
@@ -19,6 +20,7 @@ extension TrainingSettings {
             data.batchSize == 1 || drawOrder == .sample,
             "--draws torch is for --batch_size 1, as DiffSynth-Studio trains")
         try checkComponents()
+        try checkFolders()
         guard !task.encodesOnly else { return }
         try require(
             !method.trained.isEmpty || method.loraBase != nil,
@@ -52,6 +54,20 @@ extension TrainingSettings {
         try optimization.checkNumbers()
         try NumericSetting.saveSteps.check(output.saveEvery)
         try inspection.checkNumbers()
+    }
+
+    /// What lies below encoded samples is read as samples.
+    private func checkFolders() throws {
+        func place(_ path: String) -> String {
+            URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+        }
+        guard task.readsEncoded else { return }
+        let (samples, folder) = (place(data.folder), place(output.folder))
+        guard folder == samples || folder.hasPrefix(samples + "/") else { return }
+        throw TrainingError(
+            reason: .unfit(
+                "--output_path \(output.folder) lies in --dataset_base_path, where checkpoints would be "
+                    + "read as samples; name a folder beside it"))
     }
 
     /// Other programs' LoRA files have no place for anything but a LoRA of the transformer.

@@ -94,6 +94,8 @@ public struct MethodSettings: Sendable {
     public var presetLoRA: String?
     /// The component that it changes.
     public var presetComponent: Component?
+    /// Whether a preset LoRA may have modules of transformer blocks that the component does not have.
+    public var takesPartialPreset = false
     /// A full checkpoint to start from.
     public var weightsCheckpoint: String?
 

@@ -15,6 +15,10 @@ enum Codec {
         }
     }
 
+    /// Buffers of this size are pages of zeros, fresh from the system, which take no memory until something
+    /// is written: a few bytes of a damaged file may promise a picture of any size.
+    private static let untouched = 64 << 20
+
     /// Decodes into a buffer of `channels` bytes a pixel.
     static func pixels(
         _ format: ImageFormat, width: Int, height: Int, channels: Int,
@@ -23,7 +27,7 @@ enum Codec {
         try PixelLimit.check(width: width, height: height)
         let size = width * height * channels
         return try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            buffer.initialize(repeating: 0)
+            if size < untouched { buffer.initialize(repeating: 0) }
             try run({ .damaged(format, $0) }) { message in
                 buffer.baseAddress.map { body($0, size, message) } ?? 0
             }

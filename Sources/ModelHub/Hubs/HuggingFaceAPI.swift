@@ -55,7 +55,8 @@ struct HuggingFaceAPI: HubAPI {
         repository.kind == .dataset ? "datasets/" : ""
     }
 
-    private static func files(
+    /// The files that a page of a listing names.
+    static func files(
         _ entries: JSONValue, of repository: Repository
     ) throws -> [RemoteFile] {
         guard let entries = entries.array else {

@@ -80,7 +80,8 @@ struct ModelScopeAPI: HubAPI {
         return files
     }
 
-    private static func entries(
+    /// What an answer lists.
+    static func entries(
         _ answer: JSONValue, of repository: Repository
     ) throws -> [JSONValue] {
         if let code = answer["Code"].integer, code != 200 {
@@ -93,7 +94,8 @@ struct ModelScopeAPI: HubAPI {
         return entries
     }
 
-    private static func files(
+    /// The files among them.
+    static func files(
         _ entries: [JSONValue], of repository: Repository
     ) throws -> [RemoteFile] {
         try entries.filter { $0["Type"].string != "tree" }.map { entry in

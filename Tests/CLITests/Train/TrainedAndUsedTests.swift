@@ -119,6 +119,27 @@ extension CommandLineTests {
             try expectSameTensors(file, place.file("next/epoch-0.safetensors"))
         }
 
+        @Test func aPresetOfWhichBlocksDoNotFitIsRefused() throws {
+            let whole = try SafetensorsFile(path: trained(TrainingPlace.lora))
+            let preset = place.file("foreign.safetensors")
+            let tensors = whole.tensors.map { tensor in
+                TensorToWrite(
+                    name: tensor.name.replacing(
+                        "single_transformer_blocks.0.", with: "single_transformer_blocks.9."),
+                    type: tensor.type,
+                    shape: tensor.shape
+                ) { try $0(whole.bytes(of: tensor)) }
+            }
+            try SafetensorsWriter.write(to: preset, tensors: tensors)
+            let options =
+                TrainingPlace.lora + ["--preset_lora_path", preset, "--preset_lora_model", "dit"]
+            let refused = try place.run(options, output: "next")
+            #expect(refused.status != 0)
+            #expect(refused.errors.contains(preset) && refused.errors.contains("--partial-lora"))
+            let taken = try place.train(options + ["--partial_lora"], output: "next")
+            #expect(taken.errors.contains("have no effect"), "\(taken.errors)")
+        }
+
         /// Where it was trained is nobody's business.
         @Test func itsHeaderNamesNoPlace() throws {
             let lora = try trained(TrainingPlace.lora)

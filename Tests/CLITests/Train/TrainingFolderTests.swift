@@ -133,6 +133,18 @@ extension CommandLineTests {
             #expect(try Program.run(train).status == 0)
         }
 
+        /// A later run would take checkpoints for samples.
+        @Test func isNotThatOfTheEncodedSamples() throws {
+            try place.train(encode)
+            for folder in ["out", "out/lora"] {
+                let outcome = try Program.run(
+                    place.arguments(lora, output: folder) + [
+                        "--task", "sft:train", "--dataset_base_path", place.file("out"),
+                    ])
+                #expect(error(of: outcome).contains("lies in --dataset_base_path"))
+            }
+        }
+
         // MARK: Pictures
 
         @Test func keepsPicturesAsFilesThatSayHowTheyWereMade() throws {

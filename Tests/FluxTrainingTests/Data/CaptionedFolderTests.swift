@@ -33,6 +33,18 @@ struct CaptionedFolderTests {
         #expect(found.remarks.isEmpty)
     }
 
+    @Test("says of names that are no text what is wrong with them")
+    func notUTF8() throws {
+        try put("a.png")
+        try put("a.txt", "one")
+        let name = Array((folder.path + "/b").utf8) + [0xFF] + Array(".png".utf8) + [0]
+        let file = open(name.map(CChar.init(bitPattern:)), O_WRONLY | O_CREAT, 0o600)
+        // Some file systems hold no such names.
+        guard file >= 0 else { return }
+        close(file)
+        #expect(try refusal().contains("not UTF-8"))
+    }
+
     @Test("counts in one line what is not read")
     func leftOut() throws {
         for name in ["a.png", "b.bmp", "c.GIF", "sub/d.png", "sub/e.tiff", ".hidden/f.png"] {
