@@ -72,8 +72,26 @@ static int open_session(png_session *session, png_client *client, int writing) {
   return ci_fail(client->message, "out of memory");
 }
 
+/// Refuses a chunk besides pixels that is said to be longer than what is left of the file: libpng makes room
+/// for all of it before it reads. Call it under setjmp.
+static void check_lengths(png_structp png, const png_client *client) {
+  size_t place = 8;
+  while (place + 8 <= client->left) {
+    const uint8_t *chunk = client->next + place;
+    size_t length = png_get_uint_32(chunk), left = client->left - place - 8;
+    if (memcmp(chunk + 4, "IEND", 4) == 0)
+      return;
+    if (length > left && memcmp(chunk + 4, "IDAT", 4) != 0)
+      png_error(png, "the file ends early");
+    if (length + 4 > left)
+      return;
+    place += 12 + length;
+  }
+}
+
 /// Reads up to the pixels. Call it under setjmp.
 static void start_reading(png_session *session, png_client *client) {
+  check_lengths(session->png, client);
   png_set_read_fn(session->png, client, take_bytes);
   png_set_benign_errors(session->png, 1);
   png_read_info(session->png, session->info);

@@ -60,9 +60,9 @@ enum StrictReader {
     }
 
     private static func count(_ number: NSNumber) throws -> Int {
-        guard let value = Int(exactly: number.doubleValue), value >= 0 else {
+        guard let value = Int(number.stringValue), value >= 0 else {
             throw Unsound(what: "\(number) is no count")
         }
-        return number.intValue
+        return value
     }
 }

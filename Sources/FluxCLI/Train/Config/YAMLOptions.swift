@@ -10,6 +10,9 @@ struct YAMLError: Error {
 
 /// A flat mapping of a YAML document, event by event from libyaml.
 struct YAMLOptions {
+    /// No option takes lists so deep, and libyaml takes the square of the depth in time.
+    private static let deepest = 8
+
     private let reader: OpaquePointer
     private var event = cy_event()
 
@@ -66,26 +69,30 @@ struct YAMLOptions {
             }
             let key = text
             try next()
-            found.append((key, try value(of: key)))
+            found.append((key, try value(of: key, depth: 0)))
         }
     }
 
-    private mutating func value(of key: String) throws -> OptionValue {
+    private mutating func value(of key: String, depth: Int) throws -> OptionValue {
         switch event.kind {
         case CY_SCALAR: return event.plain != 0 ? Self.plain(text) : .text(text)
-        case CY_LIST: return .list(try list(of: key))
+        case CY_LIST:
+            guard depth < Self.deepest else {
+                throw error("'\(key)': lists lie more than \(Self.deepest) deep in each other")
+            }
+            return .list(try list(of: key, depth: depth + 1))
         default:
             throw error(
                 "'\(key)' must be a value or a list, not a mapping: options have no groups")
         }
     }
 
-    private mutating func list(of key: String) throws -> [OptionValue] {
+    private mutating func list(of key: String, depth: Int) throws -> [OptionValue] {
         var items: [OptionValue] = []
         while true {
             try next()
             guard event.kind != CY_LIST_END else { return items }
-            items.append(try value(of: key))
+            items.append(try value(of: key, depth: depth))
         }
     }
 
