@@ -42,7 +42,7 @@ docs: setup
 	@Scripts/check_documentation.py
 	@rm -rf .build/symbols && mkdir -p .build/symbols
 	@for module in Flux2 Torch Imaging ModelHub; do \
-	  cp .build/debug/../symbolgraph/$$module*.symbols.json .build/symbols/ || exit 1; done
+	  cp .build/release/../symbolgraph/$$module*.symbols.json .build/symbols/ || exit 1; done
 	docc convert Sources/Flux2/Flux2.docc --additional-symbol-graph-dir .build/symbols \
 	  --fallback-display-name Flux2 --fallback-bundle-identifier flux2.Flux2 \
 	  --fallback-default-module-kind Module \

@@ -17,7 +17,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODULES = ["Files", "Flux2", "FluxEvaluation", "FluxModels", "FluxTraining", "Imaging", "LoRA",
            "ModelHub", "Residency", "Safetensors", "Tokenization", "Torch"]
-DUMP = ["swift", "package", "--package-path", ROOT, "dump-symbol-graph",
+DUMP = ["swift", "package", "--package-path", ROOT, "-c", "release", "dump-symbol-graph",
         "--minimum-access-level", "public", "--skip-synthesized-members"]
 
 

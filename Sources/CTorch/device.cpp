@@ -23,6 +23,7 @@
 
 #include <atomic>
 #include <string>
+#include <string_view>
 
 using namespace ct;
 
@@ -166,9 +167,10 @@ const char *ct_cpu_capability(void) {
 
 const char *ct_torch_version(void) { return TORCH_VERSION; }
 
+// libtorch may be told to use less than the processor has (ATEN_CPU_CAPABILITY), as tests of slower ones do.
 bool ct_cpu_has_bfloat16(void) {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16");
+  return __builtin_cpu_supports("avx512bf16") && std::string_view(ct_cpu_capability()) == "AVX512";
 #elif defined(__aarch64__)
   return true;
 #else

@@ -154,7 +154,9 @@ extension CommandLineTests {
             #expect(foreign.status == 64 && foreign.errors.contains("carries no settings"))
             let picture = folder.file("a.png")
             _ = try Program.run(
-                tinyArguments(output: picture, ["--edit-image", input("exact.png")]))
+                tinyArguments(
+                    output: picture,
+                    ["--edit-image", input("exact.png"), "--no-edit-image-auto-resize"]))
             let bare = try Program.run(["rerun", picture, "--check"] + model)
             #expect(bare.status == 64 && bare.errors.contains("made with 1 of --edit-image, not 0"))
         }

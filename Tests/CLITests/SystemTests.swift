@@ -85,6 +85,7 @@ extension CommandLineTests {
                     "$1" lora inspect $'fox\xff.safetensors' --model "$4" || exit 1
                     "$1" generate x --model "$4" --height 64 --width 64 --steps 1 --quiet \
                         --lora=$'fox\xff.safetensors:0.5' --edit-image $'dir\xff/pic\xff.png' \
+                        --no-edit-image-auto-resize \
                         -o $'dir\xff/new.png' || exit 2
                     test -s $'dir\xff/new.png'
                     """#,
