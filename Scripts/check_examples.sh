@@ -57,18 +57,21 @@ read -r port _ <&"${HUB[0]}"
 export FLUX2="$repository/.build/release/flux2" PROCESSES=2
 scripts=({klein-4b,klein-9b,klein-base-4b,klein-base-9b}-{full,lora}{,-edit} dev-lora klein-base-4b-lora-split)
 for name in "${scripts[@]}"; do
-  rm -rf data
+  # Two of them train into a folder of the same name.
+  mkdir -p "$work/runs/$name"
+  cd "$work/runs/$name"
   DIFFSYNTH_MODEL_BASE_PATH="$work" MODELSCOPE_ENDPOINT="https://localhost:$port" \
     SSL_CERT_FILE="$work/authority.pem" \
     "$repository/Examples/Training/$name.sh" --max_pixels 4096 --dataset_repeat 1 --num_epochs 1 --quiet \
-    > "$name.log" || { cat "$name.log"; exit 1; }
-  echo "$name: $(tail -1 "$name.log")"
+    > log || { cat log; exit 1; }
+  echo "$name: $(tail -1 log)"
 done
+cd "$work"
 for name in klein-4b klein-9b klein-base-4b klein-base-9b dev; do
   for kind in full lora; do
     program="$programs/$name-validate-$kind"
     test -x "$program" || continue
-    checkpoint=$(tail -1 "$name-$kind.log" | sed 's/.* //')
+    checkpoint=runs/$name-$kind/$(tail -1 "runs/$name-$kind/log" | sed 's/.* //')
     DIFFSYNTH_MODEL_BASE_PATH="$work" DIFFSYNTH_SKIP_DOWNLOAD=true "$program" "$checkpoint" 64 \
       > "$name-validate.log" || { cat "$name-validate.log"; exit 1; }
     echo "$name-validate-$kind: $(tail -1 "$name-validate.log")"
