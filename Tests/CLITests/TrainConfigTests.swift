@@ -110,6 +110,7 @@ extension CommandLineTests {
                 ("- seed", "a.yaml, line 1: expected 'option: value' lines, found a list"),
                 ("seed: [1", "a.yaml, line 2: did not find expected"),
                 ("", "a.yaml, line 1: it holds no options"),
+                ("a: [[[[[[[[[1]]]]]]]]]", "a.yaml, line 1: 'a': lists lie more than 8 deep"),
                 ("a: 1\n---\nb: 2", "a.yaml, line 2: expected one document"),
                 ("config: b.yaml", "a.yaml: 'config' is no option"),
             ])
