@@ -48,7 +48,7 @@ struct Download: AsyncParsableCommand {
         guard variant != nil || RepositoryFiles(name) != nil else {
             throw ValidationError(
                 "'\(name)' is neither a published model (see flux2 models) nor owner/name"
-                    + Nearest.question(name, among: Variant.allCases.map(\.rawValue)))
+                    + Nearest.model(name))
         }
         guard include.isEmpty || RepositoryFiles(name)?.pattern == "" else {
             throw ValidationError("give a pattern after the colon or --include, not both")

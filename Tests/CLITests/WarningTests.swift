@@ -128,7 +128,10 @@ extension CommandLineTests {
                     ["generate", "x", "--model", "black-forest-lab/FLUX.2-klein-4B", "--offline"],
                     "did you mean black-forest-labs/FLUX.2-klein-4B"
                 ),
-                (["generate", "x", "--model", "FLUX.2-kline-4B"], "did you mean FLUX.2-klein-4B"),
+                (
+                    ["generate", "x", "--model", "FLUX.2-kline-4B"],
+                    "did you mean black-forest-labs/FLUX.2-klein-4B"
+                ),
             ]
             for (arguments, words) in cases {
                 let outcome = try Program.run(arguments)

@@ -27,16 +27,11 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
         self.reason = reason
     }
 
-    /// The models with names like one that there is not.
-    private static func suggestion(_ name: String) -> String {
-        Nearest.question(name, among: Nearest.models + [BundledModel.name])
-    }
-
     public var description: String {
         switch reason {
         case .notFound(let searched):
             "\(path): no such model; looked for " + searched.joined(separator: ", ")
-                + Self.suggestion(path)
+                + Nearest.model(path, or: [BundledModel.name])
         case .missingComponent(let component, let expected):
             "\(path): no \(component) (expected \(expected))"
         case .wrongContent(let expected, let found):

@@ -17,14 +17,25 @@ package enum Nearest {
         return Array(all.prefix(3))
     }
 
-    /// What published models are called: here, on the hubs, and without their owner.
-    package static let models =
-        Variant.allCases.map(\.rawValue) + Variant.allCases.map(\.hubID)
-        + Variant.allCases.map { String($0.hubID.drop { $0 != "/" }.dropFirst()) }
-
     /// `; did you mean klein-4b or klein-9b?`, or nothing.
     package static func question(_ written: String, among known: [String]) -> String {
         question(choosing: names(to: written, among: known))
+    }
+
+    /// The same of published models, by their names here, their repositories, and those without owner.
+    ///
+    /// - Parameter others: names of further models.
+    package static func model(_ written: String, or others: [String] = []) -> String {
+        let published = Variant.allCases.flatMap { variant in
+            let id = variant.hubID
+            let bare = String(id.drop { $0 != "/" }.dropFirst())
+            // Without its owner a repository is not found, so that is no answer.
+            return [(variant.rawValue, variant.rawValue), (id, id), (bare, id)]
+        }
+        let answers = Dictionary(published + others.map { ($0, $0) }) { first, _ in first }
+        let spellings = published.map(\.0) + others
+        return question(
+            choosing: names(to: written, among: spellings).compactMap { answers[$0] })
     }
 
     /// The same of names that are chosen already.

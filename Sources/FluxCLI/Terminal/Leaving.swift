@@ -29,9 +29,8 @@ enum Leaving {
         switch error.reason {
         case .offline, .notHere, .noRepository:
             // Parts that are missing stand behind the model's name.
-            let name = error.subject.prefix { $0 != ":" }
-            guard !Nearest.models.contains(String(name)) else { return "" }
-            return Nearest.question(String(name), among: Nearest.models)
+            let name = String(error.subject.prefix { $0 != ":" })
+            return Variant.allCases.map(\.hubID).contains(name) ? "" : Nearest.model(name)
         default: return ""
         }
     }

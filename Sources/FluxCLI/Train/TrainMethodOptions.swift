@@ -84,7 +84,7 @@ struct TrainMethodOptions: ParsableArguments {
         method.loraAlpha = loraAlpha
         method.loraCheckpoint = loraCheckpoint
         method.presetLoRA = presetLoraPath
-        method.takesPartialPreset = partialLora
+        method.presetMayBePartial = partialLora
         method.presetComponent = try presetLoraModel.map(Self.component)
         settings.method = method
     }

@@ -146,7 +146,7 @@ extension TrainedWeights {
         if let path = method.presetLoRA, let component = method.presetComponent {
             let file = try LoRAFile(path: path)
             let unmatched = try preset(file, on: component)
-            if !method.takesPartialPreset { try file.requireAllBlocks(without: unmatched) }
+            if !method.presetMayBePartial { try file.requireAllBlocks(without: unmatched) }
             Self.warn(path, unmatched, onEvent)
         }
         for place in method.trained { try train(place) }

@@ -95,7 +95,7 @@ public struct MethodSettings: Sendable {
     /// The component that it changes.
     public var presetComponent: Component?
     /// Whether a preset LoRA may have modules of transformer blocks that the component does not have.
-    public var takesPartialPreset = false
+    public var presetMayBePartial = false
     /// A full checkpoint to start from.
     public var weightsCheckpoint: String?
 
