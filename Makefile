@@ -11,7 +11,7 @@ TORCH := $(STAGE)/lib/flux2/torch
 FLUX2 := .build/release/flux2
 SOURCES := Package.swift Sources Tests Examples Recipes
 
-.PHONY: setup build demo test check format docs install install-libtorch uninstall clean
+.PHONY: setup build demo test check format docs site install install-libtorch uninstall clean
 
 setup:
 	@Scripts/setup_packages.sh
@@ -40,13 +40,16 @@ format:
 # all of them.
 docs: setup
 	@Scripts/check_documentation.py
+	@$(MAKE) --no-print-directory site
+
+site:
 	@rm -rf .build/symbols && mkdir -p .build/symbols
 	@for module in Flux2 Torch Imaging ModelHub; do \
 	  cp .build/release/../symbolgraph/$$module*.symbols.json .build/symbols/ || exit 1; done
 	docc convert Sources/Flux2/Flux2.docc --additional-symbol-graph-dir .build/symbols \
 	  --fallback-display-name Flux2 --fallback-bundle-identifier flux2.Flux2 \
 	  --fallback-default-module-kind Module \
-	  --disable-parameters-and-returns-validation --output-path .build/docs
+	  --disable-parameters-and-returns-validation --warnings-as-errors --output-path .build/docs
 
 # Copies folders of libtorch; each is complete before it takes an older one's place.
 define copy-libtorch

@@ -7,6 +7,7 @@ Has SwiftPM write the symbol graphs, and lists `module: symbol` for each declara
 comment. What a protocol asks for inherits the protocol's words, and what the compiler makes up has
 no place in a source; neither needs a comment of its own.
 """
+import glob
 import json
 import os
 import re
@@ -15,8 +16,10 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-MODULES = ["Files", "Flux2", "FluxEvaluation", "FluxModels", "FluxTraining", "Imaging", "LoRA",
-           "ModelHub", "Residency", "Safetensors", "Tokenization", "Torch"]
+# All that others can import: what has Swift sources, but for the program.
+MODULES = sorted({os.path.relpath(path, os.path.join(ROOT, "Sources")).split(os.sep)[0]
+                  for path in glob.glob(os.path.join(ROOT, "Sources", "*", "**", "*.swift"),
+                                        recursive=True)} - {"FluxCLI"})
 DUMP = ["swift", "package", "--package-path", ROOT, "-c", "release", "dump-symbol-graph",
         "--minimum-access-level", "public", "--skip-synthesized-members"]
 

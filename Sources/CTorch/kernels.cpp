@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "counter.hpp"
 #include "rows.hpp"
 
 using namespace ct;
@@ -75,7 +76,7 @@ bool is_recorded(at::TensorList operands) {
                      [](const at::Tensor &t) { return t.defined() && t.requires_grad(); });
 }
 
-bool is_bfloat16(const at::Tensor &t) { return t.is_cpu() && t.scalar_type() == at::kBFloat16; }
+bool is_bfloat16(const at::Tensor &t) { return is_on_cpu(t) && t.scalar_type() == at::kBFloat16; }
 
 thread_local bool computed_again = false;
 
@@ -105,7 +106,7 @@ bool suits_winograd(const at::Tensor &weight) {
 
 // Integers of 8 bits, and numbers of a type that they are made of.
 bool are_integers(const at::Tensor &x, const at::Tensor &values) {
-  return x.is_cpu() && values.is_cpu() && values.is_contiguous() &&
+  return is_on_cpu(x) && is_on_cpu(values) && values.is_contiguous() &&
          (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kFloat) &&
          values.scalar_type() == at::kChar;
 }

@@ -1,3 +1,4 @@
+#include "counter.hpp"
 #include "work.hpp"
 
 #ifdef CT_HAS_LIBTORCH
@@ -5,6 +6,7 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/mse_loss.h>
@@ -58,7 +60,7 @@ ct_status ct_group_moments(ct_tensor t, int64_t groups, double epsilon, ct_tenso
   return guarded([&] {
     at::Tensor x = *borrow(t), m, r;
     auto batch = x.size(0), channels = x.size(1), area = x.size(2) * x.size(3);
-    if (x.device().is_cpu()) {
+    if (is_on_cpu(x)) {
       // Parameters of 32 bits make the kernel give its moments unrounded.
       auto one = at::ones({channels}, x.options().dtype(at::kFloat));
       std::tie(std::ignore, m, r) = at::native_group_norm(x.contiguous(), one, one, batch, channels,
@@ -91,7 +93,10 @@ ct_status ct_mse_loss(ct_tensor x, ct_tensor target, ct_tensor *out) {
 ct_status ct_upsample_nearest2d(ct_tensor x, int64_t factor, ct_tensor *out) {
   return guarded([&] {
     auto t = borrow(x);
-    *out = adopt(at::upsample_nearest2d(t, {t->size(2) * factor, t->size(3) * factor}));
+    at::Tensor large = at::upsample_nearest2d(t, {t->size(2) * factor, t->size(3) * factor});
+    // The kernel for the CPU copies both into the order that it works in.
+    if (t->is_meta() && is_on_cpu(t) && t->is_contiguous()) at::empty_like(*t), at::empty_like(large);
+    *out = adopt(large);
   });
 }
 

@@ -5,6 +5,7 @@
 // the entry that GCC's and LLVM's have in common.
 #pragma once
 
+#include "counter.hpp"
 #include "guard.hpp"
 
 #ifdef CT_HAS_LIBTORCH
@@ -30,9 +31,11 @@ inline parallel_region workers() {
 // Calls `body(begin, end)` for ranges of `piece`, but for the last, that together are 0..<count, on as
 // many threads as ATen uses. The ranges are handed out as threads become free: a core that others
 // use does not hold up the rest. What `body` throws reaches the caller, the first of several.
+//
+// Where a thread counts memory instead of computing, nothing is called: its tensors have no values.
 template <class F>
 void parallel_pieces(int64_t count, int64_t piece, F body) {
-  if (count <= 0) return;
+  if (count <= 0 || ct_counter_current()) return;
   int64_t useful = std::min<int64_t>(at::get_num_threads(), (count + piece - 1) / piece);
   if (useful < 2 || !workers()) return body(int64_t{0}, count);
 

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "convolution.hpp"
+#include "counter.hpp"
 #include "group_norm.hpp"
 #include "work.hpp"
 
@@ -29,7 +30,7 @@ uint16_t *written(const at::Tensor &t) { return static_cast<uint16_t *>(t.mutabl
 void require(bool holds, const char *what) { TORCH_CHECK(holds, "kernels for pictures: ", what); }
 
 at::Tensor channels_last(const at::Tensor &x) {
-  require(x.dim() == 4 && x.is_cpu() && x.scalar_type() == at::kBFloat16,
+  require(x.dim() == 4 && is_on_cpu(x) && x.scalar_type() == at::kBFloat16,
           "a map is [B, C, h, w] of bfloat16 on the CPU");
   return x.contiguous(at::MemoryFormat::ChannelsLast);
 }
@@ -60,10 +61,11 @@ at::Tensor bordered(const at::Tensor &x, const Border &border, const Affine *aff
 
 // A vector of bfloat16 as floats, with zeros up to whole vectors of 16.
 std::vector<float> floats(const at::Tensor &t, int64_t count) {
-  require(t.is_cpu() && t.scalar_type() == at::kBFloat16 && t.numel() == count,
+  require(is_on_cpu(t) && t.scalar_type() == at::kBFloat16 && t.numel() == count,
           "a value of bfloat16 for each channel");
   at::Tensor values = t.contiguous();
   std::vector<float> result(static_cast<size_t>((count + 15) / 16 * 16));
+  if (t.is_meta()) return result;
   for (int64_t i = 0; i < count; ++i) {
     uint32_t bits = static_cast<uint32_t>(read(values)[i]) << 16;
     std::memcpy(&result[static_cast<size_t>(i)], &bits, 4);
@@ -91,6 +93,7 @@ struct Factors {
           const std::vector<float> &bias, int64_t channels, double epsilon) {
     int64_t pictures = sums.size(0), rows = sums.size(1), groups = sums.size(2);
     int64_t each = channels / groups, padding = static_cast<int64_t>(weight.size()) - channels;
+    if (sums.is_meta()) return;
     auto all = static_cast<const double *>(sums.const_data_ptr());
     for (int64_t picture = 0; picture < pictures; ++picture) {
       for (int64_t group = 0; group < groups; ++group) {
@@ -121,7 +124,7 @@ struct Prepared {
            const Recipe &recipe)
       : weight(original.contiguous()), bias(floats(offsets, weight.size(0))) {
     int64_t outputs = weight.size(0), inputs = weight.size(1);
-    require(weight.is_cpu() && weight.scalar_type() == at::kBFloat16 && weight.dim() == 4 &&
+    require(is_on_cpu(weight) && weight.scalar_type() == at::kBFloat16 && weight.dim() == 4 &&
                 weight.size(2) * weight.size(3) == recipe.places,
             "a weight is [out, in, side, side] of bfloat16");
     require(x.size(1) == (inputs + 1) / 2 * 2, "a map has the channels of the weight, evened");

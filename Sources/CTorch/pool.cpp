@@ -1,11 +1,12 @@
 #include "pool.hpp"
 
-#ifdef __linux__
-
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 using namespace ct;
 
@@ -13,16 +14,34 @@ namespace {
 const size_t page = std::max(4096L, sysconf(_SC_PAGESIZE));
 /// Addresses cost nothing until they are written to.
 constexpr size_t range = size_t(1) << 38;
+
+/// The range of a pool that only counts; never read or written.
+char *const nowhere = reinterpret_cast<char *>(page);
+
+#ifdef __linux__
+// Made writable block by block, so that the system can refuse what it will never have.
+char *reserve() {
+  void *base = mmap(nullptr, range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return base == MAP_FAILED ? nullptr : static_cast<char *>(base);
+}
+void unreserve(char *base) { munmap(base, range); }
+bool make_writable(char *from, size_t size) {
+  return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
+}
+void release(char *from, size_t size) { madvise(from, size, MADV_DONTNEED); }
+#else
+char *reserve() { return nullptr; }
+void unreserve(char *) {}
+bool make_writable(char *, size_t) { return false; }
+void release(char *, size_t) {}
+#endif
 }  // namespace
 
-Pool::Pool(size_t limit) : limit_(limit) {
-  // Made writable piece by piece, so that the system can refuse what it will never have.
-  void *base = mmap(nullptr, range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base != MAP_FAILED) base_ = static_cast<char *>(base);
-}
+Pool::Pool(size_t limit, bool maps)
+    : limit_(limit), maps_(maps), base_(maps ? reserve() : nowhere) {}
 
 Pool::~Pool() {
-  if (base_) munmap(base_, range);
+  if (maps_ && base_) unreserve(base_);
 }
 
 bool Pool::owns(const void *piece) const {
@@ -61,7 +80,7 @@ size_t Pool::place(size_t size) {
 
 bool Pool::reach(size_t end) {
   if (end <= reached_) return true;
-  if (mprotect(base_ + reached_, end - reached_, PROT_READ | PROT_WRITE) != 0) return false;
+  if (maps_ && !make_writable(base_ + reached_, end - reached_)) return false;
   reached_ = end;
   return true;
 }
@@ -106,7 +125,7 @@ void Pool::give(void *piece) {
 void Pool::give_back(size_t start, size_t size) {
   size_t held = held_.remove(start, start + size);
   if (held == 0) return;
-  madvise(base_ + start, size, MADV_DONTNEED);
+  if (maps_) release(base_ + start, size);
   usage_.held -= held;
 }
 
@@ -127,5 +146,3 @@ void Pool::reset_peaks() {
   usage_.peak_live = usage_.live;
   usage_.peak_held = usage_.held;
 }
-
-#endif

@@ -1,8 +1,5 @@
-// Large pieces of memory from one reserved range of addresses. `PieceHeap` tells in advance what
-// this will hold, and does everything in the same way.
+// Large blocks of memory from one reserved range of addresses, or the same bookkeeping without memory.
 #pragma once
-
-#ifdef __linux__
 
 #include <cstddef>
 #include <map>
@@ -22,7 +19,9 @@ namespace ct {
 class Pool {
  public:
   /// Freed pieces of `limit` bytes and more go back to the system.
-  explicit Pool(size_t limit);
+  ///
+  /// `maps` is false for a pool that only counts: its addresses must not be used.
+  explicit Pool(size_t limit, bool maps = true);
   ~Pool();
   Pool(const Pool &) = delete;
   Pool &operator=(const Pool &) = delete;
@@ -47,7 +46,8 @@ class Pool {
 
   std::mutex mutex_;
   size_t limit_;
-  char *base_ = nullptr;
+  bool maps_;
+  char *base_;
   /// Where pieces and holes end, and up to where the system lets us write.
   size_t end_ = 0, reached_ = 0;
   std::map<size_t, size_t> holes_;
@@ -59,5 +59,3 @@ class Pool {
 };
 
 }  // namespace ct
-
-#endif

@@ -76,25 +76,21 @@ ct_pool ct_pool_shared(void) {
 #endif
 }
 
-#ifdef __linux__
 static Pool *pool_of(ct_pool p) { return reinterpret_cast<Pool *>(p); }
 
-ct_pool ct_pool_create(size_t limit) { return reinterpret_cast<ct_pool>(new Pool(limit)); }
+ct_pool ct_pool_create(size_t limit) {
+#ifdef __linux__
+  return reinterpret_cast<ct_pool>(new Pool(limit));
+#else
+  return nullptr;
+#endif
+}
 void ct_pool_release(ct_pool p) { delete pool_of(p); }
 void *ct_pool_take(ct_pool p, size_t bytes) { return pool_of(p)->take(bytes); }
 void ct_pool_give(ct_pool p, void *piece) { pool_of(p)->give(piece); }
 void ct_pool_set_limit(ct_pool p, size_t limit) { pool_of(p)->set_limit(limit); }
 ct_pool_usage ct_pool_use(ct_pool p) { return pool_of(p)->usage(); }
 void ct_pool_reset_peaks(ct_pool p) { pool_of(p)->reset_peaks(); }
-#else
-ct_pool ct_pool_create(size_t) { return nullptr; }
-void ct_pool_release(ct_pool) {}
-void *ct_pool_take(ct_pool, size_t) { return nullptr; }
-void ct_pool_give(ct_pool, void *) {}
-void ct_pool_set_limit(ct_pool, size_t) {}
-ct_pool_usage ct_pool_use(ct_pool) { return {}; }
-void ct_pool_reset_peaks(ct_pool) {}
-#endif
 
 }  // extern "C"
 

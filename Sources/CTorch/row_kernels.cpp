@@ -250,7 +250,7 @@ ct_status ct_kernel_rotate_pairs(ct_tensor x, ct_tensor weight, double epsilon, 
                                  ct_tensor out) {
   return guarded([&] {
     auto given = borrow(rotation);
-    TORCH_CHECK(given->is_cpu() && given->scalar_type() == at::kComplexFloat &&
+    TORCH_CHECK(is_on_cpu(given) && given->scalar_type() == at::kComplexFloat &&
                     given->is_contiguous() && given->numel() * 2 == borrow(x)->size(1) * borrow(x)->size(3),
                 "a rotary table of another size");
     auto table = static_cast<const float *>(given->const_data_ptr());
@@ -262,7 +262,7 @@ ct_status ct_kernel_rotate_halves(ct_tensor x, ct_tensor weight, double epsilon,
                                   ct_tensor sines, ct_tensor out) {
   return guarded([&] {
     for (ct_tensor table : {cosines, sines})
-      TORCH_CHECK(borrow(table)->is_cpu() && borrow(table)->scalar_type() == at::kBFloat16 &&
+      TORCH_CHECK(is_on_cpu(borrow(table)) && borrow(table)->scalar_type() == at::kBFloat16 &&
                       borrow(table)->is_contiguous() &&
                       borrow(table)->numel() == borrow(x)->size(1) * borrow(x)->size(3),
                   "a rotary table of another size");

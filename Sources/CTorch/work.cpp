@@ -29,6 +29,7 @@ std::atomic<int64_t> &operations_of(at::ScalarType type) {
 
 void ct::count_product(const at::Tensor &weight, int64_t multiplications,
                        std::initializer_list<at::Tensor> touched) {
+  if (weight.is_meta()) return;
   operations_of(weight.scalar_type()).fetch_add(2 * multiplications, std::memory_order_relaxed);
   int64_t bytes = 0;
   for (const at::Tensor &t : touched) bytes += static_cast<int64_t>(t.nbytes());

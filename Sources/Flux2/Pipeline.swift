@@ -28,7 +28,7 @@ package final class Pipeline {
     private var keepsAll = false
     var readsAhead = false
     /// Whether both sides of guidance go through each group of weights before the next one.
-    private(set) var goesSideBySide = false
+    var goesSideBySide = false
     /// Whether weights that are packed now will come from a file when it counts.
     let packedWillBeMapped: Bool
 

@@ -6,6 +6,8 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     public enum Kind: String, Hashable, Sendable {
         /// The processor, an NVIDIA GPU, an Apple GPU.
         case cpu, cuda, mps
+        /// No memory at all: tensors have shapes and types, and no values. See ``AllocationCounter``.
+        case meta
     }
 
     /// The processor, or what brand of GPU.
@@ -25,7 +27,8 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     /// Reads `cpu`, `cuda`, `cuda:1` or `mps`.
     public init?(name: String) {
         let parts = name.split(separator: ":", omittingEmptySubsequences: false)
-        guard let first = parts.first, let kind = Kind(rawValue: String(first)) else { return nil }
+        guard let first = parts.first, let kind = Kind(rawValue: String(first)), kind != .meta
+        else { return nil }
         switch parts.count {
         case 1: self.init(kind)
         case 2:
@@ -45,6 +48,7 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
             case .cpu: CT_CPU
             case .cuda: CT_CUDA
             case .mps: CT_MPS
+            case .meta: CT_META
             }
         return ct_device(type: type, index: Int32(index ?? -1))
     }
@@ -53,8 +57,9 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
         switch raw.type {
         case CT_CUDA: kind = .cuda
         case CT_MPS: kind = .mps
+        case CT_META: kind = .meta
         default: kind = .cpu
         }
-        index = kind == .cpu || raw.index < 0 ? nil : Int(raw.index)
+        index = kind == .cpu || kind == .meta || raw.index < 0 ? nil : Int(raw.index)
     }
 }

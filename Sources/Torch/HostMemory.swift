@@ -39,6 +39,7 @@ public enum HostMemory {
     /// Has everything of some size given back while `body` runs, at the cost of some speed: pieces
     /// of many sizes would leave gaps between them as large as they are.
     public static func withoutKeeping<Result>(_ body: () throws -> Result) rethrows -> Result {
+        if let result = try AllocationCounter.withLimit(scarcePiece, body) { return result }
         guard let pool else { return try body() }
         pool.setLimit(scarcePiece)
         defer { pool.setLimit(keptPiece) }

@@ -45,9 +45,7 @@ public final class MemoryPool: Sendable {
 
     /// What is given out and held now, and the most of it.
     public var usage: Usage {
-        let use = ct_pool_use(pool)
-        return Usage(
-            live: use.live, held: use.held, peakLive: use.peak_live, peakHeld: use.peak_held)
+        Usage(ct_pool_use(pool))
     }
 
     /// Begins to look for the most anew.
@@ -58,4 +56,11 @@ public final class MemoryPool: Sendable {
 
     /// Has freed pieces from this size on given back, and at once all that is free.
     func setLimit(_ bytes: Int) { ct_pool_set_limit(pool, bytes) }
+}
+
+extension MemoryPool.Usage {
+    init(_ use: ct_pool_usage) {
+        self.init(
+            live: use.live, held: use.held, peakLive: use.peak_live, peakHeld: use.peak_held)
+    }
 }

@@ -55,6 +55,7 @@ public enum Runtime {
 
     /// Waits until everything queued on a device is done.
     public static func synchronize(_ device: Device) throws {
+        guard device.kind != .meta else { return }
         try check(ct_synchronize(device.raw))
     }
 
@@ -98,7 +99,7 @@ extension Device {
     /// - Throws: `DeviceError` that says why it cannot.
     public func prepare() throws {
         switch kind {
-        case .cpu: return
+        case .cpu, .meta: return
         case .mps:
             guard Runtime.hasMPS else {
                 throw DeviceError(device: self, why: "this libtorch has no MPS")

@@ -5,62 +5,80 @@ import Testing
 #if os(Linux)
     @Suite("The pool of memory")
     struct MemoryPoolTests {
-        /// A pool and the heap that tells what it holds, with the same pieces in both.
-        private final class Pair {
-            let pool: MemoryPool
-            let heap: PieceHeap
-            private var pieces: [(real: UnsafeMutableRawPointer, told: PieceHeap.Piece)] = []
+        /// A pool, the count of one without memory, and what other code tells of both.
+        private final class Trio {
+            private let pool: MemoryPool
+            private let counter: AllocationCounter
+            private let model: PoolModel
+            private var blocks: [Block] = []
+
+            private struct Block {
+                var real: UnsafeMutableRawPointer
+                var counted: Tensor
+                var told: PoolModel.Piece
+            }
 
             init(limit: Int) throws {
                 pool = try #require(MemoryPool(limit: limit))
-                heap = PieceHeap(limit: limit)
+                counter = AllocationCounter(standingFor: .cpu, limit: limit)
+                model = PoolModel(limit: limit)
             }
 
-            var count: Int { pieces.count }
+            var count: Int { blocks.count }
+            var held: Int { pool.usage.held }
 
             func take(_ bytes: Int) throws {
-                pieces.append((try #require(pool.take(bytes)), heap.take(bytes)))
+                try blocks.append(
+                    Block(
+                        real: #require(pool.take(bytes)),
+                        counted: counter.counting {
+                            try .empty([bytes], dtype: .uint8, device: .meta)
+                        },
+                        told: model.take(bytes)))
             }
 
             func give(_ index: Int) {
-                let piece = pieces.remove(at: index)
-                pool.give(piece.real)
-                heap.give(piece.told)
+                let block = blocks.remove(at: index)
+                pool.give(block.real)
+                model.give(block.told)
             }
 
             func setLimit(_ bytes: Int) {
                 pool.setLimit(bytes)
-                heap.setLimit(bytes)
+                counter.setLimit(bytes)
+                model.setLimit(bytes)
             }
 
             func beginStage() {
                 pool.resetPeaks()
-                heap.beginStage()
+                counter.resetPeaks()
+                model.beginStage()
             }
 
             var agrees: Bool {
-                let use = pool.usage
-                return (use.live, use.held) == (heap.live, heap.held)
-                    && (use.peakLive, use.peakHeld) == heap.peak
+                [pool.usage, counter.usage].allSatisfy {
+                    ($0.live, $0.held) == (model.live, model.held)
+                        && ($0.peakLive, $0.peakHeld) == model.peak
+                }
             }
         }
 
         @Test(arguments: [1, 2, 3])
-        func holdsWhatTheHeapForetells(seed: UInt64) throws {
+        func holdsWhatOtherCodeTells(seed: UInt64) throws {
             var random = Numbers(state: seed)
-            let pair = try Pair(limit: 24 << 20)
+            let trio = try Trio(limit: 24 << 20)
             for step in 0..<4000 {
                 switch random.next() % 100 {
-                case 0: pair.setLimit(Int(4 + random.next() % 30) << 20)
-                case 1: pair.beginStage()
-                case 2...50 where pair.count > 0:
-                    pair.give(Int(random.next() % UInt64(pair.count)))
+                case 0: trio.setLimit(Int(4 + random.next() % 30) << 20)
+                case 1: trio.beginStage()
+                case 2...50 where trio.count > 0:
+                    trio.give(Int(random.next() % UInt64(trio.count)))
                 default:
                     // Few sizes, so that holes fit exactly now and then.
                     let size = (1 << 20) + Int(random.next() % 40) * 777_777
-                    try pair.take(size)
+                    try trio.take(size)
                 }
-                try #require(pair.agrees, "after step \(step)")
+                try #require(trio.agrees, "after step \(step)")
             }
         }
 
@@ -95,6 +113,33 @@ import Testing
             let pool = try #require(MemoryPool(limit: 8 << 20))
             #expect(pool.take(1 << 46) == nil)
             #expect(pool.usage == .init())
+        }
+
+        @Test func aHoleIsUsedAgainByWhatFits() throws {
+            let trio = try Trio(limit: 1 << 30)
+            for size in [3, 1, 2, 1] { try trio.take(size << 20) }
+            trio.give(0)
+            trio.give(1)
+            for size in [2, 3] { try trio.take(size << 20) }
+            #expect(trio.held == 7 << 20 && trio.agrees)
+        }
+
+        @Test func holesThatMeetBecomeOne() throws {
+            let trio = try Trio(limit: 1 << 30)
+            for _ in 0..<4 { try trio.take(1 << 20) }
+            for index in [0, 1, 0] { trio.give(index) }
+            try trio.take(3 << 20)
+            #expect(trio.held == 4 << 20 && trio.agrees)
+        }
+
+        @Test func largeBlocksGoBackToTheSystem() throws {
+            let trio = try Trio(limit: 8 << 20)
+            try trio.take(8 << 20)
+            trio.give(0)
+            #expect(trio.held == 0 && trio.agrees)
+            try trio.take(7 << 20)
+            trio.give(0)
+            #expect(trio.held == 7 << 20 && trio.agrees)
         }
 
         /// Numbers that are the same each time.

@@ -202,15 +202,17 @@ struct StepCacheTests {
             var request = request
             (request.height, request.width) = (1024, 1024)
             return try #require(
-                MemoryForecast(
+                try MemoryForecast(
                     MemoryDemand(request, model: model, dtype: .float32, threads: 2),
                     deviceKind: .cuda)[.denoise]
             ).bytes
         }
         let tensor = 4 * 4096 * model.transformer.width
         // Behind a block on the way: its change and the rest of the step before, and what the first block
-        // has given in this one.
-        #expect(try bytes(request(0.1)) - bytes(request(nil)) == 3 * tensor)
-        #expect(try bytes(guided(0.1)) - bytes(guided(nil)) == 4 * tensor)
+        // has given in this one; small tensors beside.
+        let alone = try bytes(request(0.1)) - bytes(request(nil))
+        let both = try bytes(guided(0.1)) - bytes(guided(nil))
+        #expect(abs(alone - 3 * tensor) < tensor / 50)
+        #expect(abs(both - 4 * tensor) < tensor / 50)
     }
 }

@@ -18,6 +18,7 @@ typedef struct ct_tensor_opaque *ct_tensor;
 typedef struct ct_generator_opaque *ct_generator;
 typedef struct ct_copier_s *ct_copier;
 typedef struct ct_pool_s *ct_pool;
+typedef struct ct_counter_s *ct_counter;
 typedef struct ct_group_s *ct_group;
 
 typedef enum {
@@ -45,7 +46,8 @@ typedef enum {
   CT_FLOAT8_E4M3FN = 24,
 } ct_dtype;
 
-typedef enum { CT_CPU = 0, CT_CUDA = 1, CT_MPS = 13 } ct_device_type;
+// CT_META holds no values: tensors there have shapes and types only, and cost no memory.
+typedef enum { CT_CPU = 0, CT_CUDA = 1, CT_MPS = 13, CT_META = 14 } ct_device_type;
 
 typedef struct {
   ct_device_type type;
@@ -473,6 +475,27 @@ void ct_pool_give(ct_pool p, void *piece);
 void ct_pool_set_limit(ct_pool p, size_t limit);
 ct_pool_usage ct_pool_use(ct_pool p);
 void ct_pool_reset_peaks(ct_pool p);
+
+// --- counter.cpp: what tensors would take, without any memory ------------------------------------
+
+// Counts as the pool does, with blocks too small for it added up beside. Everything that a thread does on
+// CT_META between `begin` and `end` is counted as on `stands_for` with so many threads.
+ct_counter ct_counter_create(size_t limit, ct_device_type stands_for, int32_t threads);
+void ct_counter_release(ct_counter c);
+// Returns the counter that this thread had before.
+ct_counter ct_counter_begin(ct_counter c);
+void ct_counter_end(ct_counter former);
+// The counter of this thread, or NULL.
+ct_counter ct_counter_current(void);
+// The kind of device that CT_META stands for on this thread; CT_META without a counter.
+ct_device_type ct_counter_stands_for(void);
+void ct_counter_set_limit(ct_counter c, size_t limit);
+ct_pool_usage ct_counter_use(ct_counter c);
+void ct_counter_reset_peaks(ct_counter c);
+
+// The most bytes of tensors on the CPU that were alive at once while `body` ran, above those before, as far
+// as this thread allocated them; for tests.
+ct_status ct_measure_allocations(void (*body)(void *), void *context, int64_t *peak);
 
 #ifdef __cplusplus
 }

@@ -20,20 +20,28 @@ struct Canvas {
         _ request: GenerationRequest, noise: Tensor, sigma: Float,
         encode: (Image) throws -> Tensor
     ) throws {
-        start = try LatentTokens.pack(noise)
-        if let image = request.inputImage {
-            let tokens = try LatentTokens.pack(encode(image))
-            start = try FlowStep.noised(tokens, noise: start, sigma: sigma)
-            clean = tokens
-            if let inpainting = request.inpainting {
-                kept = KeptPicture(
-                    clean: tokens,
-                    mask: try InpaintMask.tokens(
-                        of: inpainting.mask, height: image.height, width: image.width,
-                        blurSize: inpainting.blur?.size, blurSigma: inpainting.blur?.sigma,
-                        dtype: noise.dtype, device: noise.device))
-            }
+        try self.init(noise: noise, sigma: sigma, input: request.inputImage.map(encode))
+        if let image = request.inputImage, let inpainting = request.inpainting {
+            try keep(
+                InpaintMask.tokens(
+                    of: inpainting.mask, height: image.height, width: image.width,
+                    blurSize: inpainting.blur?.size, blurSigma: inpainting.blur?.sigma,
+                    dtype: noise.dtype, device: noise.device))
         }
-        references = try References(request.fittedEditImages, encode: encode)
+        references = try References(request.fittedEditImages.map(encode))
     }
+
+    /// - Shapes: `noise` and the latents of the picture to start from, `input`, [1, C, h, w].
+    init(noise: Tensor, sigma: Float, input: Tensor?) throws {
+        start = try LatentTokens.pack(noise)
+        guard let input else { return }
+        let tokens = try LatentTokens.pack(input)
+        start = try FlowStep.noised(tokens, noise: start, sigma: sigma)
+        clean = tokens
+    }
+
+    /// Keeps the picture that is started from where a mask is 0.
+    ///
+    /// - Shapes: `mask` [1, T, 1].
+    mutating func keep(_ mask: Tensor) { kept = clean.map { KeptPicture(clean: $0, mask: mask) } }
 }

@@ -10,11 +10,24 @@ extension Tensor {
     public static func pixels(
         of image: Image, dtype: DType, signed: Bool = true, device: Device = .cpu
     ) throws -> Tensor {
-        let bytes = try image.pixels.withUnsafeBytes {
-            try Tensor.from(bytes: $0, shape: [image.height, image.width, 3], dtype: .uint8)
+        try pixels(ofLevels: levels(of: image), dtype: dtype, signed: signed, device: device)
+    }
+
+    /// The bytes of a picture.
+    ///
+    /// - Shapes: → [H, W, 3] of `uint8`.
+    static func levels(of image: Image) throws -> Tensor {
+        try image.pixels.withUnsafeBytes {
+            try .from(bytes: $0, shape: [image.height, image.width, 3], dtype: .uint8)
         }
-        let levels = try bytes.to(dtype: .float32).to(dtype: dtype, device: device)
-        let scaled = try signed ? levels * (2.0 / 255) + -1 : levels * (1.0 / 255)
+    }
+
+    /// - Shapes: `levels` [H, W, 3] of `uint8` → [1, 3, H, W].
+    static func pixels(
+        ofLevels levels: Tensor, dtype: DType, signed: Bool = true, device: Device
+    ) throws -> Tensor {
+        let values = try levels.to(dtype: .float32).to(dtype: dtype, device: device)
+        let scaled = try signed ? values * (2.0 / 255) + -1 : values * (1.0 / 255)
         return try scaled.permuted([2, 0, 1]).unsqueezed(0)
     }
 
@@ -23,6 +36,14 @@ extension Tensor {
     /// - Shapes: [1, 3, H, W].
     /// - Source: `vae_output_to_image`, DiffSynth-Studio; `VaeImageProcessor`, diffusers.
     package func picture(_ rounding: Parity.PixelRounding = .truncate) throws -> Image {
+        let rows = try levels(rounding).to(device: .cpu).to(dtype: .uint8)
+        return Image(width: rows.size(1), height: rows.size(0), pixels: try rows.values())
+    }
+
+    /// Pixels as numbers from 0 to 255, in the type that they are rounded in.
+    ///
+    /// - Shapes: [1, 3, H, W] → [H, W, 3].
+    func levels(_ rounding: Parity.PixelRounding) throws -> Tensor {
         let levels =
             switch rounding {
             case .truncate: try (squeezed(0) + 1) * 127.5
@@ -32,8 +53,6 @@ extension Tensor {
                 try ((squeezed(0) * 0.5 + 0.5).clamped(to: 0...1).to(dtype: .float32) * 255)
                     .round()
             }
-        let rows = try levels.clamped(to: 0...255).permuted([1, 2, 0]).to(device: .cpu)
-            .to(dtype: .uint8)
-        return Image(width: rows.size(1), height: rows.size(0), pixels: try rows.values())
+        return try levels.clamped(to: 0...255).permuted([1, 2, 0])
     }
 }

@@ -11,8 +11,12 @@ package struct References {
 
     /// - Parameter encode: a picture to latents [1, C, h, w].
     package init?(_ images: [Image], encode: (Image) throws -> Tensor) throws {
-        guard !images.isEmpty else { return nil }
-        let grids = try images.map(encode)
+        try self.init(images.map(encode))
+    }
+
+    /// - Shapes: `grids` [1, C, h, w] each.
+    init?(_ grids: [Tensor]) throws {
+        guard !grids.isEmpty else { return nil }
         tokens = try .concatenating(grids.map(LatentTokens.pack), along: 1)
         positions = try .concatenating(
             grids.enumerated().map { index, grid in

@@ -15,11 +15,13 @@ package struct EncodingFootprint {
     }
 
     /// A caption of so many tokens, padding included.
-    package func text(_ configuration: TextEncoderConfiguration, length: Int) -> Int {
-        peak { layers in
-            _ = TextEncoderFootprint(
-                layers: layers, configuration: configuration, tokens: length
-            ).encode(length: length)
+    package func text(_ configuration: TextEncoderConfiguration, length: Int) throws -> Int {
+        let encoder = try ShapesOnly(dtype) { TextEncoder($0, configuration) }.model
+        return try peak {
+            let features = try encoder(
+                ids: Array(repeating: 0, count: length),
+                real: Array(repeating: true, count: length), dtype: dtype, device: .meta)
+            _ = try features.isFinite()
         }
     }
 
@@ -28,24 +30,21 @@ package struct EncodingFootprint {
     /// - Parameter free: bytes to decide by.
     package func picture(
         _ configuration: AutoencoderConfiguration, height: Int, width: Int, free: Int
-    ) -> Int {
-        let way = Tiling.automatic.passage(configuration, height, width, free: free)
-        return peak { layers in
-            let pixels = layers.tensor(3 * height * width)
-            let result = AutoencoderFootprint(layers: layers, configuration: configuration)
-                .passage(way, height: height, width: width, decodes: false)
-            layers.heap.give(result, pixels)
+    ) throws -> Int {
+        let passage = Tiling.automatic.passage(configuration, height, width, free: free)
+        let stage = EncodeStage(
+            autoencoder: try ShapesOnly(dtype) { Autoencoder($0, configuration) }.model,
+            dtype: dtype, device: .meta)
+        return try peak {
+            let pixels = try Tensor.empty([1, 3, height, width], dtype: dtype, device: .meta)
+            _ = try stage.latents(of: pixels, by: passage)
         }
     }
 
-    private func peak(_ walk: (Footprint) -> Void) -> Int {
-        let heap = PieceHeap()
-        heap.beginStage()
-        walk(
-            Footprint(
-                heap: heap, bytes: dtype.byteCount, threads: threads,
-                kernels: Footprint.kernels(dtype, kind)))
-        return kind == .cpu ? heap.peak.held : heap.peak.live
+    private func peak(_ body: () throws -> Void) throws -> Int {
+        let counter = AllocationCounter(standingFor: kind, threads: threads)
+        try withoutGradients { try counter.counting(body) }
+        return kind == .cpu ? counter.usage.peakHeld : counter.usage.peakLive
     }
 
     /// What the process needs without any tensor, when everything has been computed once.

@@ -57,6 +57,8 @@ public struct MemoryDemand: Sendable {
     public var references: [(height: Int, width: Int)] = []
     /// Whether there is a picture to start from.
     public var hasInputImage = false
+    /// Whether a part of that picture is kept.
+    public var inpaints = false
     /// Bytes of LoRAs as they are kept in memory.
     public var loraBytes = 0
     /// Bytes for a matrix of the text encoder while it is used, where it is kept in another type.
@@ -115,6 +117,7 @@ extension MemoryDemand {
             .flatMap { $0.caches.values.map(\.keys.secondLength) }.max() ?? 0
         references = request.encodedEditSizes
         hasInputImage = request.inputImage != nil
+        inpaints = request.inpainting != nil
         self.loraBytes = loraBytes
         func way(_ size: (height: Int, width: Int)) -> Tiling.Passage {
             request.tiling.passage(

@@ -17,17 +17,25 @@ public struct MemoryForecast: Hashable, Sendable {
         stages.first { $0.stage == stage }
     }
 
-    /// Walks through the layers that a request would pass, without computing any.
+    /// Runs the stages that a request would pass without computing anything.
     ///
     /// - Parameters:
     ///   - deviceKind: on others than the processor, tensors alone are counted; how much of that an
     ///     allocator there takes has not been measured.
     ///   - allocator: what gives out the processor's memory.
+    /// - Throws: `TorchError`.
     public init(
         _ demand: MemoryDemand, deviceKind: Device.Kind = .cpu, allocator: HostAllocator = .pooled
-    ) {
-        var walk = StageWalk(demand, deviceKind, allocator)
-        stages = walk.stages()
+    ) throws {
+        try self.init(demand, deviceKind: deviceKind, allocator: allocator, adapters: .init())
+    }
+
+    init(
+        _ demand: MemoryDemand, deviceKind: Device.Kind, allocator: HostAllocator,
+        adapters: AdapterShapes
+    ) throws {
+        var walk = try StageWalk(demand, deviceKind, allocator, adapters)
+        stages = try walk.stages()
     }
 }
 

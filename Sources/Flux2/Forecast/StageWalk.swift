@@ -1,181 +1,213 @@
 internal import FluxModels
 internal import Torch
 
-/// Passes the stages of a generation as `GenerationRun` does, taking memory from a heap only.
+/// Runs the stages of a generation with tensors that have no values, and counts what they allocate.
+///
+/// The code is that of ``GenerationRun``: the same stages and networks on the device that holds nothing.
 struct StageWalk {
-    private typealias Piece = PieceHeap.Piece
-
     private let demand: MemoryDemand
     private let kind: Device.Kind
-    private let heap = PieceHeap()
-    private var found: [StageMemory] = []
-
     private let allocator: HostAllocator
+    private let adapters: AdapterShapes
+    private let counter: AllocationCounter
+    private let encoder: ShapesOnly<TextEncoder>
+    private let transformer: ShapesOnly<FluxTransformer>
+    private let autoencoder: ShapesOnly<Autoencoder>
+    private var found: [StageMemory] = []
+    /// What stages allocate above what was there before, at most.
+    private(set) var peaks: [StageMemory.Stage: Int] = [:]
 
-    init(_ demand: MemoryDemand, _ kind: Device.Kind, _ allocator: HostAllocator) {
+    init(
+        _ demand: MemoryDemand, _ kind: Device.Kind, _ allocator: HostAllocator,
+        _ adapters: AdapterShapes
+    ) throws {
         self.demand = demand
         self.kind = kind
         self.allocator = allocator
+        self.adapters = adapters
+        counter = AllocationCounter(standingFor: kind, threads: demand.threads)
+        let model = demand.model
+        encoder = try ShapesOnly(demand.dtype) { TextEncoder($0, model.textEncoder) }
+        transformer = try ShapesOnly(demand.dtype) { FluxTransformer($0, model.transformer) }
+        autoencoder = try ShapesOnly(demand.dtype) { Autoencoder($0, model.autoencoder) }
+        encoder.put(adapters.beside[.textEncoder] ?? [:])
+        autoencoder.put(adapters.beside[.autoencoder] ?? [:])
     }
 
-    mutating func stages() -> [StageMemory] {
-        _ = heap.take(demand.loraBytes)
-        let features = encode()
+    mutating func stages() throws -> [StageMemory] {
+        let counter = counter
+        return try withoutGradients {
+            try counter.counting { try passed() }
+        }
+    }
+
+    private mutating func passed() throws -> [StageMemory] {
+        let loras = try bytes(demand.loraBytes)
+        let features = try encode()
         for picture in 0...min(demand.formerPictures, 1) {
             if picture > 0 { found = found.filter { $0.stage == .encode } }
-            _ = heap.take(3 * pixels * demand.formerPictures)
-            let canvas = pictures()
-            let latents = denoise(canvas)
-            decode()
-            heap.give(canvas + [latents])
+            let former = try bytes(3 * pixels * demand.formerPictures)
+            let canvas = try prepare()
+            let latents = try denoise(canvas, features)
+            try decode(latents)
+            withExtendedLifetime((former, canvas)) {}
         }
-        heap.give(features)
+        withExtendedLifetime((loras, features)) {}
         return found
     }
 
     private var pixels: Int { demand.size.height * demand.size.width }
-    private var latentTokens: Int { pixels / 256 }
-    private var referenceTokens: Int {
-        demand.references.reduce(0) { $0 + $1.height * $1.width / 256 }
+    private var latentChannels: Int { demand.model.transformer.latentChannels }
+
+    /// Memory of no shape.
+    private func bytes(_ count: Int) throws -> Tensor {
+        try .empty([count], dtype: .uint8, device: .meta)
     }
 
-    private var layers: Footprint {
-        Footprint(
-            heap: heap, bytes: demand.dtype.byteCount, threads: demand.threads,
-            kernels: Footprint.kernels(demand.dtype, kind))
+    private func empty(_ shape: [Int]) throws -> Tensor {
+        try .empty(shape, dtype: demand.dtype, device: .meta)
     }
 
-    private mutating func note(_ stage: StageMemory.Stage, _ body: (inout StageWalk) -> Void) {
-        heap.beginStage()
-        body(&self)
-        let isHost = kind == .cpu
+    private mutating func note<Result>(
+        _ stage: StageMemory.Stage, scratch: Int, _ body: (StageWalk) throws -> Result
+    ) throws -> Result {
+        counter.resetPeaks()
+        let before = counter.usage.live
+        let scratch = try bytes(scratch)
+        let result = try body(self)
+        withExtendedLifetime(scratch) {}
+        let (isHost, use) = (kind == .cpu, counter.usage)
+        peaks[stage] = use.peakLive - before
         found.append(
             StageMemory(
                 stage: stage,
                 activations: isHost
-                    ? Int(Double(heap.peak.held) * allocator.scatter) : heap.peak.live,
+                    ? Int(Double(use.peakHeld) * allocator.scatter) : use.peakLive,
                 base: isHost ? HostBase.bytes(after: stage) : 0))
+        return result
+    }
+}
+
+// MARK: Stages
+
+extension StageWalk {
+    /// - Returns: the features of the prompt, and of the negative prompt where there is one.
+    private mutating func encode() throws -> [Tensor] {
+        let width = demand.model.textEncoder.featureWidth
+        guard demand.encodedTexts > 0 else {
+            let remembered = try empty([1, demand.textLength, width])
+            return Array(repeating: remembered, count: demand.branches)
+        }
+        let features = try note(.encode, scratch: demand.encoderScratch) { walk in
+            try (0..<walk.demand.encodedTexts).map { _ in try walk.encodedText() }
+        }
+        return (0..<demand.branches).map { features[min($0, features.count - 1)] }
     }
 
-    private mutating func encode() -> [Piece] {
-        let layers = layers
-        let encoder = TextEncoderFootprint(
-            layers: layers, configuration: demand.model.textEncoder,
-            tokens: demand.computedTokens)
-        guard demand.encodedTexts > 0 else { return [] }
-        var features: [Piece] = []
-        note(.encode) { walk in
-            let scratch = walk.heap.take(walk.demand.encoderScratch)
-            defer { walk.heap.give(scratch) }
-            features = (0..<walk.demand.encodedTexts).map { _ in
-                encoder.encode(length: walk.demand.textLength)
-            }
-        }
+    private func encodedText() throws -> Tensor {
+        // So much padding before the words leaves as many tokens to compute.
+        let padding = max(0, demand.textLength - demand.computedTokens + 1)
+        let first = padding == 1 ? 0 : padding
+        let features = try encoder.model(
+            ids: Array(repeating: 0, count: demand.textLength),
+            real: (0..<demand.textLength).map { $0 >= first }, dtype: demand.dtype, device: .meta)
+        _ = try features.isFinite()
         return features
     }
 
-    private var autoencoder: AutoencoderFootprint {
-        AutoencoderFootprint(
-            layers: layers, configuration: demand.model.autoencoder)
-    }
-
-    /// Noise, the latents of pictures, and what inpainting compares with.
-    private mutating func pictures() -> [Piece] {
-        let layers = layers
-        let channels = demand.model.transformer.latentChannels
-        var kept = (0..<2).map { _ in layers.tensor(latentTokens * channels) }
-        guard demand.hasInputImage || !demand.references.isEmpty else { return kept }
-        note(.pictures) { walk in
-            let input = walk.demand.hasInputImage ? [walk.demand.size] : []
-            let sizes = input + walk.demand.references
-            let ways =
-                (input.isEmpty ? [] : [walk.demand.passage]) + walk.demand.referencePassages
-            let scratch = walk.heap.take(walk.demand.autoencoderScratch)
-            defer { walk.heap.give(scratch) }
-            for (size, way) in zip(sizes, ways) {
-                kept.append(walk.encoded(size, way, layers))
-            }
+    private mutating func prepare() throws -> Canvas {
+        let (height, width) = demand.size
+        let noise = try empty([1, latentChannels, height / 16, width / 16])
+        guard demand.hasInputImage || !demand.references.isEmpty else {
+            return try Canvas(noise: noise, sigma: 1, input: nil)
         }
-        return kept
+        return try note(.pictures, scratch: demand.autoencoderScratch) { walk in
+            let demand = walk.demand
+            let input = demand.hasInputImage ? try walk.encoded(demand.size, demand.passage) : nil
+            var canvas = try Canvas(noise: noise, sigma: 1, input: input)
+            if demand.inpaints {
+                canvas.keep(try walk.empty([1, canvas.start.size(1), 1]))
+            }
+            canvas.references = try References(
+                zip(demand.references, demand.referencePassages).map { try walk.encoded($0, $1) })
+            return canvas
+        }
     }
 
     private func encoded(
-        _ size: (height: Int, width: Int), _ way: Tiling.Passage, _ layers: Footprint
-    ) -> Piece {
-        let count = 3 * size.height * size.width
-        let picture = heap.take(count)
-        let bytes = heap.take(count)
-        let exact = layers.exact(count)
-        let scaled = layers.combined(count, layers.combined(count, layers.tensor(count)))
-        heap.give(bytes, exact)
-        let moments = autoencoder.passage(
-            way, height: size.height, width: size.width, decodes: false)
-        let latents = layers.tensor(
-            size.height * size.width / 256 * demand.model.transformer.latentChannels)
-        heap.give(moments, scaled, picture)
-        return latents
+        _ size: (height: Int, width: Int), _ passage: Tiling.Passage
+    ) throws -> Tensor {
+        let stage = EncodeStage(
+            autoencoder: autoencoder.model, dtype: demand.dtype, device: .meta)
+        let image = try bytes(3 * size.height * size.width)
+        let pixels = try stage.pixels(
+            ofLevels: bytes(3 * size.height * size.width)
+                .reshaped([size.height, size.width, 3]))
+        defer { withExtendedLifetime(image) {} }
+        return try stage.latents(of: pixels, by: passage)
     }
 
-    /// Two evaluations stand for all: each of the same shape finds what the one before has left. With a
-    /// step cache it takes one more until the one before has left all.
-    private mutating func denoise(_ canvas: [Piece]) -> Piece {
-        let layers = layers
-        let configuration = demand.model.transformer
-        let text = demand.textLength + demand.extraTextTokens
-        let transformer = TransformerFootprint(
-            layers: layers, configuration: configuration, textTokens: text,
-            pictureTokens: latentTokens + referenceTokens, cachedTokens: demand.cachedTokens)
-        let count = latentTokens * configuration.latentChannels
-        var latents = layers.tensor(count)
-        note(.denoise) { walk in
-            let scratch = walk.heap.take(walk.demand.transformerScratch)
-            defer { walk.heap.give(scratch) }
-            let branches = (0..<walk.demand.branches).map { _ in
-                layers.exact(
-                    (text + walk.latentTokens + walk.referenceTokens)
-                        * configuration.headSize)
+    /// Two steps stand for all: each of the same shape finds what the one before has left. With a step cache
+    /// it takes one more until the one before has left all.
+    private mutating func denoise(_ canvas: Canvas, _ features: [Tensor]) throws -> Tensor {
+        let steps = min(demand.steps, demand.cachesSteps ? 3 : 2)
+        let schedule = try Schedule(steps: steps, shift: 1)
+        return try note(.denoise, scratch: demand.transformerScratch) { walk in
+            var stage = DenoiseStage(transformer: walk.transformer.model, schedule: schedule)
+            stage.goesSideBySide = walk.demand.goesSideBySide
+            stage.sidesHaveSameWeights = walk.demand.sharesPicture
+            stage.stepCache = walk.demand.cachesSteps ? 0 : nil
+            stage.beforeBranch = {
+                walk.transformer.put(walk.adapters.ofTransformer[$0] ?? [:])
             }
-            let texts = branches.map { _ in transformer.embeddedText() }
-            var kept = branches.indices.map { side in
-                walk.demand.cachesSteps
-                    ? TransformerFootprint.Kept(decides: side == 0) : nil
-            }
-            for _ in 0..<min(walk.demand.steps, walk.demand.cachesSteps ? 3 : 2) {
-                let shared =
-                    walk.demand.sharesPicture
-                    ? transformer.embeddedPicture(latentTokens: walk.latentTokens) : nil
-                // What the other side has come to while one goes on.
-                let other =
-                    walk.demand.goesSideBySide
-                    ? [transformer.waiting(caching: walk.demand.cachesSteps)] : []
-                let velocities = branches.indices.map { side in
-                    transformer.evaluate(
-                        latentTokens: walk.latentTokens, shared: shared, kept: &kept[side])
-                }
-                walk.heap.give(other)
-                shared.map { walk.heap.give($0) }
-                let next = layers.combined(count, layers.tensor(count))
-                walk.heap.give(velocities + [latents])
-                latents = next
-            }
-            walk.heap.give(kept.flatMap { $0?.pieces ?? [] })
-            walk.heap.give(texts + branches)
+            let tokens = try stage(
+                canvas.start, given: walk.conditioning(features, canvas), keeping: canvas.kept,
+                onStep: { _ in }, onEvent: { _ in })
+            _ = try tokens.isFinite()
+            return try LatentTokens.unpack(
+                tokens, height: walk.demand.size.height / 16, width: walk.demand.size.width / 16)
         }
-        return latents
     }
 
-    private mutating func decode() {
-        let layers = layers
-        note(.decode) { walk in
-            let (height, width) = walk.demand.size
-            let scratch = walk.heap.take(walk.demand.autoencoderScratch)
-            defer { walk.heap.give(scratch) }
-            let count = 3 * walk.pixels
-            let result = walk.autoencoder.passage(
-                walk.demand.passage, height: height, width: width, decodes: true)
-            let levels = layers.combined(count, layers.combined(count, layers.tensor(count)))
-            walk.heap.give(walk.heap.take(count), walk.heap.take(count))
-            walk.heap.give(levels, result)
+    private func conditioning(_ features: [Tensor], _ canvas: Canvas) throws -> Conditioning {
+        let branches = try features.map { text in
+            let text =
+                demand.extraTextTokens == 0
+                ? text
+                : try .concatenating(
+                    [text, empty([1, demand.extraTextTokens, text.size(2)])], along: 1)
+            return try Branch(text: text, rotary: rotations(text.size(1)), caches: caches())
+        }
+        return Conditioning(
+            positive: branches[0], negative: branches.count > 1 ? branches[1] : nil,
+            references: canvas.references?.tokens, cfgScale: 4, embeddedGuidance: 4)
+    }
+
+    private func caches() throws -> [String: KeyValue] {
+        guard demand.cachedTokens > 0 else { return [:] }
+        let configuration = demand.model.transformer
+        let shape = [1, demand.cachedTokens, configuration.headCount, configuration.headSize]
+        return try ["double_0": KeyValue(keys: empty(shape), values: empty(shape))]
+    }
+
+    private func rotations(_ textTokens: Int) throws -> RotaryTable {
+        let pictures = [demand.size] + demand.references
+        let positions =
+            try [Positions.text(textTokens)]
+            + pictures.map { try Positions.grid(rows: $0.height / 16, columns: $0.width / 16) }
+        return try RotaryTable(
+            positions: .concatenating(positions, along: 0),
+            axes: demand.model.transformer.rotaryAxes, theta: demand.model.transformer.rotaryTheta,
+            device: .meta)
+    }
+
+    private mutating func decode(_ latents: Tensor) throws {
+        try note(.decode, scratch: demand.autoencoderScratch) { walk in
+            let stage = DecodeStage(autoencoder: walk.autoencoder.model)
+            let pixels = try stage.pixels(of: latents, by: walk.demand.passage)
+            _ = try pixels.isFinite()
+            let image = try pixels.levels(.truncate).to(dtype: .uint8).contiguous()
+            _ = try walk.bytes(image.byteCount)
         }
     }
 }
@@ -190,7 +222,7 @@ enum HostBase {
         switch stage {
         case .encode, .pictures: 76_000_000
         case .denoise: 88_000_000
-        case .decode: 93_000_000
+        case .decode: 97_000_000
         }
     }
 }

@@ -120,6 +120,28 @@ final class LoRABank {
             on: .transformer)
     }
 
+    /// What lies beside the weights while they are used, without values.
+    func shapes(_ uses: [LoRAUse], mode: LoRAUse.Mode) throws -> AdapterShapes {
+        var shapes = AdapterShapes()
+        for branch in GuidanceBranch.allCases {
+            let hot = uses.filter { $0.branch == branch || ($0.branch == nil && mode == .hot) }
+            shapes.ofTransformer[branch] = try self.shapes(hot, of: .transformer)
+        }
+        for component in [Component.textEncoder, .autoencoder] {
+            shapes.beside[component] = try self.shapes(uses, of: component)
+        }
+        return shapes
+    }
+
+    private func shapes(
+        _ uses: [LoRAUse], of component: Component
+    ) throws -> AdapterShapes.Changes {
+        guard !uses.isEmpty else { return [:] }
+        let all = parameters(of: component).map { ($0.key, adapters(of: $0, uses)) }
+        return try AdapterShapes.of(
+            Dictionary(uniqueKeysWithValues: all).filter { !$1.isEmpty }, dtype: dtype)
+    }
+
     // MARK: Other components
 
     /// The LoRAs that change a component on a side of guidance.

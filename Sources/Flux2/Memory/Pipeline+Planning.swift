@@ -70,8 +70,23 @@ extension Pipeline {
         _ request: GenerationRequest, _ settings: MemorySettings?, sideBySide: Bool = false
     ) throws -> Planner {
         let settings = settings ?? memory
+        let (demand, parts) = demand(of: request, settings, sideBySide: sideBySide)
+        let forecast = try MemoryForecast(
+            demand, deviceKind: device.kind, allocator: .current,
+            adapters: loras.shapes(request.loras, mode: request.loraMode))
+        let host = try Device.cpu.memory().free + HostMemory.usage().private
+        return Planner(
+            device: device, settings: settings,
+            deviceFree: device.kind == .cpu ? host : deviceFree, hostFree: host, parts: parts,
+            demands: forecast.stages.map { Planner.Demand($0, parts) },
+            loras: loras.byteCount(request.loras, mode: request.loraMode))
+    }
+
+    /// What a request asks of memory, and the weights that it uses.
+    func demand(
+        of request: GenerationRequest, _ settings: MemorySettings, sideBySide: Bool
+    ) -> (MemoryDemand, [Planner.Part]) {
         let branches = request.cfgScale == 1 ? 1 : 2
-        let loraBytes = loras.byteCount(request.loras, mode: request.loraMode)
         var demand = MemoryDemand(
             request, model: .init(architecture), dtype: dtype, threads: Runtime.threads,
             textLength: textLength)
@@ -89,13 +104,7 @@ extension Pipeline {
         demand.encoderScratch = parts[0].scratch
         demand.autoencoderScratch = parts[1].scratch
         demand.transformerScratch = parts[2].scratch
-        let forecast = MemoryForecast(
-            demand, deviceKind: device.kind, allocator: .current)
-        let host = try Device.cpu.memory().free + HostMemory.usage().private
-        return Planner(
-            device: device, settings: settings,
-            deviceFree: device.kind == .cpu ? host : deviceFree, hostFree: host, parts: parts,
-            demands: forecast.stages.map { Planner.Demand($0, parts) }, loras: loraBytes)
+        return (demand, parts)
     }
 
     private func part(

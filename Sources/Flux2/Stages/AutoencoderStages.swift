@@ -24,20 +24,22 @@ package struct EncodeStage {
     /// - Shapes: → [1, 4C, H/16, W/16].
     /// - Throws: `CancellationError` between layers.
     package func callAsFunction(_ image: Image) throws -> Tensor {
+        let passage = try tiling.resolved(autoencoder, image.height, image.width, device)
+        return try latents(of: pixels(ofLevels: .levels(of: image)), by: passage)
+    }
+
+    /// - Shapes: `levels` [H, W, 3] of `uint8` → [1, 3, H, W] from -1 to 1.
+    func pixels(ofLevels levels: Tensor) throws -> Tensor {
         // Others than DiffSynth scale in 32 bits and round once.
         let scaled: DType = parity == .diffsynth ? dtype : .float32
-        let pixels = try Tensor.pixels(of: image, dtype: scaled, device: device).to(dtype: dtype)
-        let observe: Observer = { _, _ in try Task.checkCancellation() }
-        let moments =
-            switch try tiling.resolved(autoencoder, image.height, image.width, device) {
-            case .strips(let strips):
-                try strips.moments(of: pixels, autoencoder, observe: observe)
-            case .feathered(let tiles):
-                try tiles.moments(of: pixels, autoencoder, observe: observe)
-            case .overlapping(let tiles):
-                try tiles.moments(of: pixels, autoencoder, observe: observe)
-            case .whole: try autoencoder.moments(of: pixels, observe: observe)
-            }
+        return try Tensor.pixels(ofLevels: levels, dtype: scaled, device: device).to(dtype: dtype)
+    }
+
+    /// - Shapes: `pixels` [1, 3, H, W] → [1, 4C, H/16, W/16].
+    func latents(of pixels: Tensor, by passage: Tiling.Passage) throws -> Tensor {
+        let moments = try passage.moments(of: pixels, autoencoder) { _, _ in
+            try Task.checkCancellation()
+        }
         return try autoencoder.latents(ofMoments: moments)
     }
 }
@@ -72,21 +74,18 @@ package struct DecodeStage {
             done += 1
             onEvent(.working(stage: .decode, done: min(done, total), of: total))
         }
-        let unfolded = try autoencoder.unfolded(latents)
-        let pixels =
-            switch passage {
-            case .strips(let strips):
-                try strips.decode(unpatched: unfolded, autoencoder, observe: observe)
-            case .feathered(let tiles):
-                try tiles.decode(unpatched: unfolded, autoencoder, observe: observe)
-            case .overlapping(let tiles):
-                try tiles.decode(unpatched: unfolded, autoencoder, observe: observe)
-            case .whole: try autoencoder.decode(unpatched: unfolded, observe: observe)
-            }
+        let pixels = try pixels(of: latents, by: passage, observe: observe)
         try check(pixels)
         let image = try pixels.picture(parity.pixelRounding)
         onEvent(.decoded)
         return image
+    }
+
+    /// - Shapes: `latents` [1, 4C, h, w] → [1, 3, 16h, 16w], nominally from -1 to 1.
+    func pixels(
+        of latents: Tensor, by passage: Tiling.Passage, observe: Observer = ignoreOutputs
+    ) throws -> Tensor {
+        try passage.decode(autoencoder.unfolded(latents), autoencoder, observe)
     }
 }
 
@@ -125,6 +124,33 @@ extension Tiling {
 }
 
 extension Tiling.Passage {
+    /// - Shapes: `pixels` [1, 3, H, W] → [1, 2C, H/8, W/8].
+    fileprivate func moments(
+        of pixels: Tensor, _ autoencoder: Autoencoder, _ observe: Observer
+    ) throws -> Tensor {
+        switch self {
+        case .whole: try autoencoder.moments(of: pixels, observe: observe)
+        case .strips(let strips): try strips.moments(of: pixels, autoencoder, observe: observe)
+        case .feathered(let tiles): try tiles.moments(of: pixels, autoencoder, observe: observe)
+        case .overlapping(let tiles): try tiles.moments(of: pixels, autoencoder, observe: observe)
+        }
+    }
+
+    /// - Shapes: `latents` [1, C, h, w], neither folded nor normalised → [1, 3, 8h, 8w].
+    fileprivate func decode(
+        _ latents: Tensor, _ autoencoder: Autoencoder, _ observe: Observer
+    ) throws -> Tensor {
+        switch self {
+        case .whole: try autoencoder.decode(unpatched: latents, observe: observe)
+        case .strips(let strips):
+            try strips.decode(unpatched: latents, autoencoder, observe: observe)
+        case .feathered(let tiles):
+            try tiles.decode(unpatched: latents, autoencoder, observe: observe)
+        case .overlapping(let tiles):
+            try tiles.decode(unpatched: latents, autoencoder, observe: observe)
+        }
+    }
+
     /// How often the decoder calls its observer.
     func layers(_ configuration: AutoencoderConfiguration, height: Int, width: Int) -> Int {
         let levels = configuration.decoderWidths.count

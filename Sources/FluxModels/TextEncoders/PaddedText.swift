@@ -93,7 +93,7 @@ struct PaddedText {
         let result = try Torch.attention(
             q, k.slice(keys, along: 2), v.slice(keys, along: 2), words: words, mask: allowed)
         // The CPU kernel gives zeros for blind queries; other devices promise nothing.
-        guard let seeing, q.device.kind != .cpu else { return result }
+        guard let seeing, q.device.computesAs != .cpu else { return result }
         return try .choosing(seeing, result, .zeros([1], dtype: result.dtype, device: q.device))
     }
 }

@@ -83,14 +83,14 @@ struct DemandReader {
         let footprint = EncodingFootprint(
             dtype: parts.dtype, threads: threads, kind: parts.device.kind)
         if let encoder = parts.textEncoder {
-            demand.captionBytes = footprint.text(
+            demand.captionBytes = try footprint.text(
                 encoder.model.configuration, length: parts.textLength)
         }
         if let autoencoder = parts.autoencoder, !settings.task.readsEncoded {
             let free = try parts.device.memory().free
             demand.pictureBytes =
-                ([largest.picture] + largest.references).map {
-                    footprint.picture(
+                try ([largest.picture] + largest.references).map {
+                    try footprint.picture(
                         autoencoder.model.configuration, height: $0.height, width: $0.width,
                         free: free)
                 }.max() ?? 0

@@ -107,7 +107,7 @@ extension RotaryTable {
         }
         var shape = streams[0].values.shape
         shape[1] = streams.reduce(0) { $0 + $1.values.size(1) }
-        let result = try Tensor.empty(shape, dtype: .bfloat16)
+        let result = try Tensor.empty(shape, dtype: .bfloat16, device: streams[0].values.device)
         var first = 0
         for (stream, weight) in zip(streams, weights) {
             let places = first..<first + stream.values.size(1)

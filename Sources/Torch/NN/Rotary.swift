@@ -15,7 +15,10 @@ public struct RotaryTable {
     ///   - positions: [T, number of axes], integers.
     ///   - axes: channels per coordinate, even numbers.
     ///   - theta: the base of the frequencies.
-    public init(positions: Tensor, axes: [Int], theta: Double) throws {
+    ///   - device: where the table goes; nil is where the positions are.
+    public init(
+        positions: Tensor, axes: [Int], theta: Double, device: Device? = nil
+    ) throws {
         let coordinates = try positions.to(dtype: .float32, device: .cpu).to(dtype: .float64)
         let angles = try axes.enumerated().map { axis, channels in
             let exponents =
@@ -27,7 +30,7 @@ public struct RotaryTable {
         let all = try Tensor.concatenating(angles, along: 1)
         let parts = try [all.cos(), all.sin()].map { try $0.to(dtype: .float32) }
         rotation = try Tensor.stacking(parts, along: -1)
-            .to(device: positions.device).viewedAsComplex().unsqueezed(1)
+            .to(device: device ?? positions.device).viewedAsComplex().unsqueezed(1)
     }
 
     /// The number of positions.
@@ -51,7 +54,7 @@ public struct RotaryTable {
     /// - Shapes: `x` [B, T, H, d] → the same.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         if Kernel.rotation.serves(x, nil) {
-            let result = try Tensor.empty(x.shape, dtype: x.dtype)
+            let result = try Tensor.empty(x.shape, dtype: x.dtype, device: x.device)
             try turn(x, nil, epsilon: 0, 0..<count, into: result)
             return result
         }
