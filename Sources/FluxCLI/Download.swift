@@ -17,7 +17,7 @@ struct Download: AsyncParsableCommand {
 
             Examples:
               flux2 download klein-4b
-              flux2 download owner/name:vae/* -o somewhere
+              flux2 download 'owner/name:vae/*' -o somewhere
             """)
 
     @OptionGroup var wanted: RepositoryName

@@ -91,20 +91,25 @@ struct MachineFindings: Encodable {
 extension MachineFindings {
     /// All but the self-tests.
     var text: String {
-        let known =
-            processor.isEmpty ? "no known vector extensions" : processor.joined(separator: " ")
-        let lines =
-            [
-                "flux2       \(version)",
-                "engine      libtorch \(libtorch) in \(libraryFolder ?? "?")",
-                "            \(capability), \(threads) threads, \(waiting)",
-                "kernels     \(kernels), for bfloat16 and int8 without gradients",
-            ] + Kernel.allCases.map(Self.line) + [
-                "processor   \(known)", "dtype auto  \(dtypeAuto) on cpu",
-                "memory      \(Self.words(memory))",
-                "disk here   \(diskFreeBytes.map { Terminal.bytes($0) + " free" } ?? "unknown")",
-            ]
-        return (lines + devices).joined(separator: "\n")
+        (engine + Kernel.allCases.map(Self.line) + place + devices).joined(separator: "\n")
+    }
+
+    private var engine: [String] {
+        [
+            "flux2       \(version)",
+            "engine      libtorch \(libtorch) in \(libraryFolder ?? "?")",
+            "            \(capability), \(threads) threads, \(waiting)",
+            "kernels     \(kernels), for bfloat16 and int8 without gradients",
+        ]
+    }
+
+    private var place: [String] {
+        let known = processor.isEmpty ? ["no known vector extensions"] : processor
+        return [
+            "processor   \(known.joined(separator: " "))", "dtype auto  \(dtypeAuto) on cpu",
+            "memory      \(Self.words(memory))",
+            "disk here   \(diskFreeBytes.map { Terminal.bytes($0) + " free" } ?? "unknown")",
+        ]
     }
 
     private var devices: [String] {

@@ -26,7 +26,8 @@ struct CommandDump: Decodable {
 
         /// Whether it does something itself.
         var isRun: Bool {
-            subcommands == nil || (arguments ?? []).contains {
+            subcommands == nil
+                || (arguments ?? []).contains {
                     $0.kind == "positional" || !Set($0.long).isSubset(of: ["help", "version"])
                 }
         }

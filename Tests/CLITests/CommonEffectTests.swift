@@ -157,8 +157,10 @@ extension CommandLineTests {
             let told = try Program.run(
                 ["train", "init", "--model", model, data, "-o", b, "--json", "-q"])
             #expect(told.output.contains(#""samples":3"#) && told.output.contains(#""warnings":"#))
+            // What is free changes from one moment to the next.
             let texts = try [a, b].map {
                 try String(contentsOfFile: $0, encoding: .utf8).replacing($0, with: "x.yaml")
+                    .replacing(/of [0-9.]+ GB free/, with: "")
             }
             #expect(texts[0] == texts[1])
 
@@ -172,6 +174,10 @@ extension CommandLineTests {
             try run(tinyArguments(model: new, output: folder.file("a.png")))
             let again = try Program.run(["train", "new", model, "-o", new])
             #expect(again.status == 1 && again.errors.contains("exists already"))
+            try run(["train", "new", model, "-o", new, "--force", "-q"])
+            let lost = try Program.run(["train", "new", model, "-o", data, "--force"])
+            #expect(lost.status == 64 && lost.errors.contains("is no model's folder"))
+            #expect(folder.contents.contains("data"))
             let within = try Program.run(["train", "new", new, "-o", new + "/copy"])
             #expect(within.status == 64 && within.errors.contains("lie in one another"))
         }
@@ -184,7 +190,8 @@ extension CommandLineTests {
                 #".*\.to_q"#, "--lora_rank", "2", "--seed", "1", "--threads", "1",
             ]
             let plan = try object(common + ["--dry-run", "-o", folder.file("none")])
-            #expect((plan["warnings"] as? [String])?.first?.contains("klein without 'base'") == true)
+            let warnings = plan["warnings"] as? [String]
+            #expect(warnings?.first?.contains("klein without 'base'") == true)
             #expect(plan["samples"] as? Int == 3 && plan["steps"] as? Int == 3)
             #expect((plan["peak_bytes"] as? Int ?? 0) > 0 && plan["seconds_per_step"] is Double)
             #expect((plan["parts"] as? [Any])?.isEmpty == false)

@@ -6,9 +6,9 @@ import FluxTraining
 struct TrainDataOptions: ParsableArguments {
     @Option(
         help: """
-            Folder of the data set, which paths in the metadata are relative to. Without metadata, \
-            samples are its images with .txt files beside them. With …:train, the folder of encoded \
-            samples.
+            Folder of the data set, which paths in the metadata are relative to; empty is the current \
+            folder. Without metadata, samples are its images with .txt files beside them. With \
+            …:train, the folder of encoded samples.
             """, completion: .directory)
     var datasetBasePath: String?
 

@@ -89,20 +89,29 @@ private struct ModelCopy {
     private let folder: String
     private let names: [String]
 
-    /// - Throws: `ValidationError` for a copy that would lie in what is copied.
+    /// - Throws: `ValidationError` for a copy that would lie in what is copied, or replace other files.
     init(of folder: String, _ output: String) throws {
-        func whole(_ path: String) -> String {
-            URL(fileURLWithPath: path).resolvingSymlinksInPath().path + "/"
-        }
-        guard !whole(output).hasPrefix(whole(folder)), !whole(folder).hasPrefix(whole(output))
-        else {
+        let (source, target) = (Self.whole(folder), Self.whole(output))
+        guard !target.hasPrefix(source), !source.hasPrefix(target) else {
             throw ValidationError("--output \(output) and \(folder) lie in one another")
         }
+        try Self.requireModel(in: output)
         self.folder = folder
         let all = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-        names = all.filter { name in
-            ![".safetensors", ".safetensors.index.json", ".gguf", ".bin"].contains(
-                where: name.hasSuffix)
+        let weights = [".safetensors", ".safetensors.index.json", ".gguf", ".bin"]
+        names = all.filter { name in !weights.contains(where: name.hasSuffix) }
+    }
+
+    private static func whole(_ path: String) -> String {
+        URL(fileURLWithPath: path).resolvingSymlinksInPath().path + "/"
+    }
+
+    /// Refuses a folder that is there and holds anything else: it would be lost as a whole.
+    private static func requireModel(in folder: String) throws {
+        let marks = ["model_index.json", "transformer/config.json"].map { "\(folder)/\($0)" }
+        let exists = FileManager.default.fileExists(atPath:)
+        guard !exists(folder) || marks.contains(where: exists) else {
+            throw ValidationError("--output \(folder): is no model's folder, and is not replaced")
         }
     }
 
