@@ -5,7 +5,7 @@
 public enum NumericSetting: String, CaseIterable, Sendable {
     // Pictures
     case height, width, steps, seed, count, quality
-    case t5SequenceLength = "t5_sequence_length"
+    case textLength = "text_length"
     case cfgScale = "cfg_scale"
     case embeddedGuidance = "embedded_guidance"
     case stepCache = "step_cache"
@@ -33,7 +33,6 @@ public enum NumericSetting: String, CaseIterable, Sendable {
     case datasetNumWorkers = "dataset_num_workers"
     case maxPixels = "max_pixels"
     case batchSize = "batch_size"
-    case textLength = "text_length"
     case keepEncoded = "keep_encoded"
 
     // Method and optimization
@@ -74,7 +73,7 @@ extension NumericSetting {
         case .seed: .unsigned.with(-1, meaning: "one that is drawn")
         case .sampleSeed: .unsigned
         case .quality: .integers(1...100)
-        case .t5SequenceLength, .textLength: .integers(1...4096, "tokens")
+        case .textLength: .integers(1...4096, "tokens")
         case .cfgScale, .embeddedGuidance, .sampleCfgScale, .loraStrength: .reals(-1e6...1e6)
         case .stepCache, .klWeight, .weightDecay: .reals(0...1e6)
         case .learningRate: .reals(0...1e38)
@@ -115,6 +114,8 @@ extension NumericSetting {
     public var otherNames: [String] {
         switch self {
         case .steps: ["num_inference_steps"]
+        case .textLength: ["t5_sequence_length"]
+        case .stepCache: ["first_block_cache"]
         case .processes: ["num_processes"]
         default: []
         }
@@ -140,7 +141,6 @@ extension NumericSetting {
     /// The property that holds it.
     public var property: String {
         switch self {
-        case .t5SequenceLength: "textLength"
         case .loraStrength: "strength"
         case .datasetRepeat: "repeats"
         case .datasetNumWorkers: "workers"

@@ -5,25 +5,38 @@ import Torch
 
 struct Assemble: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write a complete model's folder, with what was trained in it.",
+        abstract: "Write a complete model's folder from a model and what was trained.",
+        usage: """
+            flux2 assemble <model> -o <output> [<options>]
+            flux2 assemble -m <model> -o <output> [<options>]
+            """,
         discussion: """
-            Takes a model's files, puts the weights of full training checkpoints in the place of \
-            its own, whichever components they are of, and folds LoRAs in. \
-            Files and tensors keep their names; what does not change is copied.
+            Weights of full checkpoints replace those of the model, whichever components they are \
+            of, and LoRAs are merged in. Files and tensors keep their names; all others are copied.
+
+            Example:
+              flux2 assemble klein-base-4b --checkpoint full/epoch-0.safetensors -o mine
             """)
 
     @Argument(
-        help: "A folder in the hub's layout, or the name of a model on this machine.",
+        help: .init(
+            "A folder in the hub's layout, or the name of a model on this machine.",
+            valueName: "model"),
         completion: .directory)
-    var model: String
+    var base: String?
 
-    @Option(help: "A full checkpoint of flux2 train; may be repeated.", completion: .file())
+    @Option(
+        name: [.customShort("m"), .customLong("model")], help: "The same as <model>.",
+        completion: .directory)
+    var model: String?
+
+    @Option(help: "Full checkpoint of flux2 train; may be repeated.", completion: .file())
     var checkpoint: [String] = []
 
     @Option(help: "LoRA as FILE or FILE:WEIGHT; may be repeated.", completion: .file())
     var lora: [LoRAOptions.Reference] = []
 
-    @Option(help: "bfloat16, float32, or asStored, which leaves each weight as it is.")
+    @Option(help: "Type of the weights to write; as-stored keeps that of each.")
     var dtype = Stored.asStored
 
     @Option(
@@ -32,29 +45,78 @@ struct Assemble: AsyncParsableCommand {
             """)
     var index: [String] = []
 
-    @Option(help: "What users shall know about the model; they are told with each picture.")
+    @Option(help: "Notice to users of the model, shown with each image.")
     var notice: String?
 
-    @Flag(help: "The model was distilled to 4 steps without guidance.")
+    @Flag(help: "The model is distilled to 4 steps without guidance.")
     var distilled = false
 
-    @Option(name: .shortAndLong, help: "The folder to write.", completion: .directory)
+    @Option(name: .shortAndLong, help: "Folder to write.", completion: .directory)
     var output: String
 
     @Flag(help: "Replace a model's folder that exists.")
     var force = false
 
-    @Flag(name: .shortAndLong, help: "No progress, no notices, no table.")
-    var quiet = false
+    @OptionGroup var result: ResultOptions
 
     /// The type of weights in the files that are written.
     enum Stored: String, ExpressibleByArgument, CaseIterable {
-        case bfloat16, float32, asStored
+        case bfloat16, float16, float32
+        case asStored = "as-stored"
+
+        init?(argument: String) {
+            // asStored was its name first, and --weights has a shorter one.
+            if ["as-stored", "asStored", "stored"].contains(argument) {
+                self = .asStored
+            } else if let dtype = DType(name: argument) {
+                self.init(rawValue: dtype.name)
+            } else {
+                return nil
+            }
+        }
 
         var dtype: DType? { DType(name: rawValue) }
     }
 
+    /// The object that `--json` prints.
+    private struct Summary: Encodable {
+        struct Source: Encodable {
+            var path: String
+            var weights: Int
+
+            init(_ source: AssemblyReport.Source) {
+                (path, weights) = (source.path, source.weights)
+            }
+        }
+
+        struct Part: Encodable {
+            var component: String
+            var weights: Int
+            var bytes: Int
+            var taken: [Source]
+            var folded: [Source]
+        }
+
+        var output: String
+        var bytes: Int
+        var parts: [Part]
+
+        init(_ report: AssemblyReport, at path: String) {
+            (output, bytes) = (path, report.bytes)
+            parts = report.parts.map { part in
+                Part(
+                    component: part.component.rawValue, weights: part.weights, bytes: part.bytes,
+                    taken: part.taken.map(Source.init), folded: part.folded.map(Source.init))
+            }
+        }
+    }
+
+    private func source() throws -> String {
+        try Positions.values(of: [.init(name: "model", named: model)], words: [base])[0]
+    }
+
     func validate() throws {
+        _ = try source()
         let changes = !(checkpoint.isEmpty && lora.isEmpty && index.isEmpty)
         guard changes || dtype != .asStored || notice != nil || distilled else {
             throw ValidationError(
@@ -77,15 +139,18 @@ struct Assemble: AsyncParsableCommand {
     func run() async throws {
         // A slash at the end would hide the folder's name.
         let path = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
-        let found = try await assemble(to: path)
-        guard !quiet else { return }
-        for part in found.parts { print(text(part)) }
-        print("\(path): \(Terminal.bytes(found.bytes)); flux2 generate \"…\" -m \(path)")
+        let (model, log) = (try source(), result.report)
+        let found = try await assemble(model, to: path, log)
+        let last = "\(path): \(Terminal.bytes(found.bytes)); flux2 generate \"…\" -m \(path)"
+        try result.tell(
+            Summary(found, at: path), log, found.parts.map { text($0, of: model) } + [last])
     }
 
-    private func assemble(to path: String) async throws -> AssemblyReport {
-        let (model, settings, force) = (model, try settings(), force)
-        let status = StatusLine(Reporter(quiet: quiet), logsEvery: .seconds(10))
+    private func assemble(
+        _ model: String, to path: String, _ log: Reporter
+    ) async throws -> AssemblyReport {
+        let (settings, force) = (try settings(), force)
+        let status = StatusLine(log, logsEvery: .seconds(10))
         defer { status.finish() }
         return try await cancellingOnInterrupt {
             let assembly = try ModelAssembly(model: model, settings)
@@ -102,7 +167,7 @@ struct Assemble: AsyncParsableCommand {
     }
 
     /// `vae           961 kB: 244 of 244 weights from vae/epoch-0.safetensors`.
-    private func text(_ part: AssemblyReport.Part) -> String {
+    private func text(_ part: AssemblyReport.Part, of model: String) -> String {
         let sources =
             part.taken.map { "\($0.weights) of \(part.weights) weights from \($0.path)" }
             + part.folded.map { "\($0.weights) changed by \($0.path)" }

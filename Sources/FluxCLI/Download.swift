@@ -4,40 +4,53 @@ import ModelHub
 
 struct Download: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Fetch models or data sets from Hugging Face or ModelScope.",
+        abstract: "Download models or data sets from Hugging Face or ModelScope.",
+        usage: """
+            flux2 download <name> [<options>]
+            flux2 download -m <name> [<options>]
+            """,
         discussion: """
-            A published model's name, such as klein-4b, fetches what pictures are made with; \
-            owner/name fetches a whole repository, owner/name:pattern some of its files. What is \
-            here already is not fetched again, and an interrupted download goes on where it was. \
-            Tokens are taken from HF_TOKEN and MODELSCOPE_API_TOKEN.
+            The name of a published model, such as klein-4b, means all that images are made with. \
+            owner/name is a whole repository, owner/name:pattern some of its files. Files that are \
+            here are not downloaded again, and an interrupted download resumes. Tokens are taken \
+            from HF_TOKEN and MODELSCOPE_API_TOKEN.
+
+            Examples:
+              flux2 download klein-4b
+              flux2 download 'owner/name:vae/*' -o somewhere
             """)
 
-    @Argument(help: "klein-4b, owner/name, or owner/name:pattern.")
-    var name: String
+    @OptionGroup var wanted: RepositoryName
 
-    @Flag(help: "It is a data set, not a model.")
-    var dataset = false
-
-    @Option(help: "Fetch only files that fit, such as 'vae/*'; may be repeated.")
+    @Option(help: "Pattern of files to download, such as 'vae/*'; may be repeated.")
     var include: [String] = []
 
-    @Option(help: "Leave out files that fit; may be repeated.")
+    @Option(help: "Pattern of files to leave out; may be repeated.")
     var exclude: [String] = []
 
-    @Option(help: "A branch, tag or commit; the main one when absent.")
+    @Option(help: "Branch, tag or commit. Default: the main branch.")
     var revision: String?
 
     @Option(
+        name: [.long, .customLong("output"), .customShort("o")],
         help: """
-            The folder to put the files in. When absent: models/owner/name or data/owner/name for \
-            ModelScope, huggingface_hub's cache for Hugging Face.
+            Folder to write. Default: models/owner/name or data/owner/name for ModelScope, the cache \
+            of huggingface_hub for Hugging Face.
             """)
     var localDir: String?
 
     @OptionGroup var hub: HubOptions
+    @OptionGroup var result: ResultOptions
 
-    @Flag(help: "Print the folder only.")
-    var quiet = false
+    private var dataset: Bool { wanted.dataset }
+    /// Valid since the parser has looked at it.
+    private var name: String { (try? wanted.value()) ?? "" }
+
+    /// Where files are now.
+    private struct Summary: Encodable {
+        var name: String
+        var folders: [String]
+    }
 
     func validate() throws {
         guard variant == nil || (include.isEmpty && exclude.isEmpty) else {
@@ -59,14 +72,15 @@ struct Download: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try hub.settings()
-        let report = Reporter(quiet: quiet)
+        let report = result.report
         let progress = DownloadProgress(report)
         let task = self
         let folders = try await cancellingOnInterrupt {
             defer { progress.finish() }
             return try await task.fetch(settings, report) { progress.show($0) }
         }
-        folders.forEach { print($0) }
+        try result.show(
+            Summary(name: name, folders: folders), report, folders.joined(separator: "\n"))
     }
 
     private func fetch(

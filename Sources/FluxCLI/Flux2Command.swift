@@ -56,12 +56,21 @@ struct Main {
 struct Flux2Command: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flux2",
-        abstract: "Make pictures with FLUX.2 models, and train them.",
+        abstract: "Make images with FLUX.2 models, and train them.",
+        discussion: """
+            A first image: flux2 generate "a red fox in the snow"
+
+            In all commands -m is the model, and -o is what to write; --force replaces files. --json \
+            prints the result as JSON, -q silences progress.
+
+            Exit codes:
+            \(Exit.table)
+            """,
         version: Version.current,
         subcommands: [
             Generate.self, Train.self, Evaluate.self, Plan.self, Rerun.self, Models.self,
             Download.self, LoRACommand.self, Assemble.self, Quantize.self, Inspect.self,
-            Launch.self, Doctor.self, Bench.self, GroupCheck.self,
+            Launch.self, Doctor.self, Bench.self, ShowVersion.self, GroupCheck.self,
         ])
 }
 

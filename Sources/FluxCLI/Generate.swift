@@ -6,23 +6,28 @@ import Imaging
 import Torch
 
 struct Generate: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Make pictures from prompts.")
+    static let configuration = CommandConfiguration(
+        abstract: "Make images from prompts.",
+        discussion: """
+            Examples:
+              flux2 generate "a red fox in the snow"
+              flux2 generate "a red fox" -m klein-4b --seed 7 --count 4 -o fox-{seed}.png
+              flux2 generate "make it night" -m klein-4b --edit-image day.jpg -o night.png
+              flux2 generate "a fox, my style" -m klein-4b --lora style.safetensors:0.8
+            """)
 
-    @Argument(help: "What the picture shows.")
+    @Argument(help: "What the image shows.")
     var prompt: String?
 
-    @Option(
-        help: "A text file with a prompt on each line, instead of PROMPT.", completion: .file())
-    var promptFile: String?
-
-    @Option(help: "Pictures of each prompt, with seeds that follow each other.")
-    var count = 1
-
     @OptionGroup var options: RequestOptions
-    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup(title: "Basics") var batch: BatchOptions
+    @OptionGroup var machine: MachineOptions
+
+    private var count: Int { batch.count }
 
     func validate() throws {
-        guard (prompt == nil) != (promptFile == nil) else {
+        guard (prompt == nil) != (batch.promptFile == nil) else {
             throw ValidationError("give either a prompt or --prompt-file")
         }
     }
@@ -32,7 +37,8 @@ struct Generate: AsyncParsableCommand {
         let report = Reporter(quiet: output.quiet)
         let prompts = try prompts(report)
         let early = try earlyCheck(prompts)
-        let prepared = try await options.prepared(prompts[0], report, beforeFetching: early)
+        let prepared = try await options.prepared(
+            prompts[0], on: machine, report, beforeFetching: early)
         var batch = try Batch(
             prepared.request, prompts: prompts, count: count, output: output,
             model: prepared.model)
@@ -72,7 +78,7 @@ struct Generate: AsyncParsableCommand {
     }
 
     private func prompts(_ report: Reporter) throws -> [String] {
-        guard let promptFile else { return [prompt ?? ""] }
+        guard let promptFile = batch.promptFile else { return [prompt ?? ""] }
         let file = try TextFile(path: promptFile)
         if let remark = file.remark { report.warn(remark) }
         guard !file.lines.isEmpty else { throw ValidationError("\(promptFile): holds no prompt") }

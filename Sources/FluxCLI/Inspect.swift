@@ -4,28 +4,38 @@ import Foundation
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tell what a file or a model's folder holds, or how a picture was made.")
+        abstract: "Show what a file or a model's folder holds, or how an image was made.")
 
     @Argument(
-        help: "A .safetensors or .gguf file, an index, a folder, emoji, or a picture.",
+        help: "A .safetensors or .gguf file, an index, a folder, emoji, or an image.",
         completion: .file())
-    var path: String
+    var path: String?
 
-    @Flag(help: "Print one JSON array.")
-    var json = false
+    @Option(name: .shortAndLong, help: "The same as <path>.", completion: .file())
+    var model: String?
+
+    @OptionGroup var result: ResultOptions
+
+    func validate() throws { _ = try place() }
+
+    private func place() throws -> String {
+        try Positions.values(
+            of: [.init(name: "path", option: "model", named: model)], words: [path])[0]
+    }
 
     func run() throws {
+        let path = try place()
         if PictureFormat.of(path) != nil {
-            let picture = try PictureInspection(path)
-            print(json ? try JSON.lines([picture]) : picture.text)
-            return
+            return try show([PictureInspection(path)], \.text)
         }
-        let parts = try Inspection.of(path)
-        if json {
-            print(try JSON.lines(parts))
-        } else {
-            print(parts.map(Self.text).joined(separator: "\n\n"))
-        }
+        try show(Inspection.of(path), Self.text)
+    }
+
+    /// Prints an array, or a paragraph for each part.
+    private func show<Part: Encodable>(_ parts: [Part], _ text: (Part) -> String) throws {
+        print(
+            result.json
+                ? try JSON.lines(parts) : parts.map(text).joined(separator: "\n\n"))
     }
 
     private static func text(_ part: Inspection) -> String {

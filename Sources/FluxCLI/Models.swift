@@ -5,17 +5,16 @@ import ModelHub
 
 struct Models: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The models with names, and which of their parts are on this machine.",
+        abstract: "List models with names, and what of them is on this machine.",
         subcommands: [List.self, Remove.self], defaultSubcommand: List.self)
 }
 
 extension Models {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the model that comes with the program, and the published ones.")
+            abstract: "List the model that comes with flux2, and the published ones.")
 
-        @Flag(help: "Print one JSON array.")
-        var json = false
+        @OptionGroup var result: ResultOptions
 
         private struct Row: Encodable {
             var name: String
@@ -37,7 +36,7 @@ extension Models {
         func run() throws {
             let settings = try HubSettings()
             let rows = [Self.bundled(settings)] + Variant.allCases.map { Self.row($0, settings) }
-            if json {
+            if result.json {
                 print(try JSON.lines(rows))
             } else {
                 print(rows.map(Self.text).joined(separator: "\n\n"))

@@ -7,13 +7,20 @@ public import Torch
 
 struct Quantize: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write a transformer or a text encoder in 8 bits.",
+        abstract: "Quantize a transformer or a text encoder to 8 bits.",
+        usage: """
+            flux2 quantize <model> <output> --format <format> [<options>]
+            flux2 quantize -m <model> -o <output> --format <format> [<options>]
+            """,
         discussion: """
-            Matrices are packed; vectors, embeddings, modulation and the last layer stay as they \
-            are. float8 is a plain conversion, as DiffSynth-Studio makes it; the others have scales: \
-            one (float8-tensor), one for each row (float8-row, int8), or one for 128 neighbours \
-            (int8-group). int8-rotated is for multiplying integers by integers. See \
-            docs/quantization.md for how far each is from the original.
+            Matrices are quantized; vectors, embeddings, modulation and the last layer stay as they \
+            are. float8 is a plain conversion, as in DiffSynth-Studio; the other formats have scales. \
+            float8-tensor has one for a matrix, float8-row and int8 one for each row, int8-group one \
+            for 128 neighbors. int8-rotated is for products of integers. docs/quantization.md shows \
+            the errors of each.
+
+            Example:
+              flux2 quantize klein-4b -o klein-4b-int8.safetensors --format int8
             """)
 
     /// What can be written in 8 bits.
@@ -22,43 +29,80 @@ struct Quantize: AsyncParsableCommand {
         case textEncoder = "text_encoder"
     }
 
-    @Argument(
-        help: "A model's folder or name, or the part's file, index or folder.",
-        completion: .file())
-    var model: String
+    /// What is read and what is written.
+    struct Paths: ParsableArguments {
+        @Argument(
+            help: "A model's folder or name, or the component's file, index or folder.",
+            completion: .file())
+        var model: String?
 
-    @Argument(
-        help: "The .safetensors file to write; config.json goes beside it.", completion: .file())
-    var output: String
+        @Argument(
+            help: "The .safetensors file to write; config.json goes beside it.",
+            completion: .file())
+        var output: String?
 
-    @Option(
-        help: """
-            float8, float8-tensor, float8-row, int8, int8-group, int8-group:WIDTH, or int8-rotated.
-            """)
+        @Option(
+            name: [.customShort("m"), .customLong("model")], help: "The same as <model>.",
+            completion: .file())
+        var namedModel: String?
+
+        @Option(
+            name: [.customShort("o"), .customLong("output")], help: "The same as <output>.",
+            completion: .file())
+        var namedOutput: String?
+
+        /// Both, wherever they stand.
+        func values() throws -> (model: String, output: String) {
+            let found = try Positions.values(
+                of: [
+                    .init(name: "model", named: namedModel),
+                    .init(name: "output", named: namedOutput),
+                ], words: [model, output])
+            return (found[0], found[1])
+        }
+    }
+
+    @OptionGroup var paths: Paths
+
+    @Option(help: "Format to quantize to; int8-group:WIDTH has groups of another width.")
     var format: Packing
 
-    @Option(help: "transformer or text_encoder.")
+    @Option(help: "Component to quantize.")
     var part = Part.transformer
 
-    @Option(help: "Keep weights of these names, with * and ?; may be repeated.")
+    @Option(help: "Weights to keep, by name, with * and ?; may be repeated.")
     var exclude: [String] = []
 
-    @Option(help: "Pack matrices of these names, whatever else is said; may be repeated.")
+    @Option(help: "Matrices to quantize in any case, by name; may be repeated.")
     var include: [String] = []
 
-    @Flag(help: "Pack everything, vectors included, as DiffSynth-Studio does; for float8.")
+    @Flag(help: "All weights, vectors included, as in DiffSynth-Studio; for float8.")
     var all = false
 
-    @Option(help: "Also write the table of errors to this .json file.", completion: .file())
+    @Option(help: "Table of errors to write, as .json.", completion: .file())
     var report: String?
 
     @Flag(help: "Replace files that exist.")
     var force = false
 
-    @Flag(name: .shortAndLong, help: "No progress, no notices, no table.")
-    var quiet = false
+    @OptionGroup var result: ResultOptions
+
+    /// The object that `--json` prints: what `--report` writes, and the file.
+    private struct Summary: Encodable {
+        var report: QuantizationReport
+        var output: String
+
+        private enum CodingKeys: CodingKey { case output }
+
+        func encode(to encoder: any Encoder) throws {
+            try report.encode(to: encoder)
+            var fields = encoder.container(keyedBy: CodingKeys.self)
+            try fields.encode(output, forKey: .output)
+        }
+    }
 
     func validate() throws {
+        let output = try paths.values().output
         guard output.hasSuffix(".safetensors") else {
             throw ValidationError("the file to write must end in .safetensors, not '\(output)'")
         }
@@ -68,21 +112,26 @@ struct Quantize: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let (model, output) = try paths.values()
         try AtomicFile.checkWritable(output, overwrite: force)
         if let report { try AtomicFile.checkWritable(report, overwrite: force) }
         let settings = QuantizationSettings(
             format, packsAll: all, excluded: exclude, included: include)
-        let found = try await quantize(settings)
+        let log = result.report
+        let found = try await quantize(model, to: output, settings, log)
         if let report {
             try AtomicFile.write(report, bytes: Array(JSON.line(found).utf8), overwrite: force)
         }
-        if !quiet { table(of: found).forEach { print($0) } }
+        try result.tell(
+            Summary(report: found, output: output), log, table(of: found, in: output))
     }
 
-    private func quantize(_ settings: QuantizationSettings) async throws -> QuantizationReport {
-        let (model, output, force) = (model, output, force)
+    private func quantize(
+        _ model: String, to output: String, _ settings: QuantizationSettings, _ log: Reporter
+    ) async throws -> QuantizationReport {
+        let force = force
         let component: Component = part == .transformer ? .transformer : .textEncoder
-        let status = StatusLine(Reporter(quiet: quiet), logsEvery: .seconds(10))
+        let status = StatusLine(log, logsEvery: .seconds(10))
         defer { status.finish() }
         return try await cancellingOnInterrupt {
             let source = try QuantizationSource(model: model, part: component)
@@ -101,7 +150,7 @@ struct Quantize: AsyncParsableCommand {
     }
 
     /// The most changed first.
-    private func table(of report: QuantizationReport) -> [String] {
+    private func table(of report: QuantizationReport, in output: String) -> [String] {
         let rows = report.layers.map { layer in
             (layer.name, layer.shape.map(String.init).joined(separator: " x "), errors(of: layer))
         }

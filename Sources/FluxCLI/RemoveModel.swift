@@ -7,21 +7,53 @@ extension Models {
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a model or a data set from this machine.",
+            usage: """
+                flux2 models remove <name> [<options>]
+                flux2 models remove -m <name> [<options>]
+                """,
             discussion: """
                 Looks where flux2 download puts files, and in the caches of huggingface_hub and \
-                modelscope; other programs that use those lose the model too.
+                modelscope. Other programs that use those caches lose the model too.
                 """)
 
-        @Argument(help: "klein-4b, or owner/name.")
-        var name: String
+        @OptionGroup var repository: RepositoryName
 
-        @Flag(help: "It is a data set, not a model.")
-        var dataset = false
-
-        @Flag(help: "Do not ask.")
+        @Flag(help: "No question first.")
         var force = false
 
+        @OptionGroup var result: ResultOptions
+
+        /// A folder, and what it took.
+        private struct Folder: Encodable {
+            var path: String
+            var bytes: Int
+
+            init(_ path: String) throws {
+                self.path = path
+                bytes = try DiskUse.bytes(of: path)
+            }
+
+            var line: String { "\(path): \(Terminal.bytes(bytes))" }
+        }
+
+        private struct Removal: Encodable {
+            var name: String
+            var removed: [Folder]
+        }
+
         func run() throws {
+            let (name, dataset) = (try repository.value(), repository.dataset)
+            let found = try folders(of: name, isDataset: dataset).map(Folder.init)
+            // Who is asked has to see what about.
+            if !result.json, !result.quiet || !force { found.forEach { print($0.line) } }
+            guard force || agrees() else {
+                throw ValidationError("nothing was removed; --force does it without asking")
+            }
+            for folder in found { try FileManager.default.removeItem(atPath: folder.path) }
+            try result.tell(Removal(name: name, removed: found), result.report, ["removed"])
+        }
+
+        private func folders(of name: String, isDataset dataset: Bool) throws -> [String] {
             let settings = try HubSettings()
             let repository =
                 dataset
@@ -31,19 +63,12 @@ extension Models {
             guard !folders.isEmpty else {
                 throw HubError(name, .notHere(searched: settings.folders(of: repository)))
             }
-            for folder in folders {
-                print("\(folder): \(Terminal.bytes(try DiskUse.bytes(of: folder)))")
-            }
-            guard force || Self.agrees() else {
-                throw ValidationError("nothing was removed; --force does it without asking")
-            }
-            for folder in folders { try FileManager.default.removeItem(atPath: folder) }
-            print("removed")
+            return folders
         }
 
         /// Asks, where somebody can answer.
-        private static func agrees() -> Bool {
-            guard isatty(STDIN_FILENO) == 1 else { return false }
+        private func agrees() -> Bool {
+            guard !result.json, isatty(STDIN_FILENO) == 1 else { return false }
             print("Remove? [y/N] ", terminator: "")
             fflush(nil)
             return ["y", "yes"].contains(readLine()?.lowercased() ?? "")

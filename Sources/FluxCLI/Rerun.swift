@@ -6,41 +6,40 @@ import Torch
 
 struct Rerun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make a picture again from the settings that it carries, or with changes.",
+        abstract: "Make an image again from the settings in its file, or with changes.",
         discussion: """
-            What is given takes the place of what the picture says; all else stays as it was. \
-            Models, pictures and LoRAs are not in the file: give those that it was made with, or \
-            others. --check ends with 0 where no pixel differs, with 2 where some do, and with 1 or \
-            64 for an error; JPEG and WebP are compared after they were encoded in the same way.
+            Options replace settings of the image; all others stay as they were. Models, input images \
+            and LoRAs are not in the file: give those that it was made with, or others.
+
+            --check ends with 0 where no pixel differs, and with 2 where some do. JPEG and WebP are \
+            compared after encoding in the same way.
+
+            Examples:
+              flux2 rerun fox.png --check
+              flux2 rerun fox.png "a red fox at night" -o night.png
             """)
 
-    @Argument(help: "A picture that flux2 generate has made.", completion: .file())
+    @Argument(help: "Image that flux2 generate has made.", completion: .file())
     var image: String
 
-    @Argument(help: "Another prompt.")
+    @Argument(help: "Prompt in place of the image's.")
     var prompt: String?
 
-    @Flag(help: "Compare the new picture with the old one, and write it only if --output is given.")
+    @Flag(help: "Compare the new image with the old one; write it only if --output is given.")
     var check = false
 
-    @OptionGroup(title: "Output") var output: OutputOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
-    @OptionGroup(title: "Picture") var picture: PictureOptions
-    @OptionGroup(title: "Inputs") var inputs: InputOptions
+    @OptionGroup(title: "Basics") var name: ModelName
+    @OptionGroup var picture: PictureOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup(title: "Input images") var inputs: InputOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
+    @OptionGroup(title: "Model parts") var parts: ModelParts
     @OptionGroup(title: "Tiling") var tiling: TilingOptions
 
-    @Option(help: "auto, cpu, cuda, …; that of the picture when absent.")
-    var device: Placement?
-
-    @Option(help: "auto, bfloat16, float16 or float32; that of the picture when absent.")
-    var dtype: Precision?
-
-    @OptionGroup var processor: ThreadOptions
-
-    @OptionGroup var kernels: KernelOptions
-
+    @OptionGroup(title: "Computation") var computation: SameComputeOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions
+
+    private var model: ModelOptions { ModelOptions(model: name.model, parts: parts) }
 
     func validate() throws {
         let changes =
@@ -63,7 +62,7 @@ struct Rerun: AsyncParsableCommand {
         let files = try await modelOptions(settings).files(report)
         if let remark = files.presetRemark { report.warn(remark) }
         // The name says where models are that are no published ones.
-        if model.model == nil, model.transformer == nil { settings.model = old.settings.model }
+        if model.model == nil, parts.transformer == nil { settings.model = old.settings.model }
         let engineSettings = try engineSettings(&settings, report)
         var batch = try Batch(
             request, prompts: [request.prompt], count: 1, output: output, model: settings.model)
@@ -81,7 +80,7 @@ struct Rerun: AsyncParsableCommand {
     /// The model that is given, else that of the picture.
     private func modelOptions(_ settings: Settings) throws -> ModelOptions {
         var options = model
-        if options.model == nil, options.transformer == nil {
+        if options.model == nil, parts.transformer == nil {
             options.model = try known(settings.model)
         }
         return options
@@ -103,20 +102,20 @@ struct Rerun: AsyncParsableCommand {
         _ settings: inout Settings, _ report: Reporter
     ) throws -> EngineSettings {
         let device =
-            try device?.resolved().0
+            try computation.device?.resolved().0
             ?? settings.known(Device(name: settings.device), "device", settings.device)
         let dtype =
-            try dtype?.resolved(on: device).0
+            try computation.dtype?.resolved(on: device).0
             ?? settings.known(DType(name: settings.dtype), "dtype", settings.dtype)
-        if model.model != nil || model.transformer != nil {
-            settings.model = model.model ?? model.transformer ?? settings.model
+        if model.model != nil || parts.transformer != nil {
+            settings.model = model.model ?? parts.transformer ?? settings.model
         }
         settings.device = device.description
-        try kernels.apply(orThoseOf: &settings, report)
+        try computation.kernels.apply(orThoseOf: &settings, report)
         var limits = try memory.settings(device, dtype, report)
         if !memory.saysHowWeightsAreKept { limits.storage = try settings.memory().storage }
         return EngineSettings(
-            device: device, dtype: dtype, threads: processor.threads, memory: limits,
+            device: device, dtype: dtype, threads: computation.processor.threads, memory: limits,
             promptCache: nil, weightCache: memory.noWeightCache ? nil : .standard())
     }
 
@@ -171,6 +170,6 @@ struct Rerun: AsyncParsableCommand {
     private func tell(_ found: OldPicture.Difference, _ report: Reporter) throws {
         print(
             output.json ? try JSON.line(found, warnings: report.warnings) : found.description)
-        if found.differing > 0 { throw ExitCode(2) }
+        if found.differing > 0 { throw Exit.differs.code }
     }
 }

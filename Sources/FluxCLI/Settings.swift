@@ -199,7 +199,7 @@ extension Settings {
         try check(requestedHeight, "requested_height", .height)
         try check(requestedWidth, "requested_width", .width)
         try check(steps, "steps", .steps)
-        try check(textLength, "text_length", .t5SequenceLength)
+        try check(textLength, "text_length", .textLength)
         try check(inpaintBlurSize, "inpaint_blur_size", .inpaintBlurSize)
         try check(inpaintBlurSigma, "inpaint_blur_sigma", .inpaintBlurSigma)
         try check(stepCache, "step_cache", .stepCache)

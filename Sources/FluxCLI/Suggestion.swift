@@ -11,7 +11,7 @@ struct Suggestion: Error {
     func end() -> Never {
         let help = (["flux2"] + command + ["--help"]).joined(separator: " ")
         Leaving.end(
-            with: "Error: \(text)\n  See '\(help)' for more information.", .validationFailure)
+            with: "Error: \(text)\n  See '\(help)' for more information.", .usage)
     }
 
     private init(text: String, command: [String]) {

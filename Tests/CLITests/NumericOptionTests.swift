@@ -28,32 +28,13 @@ struct NumericOptionTests {
         #expect(found > 60, "\(found) options are walked through")
     }
 
-    /// A dumped command, its names and those of the commands below.
-    private struct Dump: Decodable {
-        struct Name: Decodable {
-            var kind: String
-            var name: String
-        }
-        struct Argument: Decodable { var names: [Name]? }
-        struct Command: Decodable {
-            var arguments: [Argument]?
-            var subcommands: [Command]?
-        }
-        var command: Command
-    }
-
     @Test func otherNamesOfAnOptionMeanTheSame() throws {
-        let text = try Program.run(["--experimental-dump-help"]).output
-        let dump = try JSONDecoder().decode(Dump.self, from: Data(text.utf8))
-        func look(_ command: Dump.Command) {
-            for names in (command.arguments ?? []).compactMap(\.names) {
-                let settings = names.filter { $0.kind == "long" }
-                    .map { NumericSetting(option: $0.name) }
-                #expect(Set(settings).count <= 1, "\(names.map(\.name))")
+        for command in try CommandDump.read().commands.values {
+            for argument in command.arguments ?? [] {
+                let settings = argument.long.map { NumericSetting(option: $0) }
+                #expect(Set(settings).count <= 1, "\(argument.long)")
             }
-            command.subcommands?.forEach(look)
         }
-        look(dump.command)
     }
 
     @Test func negativeNumbersBelongToTheOptionBeforeThem() {

@@ -81,18 +81,29 @@ extension CommandLineTests {
                 "offline": .shown(by: "DownloadTests"),
                 "no-prompt-cache": .shown(by: "BatchTests"), "model": .changes(dev),
                 "transformer": .keeps(["--transformer", klein("transformer")]),
+                "dit": .keeps(["--dit", klein("transformer")]),
+                "text-encoder-qwen3": .keeps(["--text-encoder-qwen3", klein("text_encoder")]),
+                "tokenizer-path": .keeps(["--tokenizer-path", klein("tokenizer")]),
                 "text-encoder": .keeps(["--text-encoder", klein("text_encoder")]),
                 "vae": .changes(["--vae", Reference.ownModel("tiny-dev") + "/vae"]),
                 "tokenizer": .keeps(["--tokenizer", klein("tokenizer")]),
                 "negative-prompt": .changes(["--negative-prompt", "blurry"], besides: cfg),
-                "t5-sequence-length": .changes(["--t5-sequence-length", "64"]),
+                "text-length": .changes(["--text-length", "64"]),
+                "t5-sequence-length": .keeps(
+                    ["--t5-sequence-length", "64"], besides: ["--text-length", "64"]),
                 "cfg-scale": .changes(cfg),
                 "embedded-guidance": .changes(["--embedded-guidance", "1.5"], besides: dev),
                 "height": .changes(["--height", "80"]), "width": .changes(["--width", "80"]),
                 "seed": .changes(["--seed", "8"]),
                 "rand-device": .keeps(["--rand-device", "cpu"]),
                 "steps": .changes(["--steps", "2"]),
-                "step-cache": .changes(["--step-cache", "1000"], besides: ["--steps", "4"]),
+                "num-inference-steps": .keeps(
+                    ["--num-inference-steps", "2"], besides: ["--steps", "2"]),
+                "first-block-cache": .changes(
+                    ["--first-block-cache", "1000"], besides: ["--steps", "4"]),
+                "step-cache": .keeps(
+                    ["--step-cache", "1000"],
+                    besides: ["--steps", "4", "--first-block-cache", "1000"]),
                 "parity": .changes(["--parity", "diffusers"]),
                 "input-image": .changes(start + weak, besides: two),
                 "fit-input-image": .changes(
@@ -184,17 +195,10 @@ extension CommandLineTests {
             #expect(try Program.run(["generate", "--help"]).output.contains("--edit-image"))
         }
 
-        /// The options' first names, as the parser itself lists them.
+        /// All long names of all options, as the parser itself lists them.
         private static func names() throws -> [String] {
-            let dump = try Program.run(["generate", "--experimental-dump-help"]).output
-            let object = try #require(
-                try JSONSerialization.jsonObject(with: Data(dump.utf8)) as? [String: Any])
-            let command = try #require(object["command"] as? [String: Any])
-            let arguments = try #require(command["arguments"] as? [[String: Any]])
-            return arguments.compactMap { argument in
-                let names = argument["names"] as? [[String: String]]
-                return names?.first { $0["kind"] == "long" }?["name"]
-            }
+            let command = try #require(try CommandDump.read().commands["generate"])
+            return (command.arguments ?? []).flatMap(\.long)
         }
 
         @Test(arguments: [

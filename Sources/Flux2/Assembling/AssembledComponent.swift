@@ -136,7 +136,9 @@ final class AssembledComponent {
                 preconditionFailure("'\(info.name)' was looked at before")
             }
             return TensorToWrite(name: info.name, type: type, shape: info.shape) { sink in
-                try self.values(info, of: file, dtype).withBytes { try sink($0) }
+                let values = try self.values(info, of: file, dtype)
+                try self.requireRange(of: values, info.name, in: file)
+                try values.withBytes { try sink($0) }
                 try onWritten(info.byteCount)
             }
         }
@@ -155,6 +157,17 @@ final class AssembledComponent {
                 throw WeightError(file: file.path, key: tensor.name, reason: .notFinite)
             }
         }
+    }
+
+    /// Refuses what became infinite in a type of few exponents.
+    private func requireRange(of values: Tensor, _ name: String, in file: any WeightFile) throws {
+        guard dtype == .float16, values.dtype == .float16 else { return }
+        guard try !values.isFinite().allTrue() else { return }
+        throw ModelError(
+            path: file.path,
+            reason: .wrongContent(
+                expected: "numbers up to 65504, as float16 holds them",
+                found: "larger ones in '\(name)'"))
     }
 
     /// The bytes of a file's tensors as they are written; nil for a file without weights.

@@ -10,7 +10,7 @@ extension GenerationRequest {
         try NumericSetting.height.require(height)
         try NumericSetting.width.require(width)
         try NumericSetting.steps.require(steps)
-        try NumericSetting.t5SequenceLength.require(textLength)
+        try NumericSetting.textLength.require(textLength)
         try NumericSetting.stepCache.require(stepCache)
         try NumericSetting.cfgScale.require(cfgScale)
         try NumericSetting.embeddedGuidance.require(embeddedGuidance)

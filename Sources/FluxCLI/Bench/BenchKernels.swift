@@ -7,26 +7,53 @@ struct BenchKernels: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels",
         abstract: "Measure kernels for the processor, each beside libtorch.",
+        usage: "flux2 bench kernels [<options>]",
         discussion: """
-            Those of transformers and text encoders; flux2 bench shows how long the autoencoder takes. \
-            Operations are measured by turns with a matrix product; attention and layers with weights \
-            of 8 bits are compared with that. For these, libtorch multiplies weights of 16 bits. The \
-            best of some rounds counts.
+            Kernels of transformers and text encoders; flux2 bench measures the VAE. Operations take \
+            turns with a matrix product, which attention and layers with 8-bit weights are compared \
+            with. For these, libtorch multiplies 16-bit weights. The best round counts.
             """)
 
     @OptionGroup var processor: ThreadOptions
 
-    @Option(help: "How often each operation is measured.")
+    @Option(help: "Measurements of each operation.")
     var rounds = 5
 
     @OptionGroup var kernels: KernelOptions
+    @OptionGroup var result: ResultOptions
+
+    /// The object that `--json` prints.
+    private struct Summary: Encodable {
+        struct Row: Encodable {
+            var kernel: String?
+            var size: String
+            var unit: String
+            var rate: Double
+            var libtorch: Double?
+            var product: Double
+
+            init(_ rate: KernelRate) {
+                (kernel, size, unit) = (rate.kernel?.rawValue, rate.size, rate.unit.rawValue)
+                (self.rate, libtorch, product) = (rate.rate, rate.libtorch, rate.product)
+            }
+        }
+
+        var kernels = KernelSet.current.rawValue
+        var threads = Runtime.threads
+        var rates: [Row] = []
+    }
 
     func run() throws {
         HostMemory.keepFreed()
         kernels.apply()
         if let threads = processor.threads { Runtime.threads = threads }
-        print("kernels \(KernelSet.current.rawValue), \(Runtime.threads) threads")
-        try KernelRate.measure(rounds: rounds) { print($0.line) }
+        var found = Summary()
+        if !result.json { print("kernels \(found.kernels), \(found.threads) threads") }
+        try KernelRate.measure(rounds: rounds) { rate in
+            found.rates.append(Summary.Row(rate))
+            if !result.json { print(rate.line) }
+        }
+        if result.json { print(try JSON.line(found, warnings: result.report.warnings)) }
     }
 }
 

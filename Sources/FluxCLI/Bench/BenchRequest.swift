@@ -7,37 +7,30 @@ import Torch
 struct BenchRequest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "request",
-        abstract: "Measure the stages of a picture beside what the machine can do at most.",
+        abstract: "Measure the stages of an image beside the machine's limits.",
         discussion: """
-            Takes the options of flux2 generate; no picture is kept. The floor of a stage is what its \
-            products take at the rate of one product measured meanwhile, or what it takes to read \
-            their operands, if that is more. Figures are medians; files that are not in memory when \
-            the first round begins slow that one down.
+            Takes the options of flux2 generate; no image is kept. The floor of a stage is the time of \
+            its matrix products at the rate of one that is measured meanwhile. Where reading their \
+            operands takes longer, it is that time. Figures are medians; files that are not cached \
+            slow the first round down.
             """)
 
-    @Argument(help: "What the picture would show; only its length counts.")
+    @Argument(help: "What the image would show; only its length counts.")
     var prompt = "a red fox in the snow"
 
-    @Option(help: "How many pictures are made.")
+    @Option(help: "Images to make.")
     var rounds = 3
 
     @OptionGroup var options: RequestOptions
-
-    @Option(
-        help: "Also draw the stages as bars in this .svg file.", completion: .file())
-    var svg: String?
-
-    @Flag(help: "Replace a file that exists.")
-    var force = false
-
-    @Flag(help: "Print all figures as one JSON object.")
-    var json = false
+    @OptionGroup(title: "Output") var drawing: DrawingOptions
+    @OptionGroup(title: "Output") var result: ResultOptions
+    @OptionGroup var machine: MachineOptions
 
     func run() async throws {
         HostMemory.keepFreed()
-        let report = Reporter(quiet: json)
-        if let svg { try DrawingFile.check(svg, overwrite: force) }
-        var prepared = try await options.prepared(prompt, report)
+        let report = Reporter(quiet: result.quiet || result.json)
+        try drawing.check()
+        var prepared = try await options.prepared(prompt, on: machine, report)
         // Each picture's prompt is encoded.
         prepared.settings.promptCache = nil
         let (made, rounds) = (prepared, rounds)
@@ -49,7 +42,7 @@ struct BenchRequest: AsyncParsableCommand {
                 onRound: { report.notice("picture \($0 + 1) of \(rounds)") },
                 onWarning: { report.warn($0) })
         }
-        print(json ? try JSON.line(bench, warnings: report.warnings) : bench.table)
-        if let svg { try DrawingFile.write(bench.drawing, to: svg, overwrite: force) }
+        try result.show(bench, report, bench.table)
+        try drawing.write(bench.drawing)
     }
 }

@@ -4,18 +4,21 @@ import Torch
 
 struct Evaluate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure how well a model draws what prompts ask for.",
+        abstract: "Measure how well images match their prompts.",
         discussion: """
-            Makes a picture for each row and compares it with the one that was expected. Rows have \
-            image, prompt, group and, where it is to be looked at, color. Without --height and \
-            --width pictures are as large as those they are compared with.
+            Makes an image for each row and compares it with the expected one. Rows have image, \
+            prompt, group and, where it is to be judged, color. Without --height and --width, images \
+            are as large as those that they are compared with.
             """)
 
     @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
-    @OptionGroup(title: "Picture") var picture: PictureOptions
+    @OptionGroup(title: "Basics") var name: ModelName
+    @OptionGroup var picture: PictureOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
+    @OptionGroup(title: "Model parts") var parts: ModelParts
     @OptionGroup var engine: EngineOptions
+
+    private var model: ModelOptions { ModelOptions(model: name.model, parts: parts) }
 
     func run() async throws {
         HostMemory.keepFreed()

@@ -2,40 +2,40 @@ import ArgumentParser
 
 /// What is compared with what, and what is written.
 struct EvaluationOptions: ParsableArguments {
-    @Option(help: "Metadata file with image, prompt, group and perhaps color of each row.")
+    @Option(help: "Metadata file: image, prompt, group and perhaps color of each row.")
     var rows: String?
 
-    @Option(help: "Metadata file with the pictures among which neighbours are searched.")
+    @Option(help: "Metadata file of the images to search for nearest neighbors.")
     var among: String
 
-    @Option(help: "Only the first rows of each group.")
+    @Option(help: "Rows of each group, from the first on. Default: all.")
     var limit: Int?
 
-    @Option(help: "Only rows of this group; may be repeated.")
+    @Option(help: "Group whose rows to take; may be repeated. Default: all.")
     var group: [String] = []
 
     @Option(
         help: """
-            Folder with pictures that were made before, named by their row's number from 1, such \
-            as 12.png or image-012.png; none is made then.
+            Folder of images made before, named by their row from 1, such as 12.png or \
+            image-012.png. None is made then.
             """)
     var pictures: String?
 
-    @Flag(help: "Look only at the autoencoder, which all of --among passes through.")
+    @Flag(help: "Evaluation of the VAE alone, on all of --among.")
     var vaeOnly = false
 
     @Option(
         name: .shortAndLong,
-        help: "Folder for report.json, sheet.png and, where they are made, the pictures.")
+        help: "Folder to write: report.json, sheet.png, and the images that are made.")
     var output: String?
 
     @Flag(help: "Replace files that exist.")
     var force = false
 
-    @Flag(help: "Print the figures as one JSON object.")
+    @Flag(help: "Result as JSON, with all warnings, and nothing else on standard output.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "No progress, no notices.")
+    @Flag(name: .shortAndLong, help: "No progress, no notices; warnings stay.")
     var quiet = false
 
     func validate() throws {

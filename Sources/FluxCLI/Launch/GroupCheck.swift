@@ -9,17 +9,43 @@ struct GroupCheck: ParsableCommand {
         commandName: name, abstract: "Check that the processes of a launcher reach each other.",
         shouldDisplay: false)
 
-    @Option(help: "cpu or cuda.")
+    @Option(help: "Device: cpu or cuda.")
     var device = "cpu"
 
     @Option(help: "Megabytes for the measurement.")
     var megabytes = 64
 
-    @Option(help: "How often they are exchanged.")
+    @Option(help: "Exchanges to measure.")
     var rounds = 3
 
     @Option(help: "Seconds to wait for other processes.")
     var timeout = 60
+
+    @OptionGroup var result: ResultOptions
+
+    /// The object that `--json` prints.
+    private struct Summary: Encodable {
+        struct Check: Encodable {
+            var name: String
+            var wrongRanks: Int
+        }
+
+        struct Speed: Encodable {
+            var dtype: String
+            var bytes: Int
+            var seconds: Double
+
+            var line: String {
+                let rate = Terminal.bytes(Int(Double(bytes) / max(seconds, 1e-9)))
+                return "\(dtype) \(bytes / 1_000_000) MB averaged in "
+                    + "\(Terminal.seconds(seconds)), \(rate)/s"
+            }
+        }
+
+        var processes: Int
+        var checks: [Check] = []
+        var speeds: [Speed] = []
+    }
 
     func validate() throws {
         guard let device = Device(name: device), device.kind != .mps, device.index == nil else {
@@ -31,36 +57,41 @@ struct GroupCheck: ParsableCommand {
         let environment = try DistributedEnvironment.read()
         let place = self.device == "cpu" ? Device.cpu : Device(.cuda, index: environment?.localRank)
         let group = try ProcessGroup(environment, device: place, timeout: .seconds(timeout))
-        let isWrong = try Checks(group: group, device: place).all().map { name, isRight in
+        let talks = group.isFirst && !result.json
+        var found = Summary(processes: group.size)
+        for (name, isRight) in try Checks(group: group, device: place).all() {
             let wrong = try group.gather(values: [isRight ? 0 : 1]).filter { $0 != [0] }.count
-            if group.isFirst {
-                print(Self.row(name, wrong == 0 ? "right" : "WRONG on \(wrong) ranks"))
-            }
-            return wrong > 0
+            found.checks.append(.init(name: name, wrongRanks: wrong))
+            if talks { print(Self.row(name, wrong == 0 ? "right" : "WRONG on \(wrong) ranks")) }
         }
-        if group.isFirst { Reporter(quiet: false).notice("measuring") }
+        if group.isFirst { result.report.notice("measuring") }
         for dtype in [DType.float32, .bfloat16] {
-            let rate = try measure(dtype, group, place)
-            if group.isFirst { print(Self.row("speed", "\(dtype.name) \(rate)")) }
+            let speed = try measure(dtype, group, place)
+            found.speeds.append(speed)
+            if talks { print(Self.row("speed", speed.line)) }
         }
         // Who leaves while others still read may take what they read away.
         try group.barrier()
-        if isWrong.contains(true) { throw ExitCode(1) }
+        if group.isFirst, result.json {
+            print(try JSON.line(found, warnings: result.report.warnings))
+        }
+        if found.checks.contains(where: { $0.wrongRanks > 0 }) { throw Exit.failed.code }
     }
 
     private static func row(_ name: String, _ value: String) -> String {
         name.padding(toLength: 16, withPad: " ", startingAt: 0) + value
     }
 
-    private func measure(_ dtype: DType, _ group: ProcessGroup, _ device: Device) throws -> String {
+    private func measure(
+        _ dtype: DType, _ group: ProcessGroup, _ device: Device
+    ) throws -> Summary.Speed {
         let count = megabytes * 1_000_000 / dtype.byteCount
         let tensor = try Tensor.ones([count], dtype: dtype, device: device)
         try group.mean([tensor])
         let begun = ContinuousClock.now
         for _ in 0..<rounds { try group.mean([tensor]) }
         let seconds = (ContinuousClock.now - begun) / .seconds(1) / Double(rounds)
-        let rate = Terminal.bytes(Int(Double(tensor.byteCount) / max(seconds, 1e-9)))
-        return "\(megabytes) MB averaged in \(Terminal.seconds(seconds)), \(rate)/s"
+        return .init(dtype: dtype.name, bytes: tensor.byteCount, seconds: seconds)
     }
 }
 

@@ -4,37 +4,38 @@ import Torch
 
 struct Launch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run a command of flux2 in several processes that work together.",
+        abstract: "Run a command in several processes that work together.",
         usage: """
             flux2 launch --processes N [options] -- train ...
             flux2 launch --processes N --self-test
             """,
         discussion: """
             Each process gets the variables RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and \
-            MASTER_PORT, as from torchrun, which can start flux2 as well. When one ends with an \
-            error, so do all.
+            MASTER_PORT, as from torchrun, which can start flux2 as well. When one fails, all end, \
+            with its exit code.
             """)
 
     @Option(
         name: [.customLong("processes"), .customLong("num-processes")],
-        help: "How many processes; with GPUs, one for each.")
+        help: "Number of processes; with GPUs, one for each.")
     var processes: Int?
 
-    @Option(help: "The port where they meet; any that is free when not given.")
+    @Option(help: "Port where they meet. Default: any that is free.")
     var masterPort: Int?
 
     @Option(
         help: """
-            Threads of each process; when not given, what OMP_NUM_THREADS says, else an equal share \
-            of the processors.
+            Threads of each process. Default: OMP_NUM_THREADS, else an equal share of the processors.
             """)
     var threadsPerProcess: Int?
 
-    @Option(help: "A file of accelerate: num_processes and zero_stage are taken from it.")
+    @Option(help: "File of accelerate, for num_processes and zero_stage.")
     var configFile: String?
 
-    @Flag(help: "Instead of a command, check that the processes reach each other, and how fast.")
+    @Flag(help: "Test of the connections and their speed, instead of a command.")
     var selfTest = false
+
+    @OptionGroup var result: ResultOptions
 
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")
     var command: [String] = []
@@ -46,13 +47,16 @@ struct Launch: AsyncParsableCommand {
         guard command.first != "launch" else {
             throw ValidationError("launch cannot start itself")
         }
+        guard !result.json || selfTest else {
+            throw ValidationError("--json is for --self-test; give it to the command after --")
+        }
     }
 
     func run() async throws {
-        let report = Reporter(quiet: false)
         let file = try configFile.map { try AccelerateFile(path: $0) }
-        if let remark = file?.remark { report.notice(remark) }
-        let status = try await Launcher(plan(file), report).run()
+        if let remark = file?.remark { result.report.warn(remark) }
+        // Which rank failed is no notice.
+        let status = try await Launcher(plan(file), Reporter(quiet: false)).run()
         if status != 0 { throw ExitCode(status) }
     }
 
@@ -70,7 +74,7 @@ struct Launch: AsyncParsableCommand {
     }
 
     func arguments(_ file: AccelerateFile?) -> [String] {
-        if selfTest { return [GroupCheck.name] }
+        if selfTest { return [GroupCheck.name] + result.arguments }
         guard let stage = file?.zeroStage, command.first == "train",
             !command.contains(where: { $0 == "--zero" || $0.hasPrefix("--zero=") })
         else { return command }

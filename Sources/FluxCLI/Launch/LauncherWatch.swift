@@ -22,7 +22,7 @@ enum LauncherWatch {
             // Work that wants to save something first is asked to; it may be stuck, too.
             kill(getpid(), SIGTERM)
             sleep(10)
-            _exit(1)
+            _exit(Exit.failed.rawValue)
         }
         thread.name = "flux2.launcher"
         thread.start()

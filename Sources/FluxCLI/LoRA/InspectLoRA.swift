@@ -7,15 +7,14 @@ import Torch
 extension LoRACommand {
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Tell a LoRA's naming, model, kinds and ranks.")
+            abstract: "Show a LoRA's naming, model, kinds and ranks.")
 
         @Argument(help: "The .safetensors file.", completion: .file())
         var file: String
 
         @OptionGroup var target: TargetOptions
 
-        @Flag(help: "Print one JSON object.")
-        var json = false
+        @OptionGroup var result: ResultOptions
 
         struct Report: Encodable {
             var path: String
@@ -34,12 +33,12 @@ extension LoRACommand {
             let file = try LoRAFile(path: file)
             let report = try report(file)
             let warnings = try warnings(report, file)
-            if json {
+            if result.json {
                 print(try JSON.line(report, warnings: warnings))
                 return
             }
             print(Self.text(report))
-            let reporter = Reporter(quiet: false)
+            let reporter = result.report
             warnings.forEach { reporter.warn($0) }
         }
 

@@ -7,16 +7,17 @@ import Torch
 
 struct LoRACommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lora", abstract: "Look into LoRA files, rename, join and extract them.",
+        commandName: "lora", abstract: "Inspect, convert, merge and extract LoRAs.",
         subcommands: [Inspect.self, Convert.self, Merge.self, Extract.self])
 }
 
 /// Which model's names and shapes a LoRA is held against.
 struct TargetOptions: ParsableArguments {
     @Option(
+        name: .shortAndLong,
         help: """
-            The model's folder, or its transformer. When absent, the one that the file's \
-            flux2.base_model names, a published one that has its modules, or the file's own shapes.
+            Model to match names and shapes with: its folder, or its transformer. Default: that of \
+            flux2.base_model in the file, or a published one that fits.
             """, completion: .directory)
     var model: String?
 
@@ -44,14 +45,13 @@ struct TargetOptions: ParsableArguments {
 /// Where a command writes to.
 struct LoRAOutputOptions: ParsableArguments {
     @Option(
-        name: .shortAndLong, help: "The .safetensors file to write; for peft, a folder.",
+        name: .shortAndLong, help: "File to write, .safetensors; for peft, a folder.",
         completion: .file())
     var output: String
 
     @Option(
         help: """
-            Naming: diffsynth, diffusers, peft (a folder, as PEFT loads it), comfyui or kohya; \
-            diffsynth when absent.
+            Naming of the file; peft is a folder, as PEFT loads it. Default: diffsynth.
             """)
     var to: LoRADialect?
 
@@ -63,15 +63,34 @@ struct LoRAOutputOptions: ParsableArguments {
         try LoRAWriter.checkWritable(output, to ?? .diffsynth, overwrite: force)
     }
 
+    /// What was written.
+    struct Written: Encodable {
+        var output: String
+        var weights: Int
+        /// Nil for a model with LoRAs merged in.
+        var dialect: String?
+        /// Of an extracted LoRA: the weight whose change it holds the least of, and the share that is
+        /// left out.
+        var worst: String?
+        var leftOut: Double?
+
+        var line: String {
+            guard let dialect else {
+                return "\(output): \(weights) weights changed; use it with --transformer"
+            }
+            return "\(output): \(weights) weights, named as by \(dialect)"
+        }
+    }
+
     /// - Parameter metadata: what the file shall say about itself.
     func write(
         _ adapters: [String: Adapter], source: String, metadata: [String: String]
-    ) throws {
+    ) throws -> Written {
         let dialect = to ?? .diffsynth
         let writer = try LoRAWriter(
             adapters, dialect: dialect, source: source, metadata: metadata)
         let path = try writer.write(to: output, overwrite: force)
-        print("\(path): \(adapters.count) weights, named as by \(dialect.rawValue)")
+        return Written(output: path, weights: adapters.count, dialect: dialect.rawValue)
     }
 }
 
@@ -80,13 +99,19 @@ extension LoRADialect: ExpressibleByArgument {}
 extension LoRACommand {
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write a LoRA in the naming of another program.")
+            abstract: "Convert a LoRA to the naming of another program.",
+            usage: "flux2 lora convert <file> -o <output> [<options>]",
+            discussion: """
+                Example:
+                  flux2 lora convert style.safetensors --to comfyui -o comfy.safetensors
+                """)
 
         @Argument(help: "The .safetensors file.", completion: .file())
         var file: String
 
         @OptionGroup var target: TargetOptions
         @OptionGroup var output: LoRAOutputOptions
+        @OptionGroup var result: ResultOptions
 
         func run() throws {
             try withoutGradients {
@@ -94,27 +119,36 @@ extension LoRACommand {
                 let changes = try file.changes(for: target.targets(for: file).targets)
                 try changes.requireAll(of: file)
                 try output.check()
-                try output.write(changes.adapters, source: file.path, metadata: file.metadata)
+                let written = try output.write(
+                    changes.adapters, source: file.path, metadata: file.metadata)
+                try result.tell(written, result.report, [written.line])
             }
         }
     }
 
     struct Merge: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Join several LoRAs, with weights, into one, or fold them into a model.")
+            abstract: "Merge LoRAs, with weights, into one, or into a model.",
+            usage: "flux2 lora merge <files> ... -o <output> [<options>]",
+            discussion: """
+                Examples:
+                  flux2 lora merge a.safetensors:0.7 b.safetensors -o both.safetensors
+                  flux2 lora merge a.safetensors --into klein-4b -o merged.safetensors
+                """)
 
         @Argument(help: "LoRAs as FILE or FILE:WEIGHT.", completion: .file())
         var files: [LoRAOptions.Reference]
 
         @Option(
             help: """
-                A model's folder, or its transformer: write that with the LoRAs folded in, as one \
-                checkpoint for --transformer, instead of a LoRA.
+                Model to merge into: its folder, or its transformer. The output is a checkpoint for \
+                --transformer, not a LoRA.
                 """, completion: .directory)
         var into: String?
 
         @OptionGroup var target: TargetOptions
         @OptionGroup var output: LoRAOutputOptions
+        @OptionGroup var result: ResultOptions
 
         func validate() throws {
             guard into == nil || (output.to == nil && target.model == nil) else {
@@ -136,8 +170,9 @@ extension LoRACommand {
                 }
                 try output.check()
                 let merged = try LoRAChanges.merged(all, source: files[0].path)
-                try output.write(
+                let written = try output.write(
                     merged.adapters, source: files[0].path, metadata: Self.notes(bases))
+                try result.tell(written, result.report, [written.line])
             }
         }
 
@@ -165,61 +200,13 @@ extension LoRACommand {
             let transformer = try FusedTransformer(model: model)
             let targets = transformer.targets
             let all = try changes { _ in targets }
-            let report = Reporter(quiet: false)
+            let report = result.report
             try transformer.write(with: all, to: output.output, overwrite: output.force) {
                 if $0 % 20 == 0 || $0 == $1 { report.notice("\($0) of \($1) weights") }
             }
             let count = Set(all.flatMap { $0.changes.adapters.keys }).count
-            print("\(output.output): \(count) weights changed; use it with --transformer")
-        }
-    }
-
-    struct Extract: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Find the LoRA that leads from one transformer to another.")
-
-        @Argument(
-            help: "The transformer to start from: a model's folder, or a checkpoint.",
-            completion: .file())
-        var base: String
-
-        @Argument(help: "The transformer to arrive at.", completion: .file())
-        var tuned: String
-
-        @Option(help: "Rank of each weight's change.")
-        var rank = 32
-
-        @OptionGroup var output: LoRAOutputOptions
-
-        /// The base by its name; where it is on this machine is nobody else's business.
-        private var notes: [String: String] {
-            guard let variant = Variant(named: base) else { return [:] }
-            return ["flux2.base_model": variant.rawValue]
-        }
-
-        func run() throws {
-            try withoutGradients {
-                try output.check()
-                let pairs = try TransformerPair(base: base, tuned: tuned)
-                var adapters: [String: Adapter] = [:]
-                var worst = (key: "", error: 0.0)
-                for (index, key) in pairs.keys.enumerated() {
-                    let change = try pairs.change(of: key)
-                    guard try change.abs().maximum().item() > 0 else { continue }
-                    let found = try WeightDelta.extracted(from: change, rank: rank)
-                    let dtype = try pairs.dtype(of: key)
-                    adapters[key] = try Adapter(found.delta).to(dtype: dtype, device: .cpu)
-                    if found.error > worst.error { worst = (key, found.error) }
-                    Reporter(quiet: false).notice(
-                        "\(index + 1) of \(pairs.keys.count)  \(key)  left out "
-                            + "\(Int((found.error * 100).rounded())) %")
-                }
-                guard !adapters.isEmpty else {
-                    throw ValidationError("\(base) and \(tuned) hold the same weights")
-                }
-                try output.write(adapters, source: tuned, metadata: notes)
-                print("most left out: \(Int((worst.error * 100).rounded())) % of \(worst.key)")
-            }
+            let written = LoRAOutputOptions.Written(output: output.output, weights: count)
+            try result.tell(written, report, [written.line])
         }
     }
 }

@@ -4,10 +4,10 @@ public import Torch
 
 /// On what, in which type and with how many threads to compute.
 struct ComputeOptions: ParsableArguments {
-    @Option(help: "auto, cpu, cuda, cuda:1, … or mps; auto takes cuda where it answers.")
+    @Option(help: "Device: auto, cpu, cuda, cuda:1, … or mps; auto takes cuda where it works.")
     var device = Placement.auto
 
-    @Option(help: "auto, bfloat16, float16 or float32; auto takes bfloat16 where it is native.")
+    @Option(help: "Type to compute in; auto takes bfloat16 where it is native.")
     var dtype = Precision.auto
 
     @OptionGroup var processor: ThreadOptions
@@ -16,10 +16,23 @@ struct ComputeOptions: ParsableArguments {
 
     @Flag(
         help: """
-            Encode prompts even if they were encoded before, and keep nothing for the next time. \
-            FLUX2_PROMPT_CACHE names the folder where features of prompts are kept, or says off.
+            No cache of prompt embeddings: neither read nor written. FLUX2_PROMPT_CACHE names its \
+            folder, or says off.
             """)
     var noPromptCache = false
+}
+
+/// The same where a picture says what it was computed on and in.
+struct SameComputeOptions: ParsableArguments {
+    @Option(help: "Device: auto, cpu, cuda, …. Default: that of the image.")
+    var device: Placement?
+
+    @Option(help: "Type to compute in. Default: that of the image.")
+    var dtype: Precision?
+
+    @OptionGroup var processor: ThreadOptions
+
+    @OptionGroup var kernels: KernelOptions
 }
 
 extension ComputeOptions {

@@ -6,12 +6,12 @@ public import ModelHub
 struct HubOptions: ParsableArguments {
     @Option(
         help: """
-            huggingface or modelscope; that of DIFFSYNTH_DOWNLOAD_SOURCE when absent, else \
-            modelscope, as in DiffSynth-Studio.
+            Hub to download from. Default: DIFFSYNTH_DOWNLOAD_SOURCE, else modelscope, as in \
+            DiffSynth-Studio.
             """)
     var hub: Hub?
 
-    @Flag(help: "Take only what is on this machine.")
+    @Flag(help: "No downloads: only what is on this machine.")
     var offline = false
 
     func settings() throws -> HubSettings {

@@ -5,61 +5,60 @@ import Safetensors
 
 /// Pictures and tensors that a generation starts from or refers to.
 struct InputOptions: ParsableArguments {
-    @Option(help: "Picture to start from, of the size that is made.", completion: .file())
+    @Option(help: "Image to start from, as large as the one that is made.", completion: .file())
     var inputImage: String?
 
-    @Flag(help: "Scale and cut --input-image and --inpaint-mask to the size that is made.")
+    @Flag(help: "Resize and crop --input-image and --inpaint-mask to that size.")
     var fitInputImage = false
 
-    @Option(help: "How far the start is from --input-image, 0 to 1; 1 is noise alone.")
+    @Option(help: "Noise added to --input-image, 0 to 1; 1 is noise alone. Default: 1.")
     var denoisingStrength: Double?
 
-    @Option(help: "Picture that the prompt refers to; may be repeated.", completion: .file())
+    @Option(help: "Reference image for the prompt; may be repeated.", completion: .file())
     var editImage: [String] = []
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Bring --edit-image to about a megapixel; else its sides are multiples of 16.")
+        help: "Resize --edit-image to about a megapixel, or only to multiples of 16.")
     var editImageAutoResize: Bool?
 
     @Option(
         help: """
-            Picture whose white places are painted anew in --input-image; black and transparent \
-            ones are kept.
+            Mask over --input-image: white is painted anew; black and transparent places are kept.
             """, completion: .file())
     var inpaintMask: String?
 
-    @Option(help: "Reach of the mask's blur in tokens of 16 pixels; goes with the next.")
+    @Option(help: "Reach of the mask's blur, in tokens of 16 pixels; needs --inpaint-blur-sigma.")
     var inpaintBlurSize: Int?
 
-    @Option(help: "Width of the mask's blur in tokens; goes with the former.")
+    @Option(help: "Width of the mask's blur, in tokens; needs --inpaint-blur-size.")
     var inpaintBlurSigma: Double?
 
     @Option(
-        help: "Noise to start from: a .safetensors file with [1,128,h,w], named `noise`.",
+        help: "Noise to start from: a .safetensors file with `noise` [1,128,h,w].",
         completion: .file())
     var initialNoise: String?
 
     @Option(
-        help: "Features that follow the prompt's: a .safetensors file with one [1,T,J].",
+        help: "Prompt embedding to append: a .safetensors file with one [1,T,J].",
         completion: .file())
     var extraTextEmbedding: String?
 
-    @Option(help: "The same for the negative prompt.", completion: .file())
+    @Option(help: "Embedding to append to the negative prompt's.", completion: .file())
     var negativeExtraTextEmbedding: String?
 
     @Option(
-        help: "Keys and values for blocks: a .safetensors file of `double_0.k`, `double_0.v`, ….",
+        help: "KV cache of blocks: a .safetensors file of `double_0.k`, `double_0.v`, ….",
         completion: .file())
     var kvCache: String?
 
-    @Option(help: "The same for the negative prompt.", completion: .file())
+    @Option(help: "KV cache for the negative prompt.", completion: .file())
     var negativeKvCache: String?
 
-    @Flag(help: "Take pictures as stored, whatever their EXIF orientation says.")
+    @Flag(help: "Read images as stored, whatever their EXIF orientation is.")
     var ignoreExif = false
 
-    @Flag(help: "Drop transparency instead of putting pictures on white, and masks on black.")
+    @Flag(help: "Drop transparency instead of compositing on white, and masks on black.")
     var dropAlpha = false
 
     func validate() throws {

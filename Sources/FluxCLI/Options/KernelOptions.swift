@@ -6,11 +6,10 @@ import Torch
 struct KernelOptions: ParsableArguments {
     @Option(
         help: """
-            auto, reference, portable, avx512-vnni, direct or avx512-bf16. With reference libtorch \
-            computes everything; else kernels of this program's own compute bfloat16 on the \
-            processor, and from avx512-vnni on weights of int8-rotated as integers; auto takes the \
-            best. direct is avx512-bf16 without products of rounded sums of pixels (Winograd). \
-            FLUX2_KERNELS says what auto may take.
+            Kernels for the processor; auto takes the best. reference is libtorch alone; the others \
+            compute bfloat16 with own kernels. From avx512-vnni on, int8-rotated weights multiply \
+            as integers. direct is avx512-bf16 without Winograd convolutions. FLUX2_KERNELS limits \
+            what auto takes.
             """)
     var kernels = KernelChoice.auto
 

@@ -6,23 +6,22 @@ struct LoRAOptions: ParsableArguments {
     @Option(help: "LoRA as FILE or FILE:WEIGHT; may be repeated.", completion: .file())
     var lora: [Reference] = []
 
-    @Option(help: "The same for the prompt's side of guidance only.", completion: .file())
+    @Option(help: "LoRA for the prompt only, not for the negative prompt.", completion: .file())
     var positiveLora: [Reference] = []
 
-    @Option(help: "The same for the negative prompt's side only.", completion: .file())
+    @Option(help: "LoRA for the negative prompt only.", completion: .file())
     var negativeLora: [Reference] = []
 
     @Option(
         help: """
-            hot works beside the weights and copies nothing; fused folds LoRAs into a copy of \
-            them, as DiffSynth-Studio does.
+            hot applies LoRAs beside the weights and copies nothing; fused merges them into a copy, \
+            as DiffSynth-Studio does. Default: hot.
             """)
     var loraMode: LoRAUse.Mode?
 
     @Flag(
         help: """
-            Apply what fits of LoRAs although the model does not have all of their modules of \
-            transformer blocks; else that is an error.
+            Apply what fits of a LoRA whose transformer blocks the model lacks in part; else an error.
             """)
     var partialLora = false
 

@@ -7,53 +7,52 @@ import Torch
 struct MemoryOptions: ParsableArguments {
     @Option(
         help: """
-            GiB of the device's memory to stay below, or auto: all of it but half a GiB; 0 is as \
-            little as can be. What does not fit comes while it is used. On the CPU: memory of this \
-            process alone.
+            GiB of device memory to stay below; auto leaves half a GiB free, 0 takes the least \
+            possible. Other weights are offloaded, and prefetched block by block. On the CPU: \
+            private memory of this process.
             """)
     var vramLimit: Limit?
 
     @Option(
         help: """
-            GiB of the host's memory to stay below, weights in their files included; those that do \
-            not fit are read while they are used.
+            GiB of host memory to stay below, mapped weight files included. Weights that do not fit \
+            are read from disk while they are used.
             """)
     var ramLimit: Double?
 
     @Flag(
         help: """
-            DiffSynth's low-VRAM configuration: transformer and text encoder in 8-bit floats, \
+            Low-VRAM preset of DiffSynth-Studio: transformer and text encoder in float8, and \
             --vram-limit auto on a GPU.
             """)
     var lowVram = false
 
     @Option(
         help: """
-            A JSON file with DiffSynth's offload_dtype … computation_device, for all parts or by \
-            transformer, text_encoder and vae.
+            JSON file with offload_dtype … computation_device of DiffSynth-Studio, for all \
+            components, or for transformer, text_encoder and vae.
             """, completion: .file())
     var vramConfig: String?
 
     @Option(
         help: """
-            How weights are kept: stored, float8 (as DiffSynth), float8-tensor, float8-row, int8, \
-            int8-row, int8-group or int8-rotated; PART=FORMAT for one part. May be given several \
-            times. int8 is int8-rotated where the processor multiplies integers with it, else \
-            int8-row.
+            Quantization of weights; COMPONENT=FORMAT for one component, may be repeated. int8 is \
+            int8-rotated where the processor multiplies integers, else int8-row; float8 is that of \
+            DiffSynth-Studio.
             """)
     var weights: [Format] = []
 
     @Flag(
         help: """
-            Treat the CPU as a device with memory of its own, which weights are copied to: what \
-            happens on a GPU, on any machine.
+            Rehearsal of a GPU on the CPU, which then has device memory of its own; needs \
+            --vram-limit.
             """)
     var rehearse = false
 
     @Flag(
         help: """
-            Bring weights into 8 bits anew, in memory, and keep nothing. FLUX2_WEIGHT_CACHE names \
-            the folder where such weights are kept, or says off.
+            No cache of quantized weights: quantize in memory, and keep nothing. FLUX2_WEIGHT_CACHE \
+            names its folder, or says off.
             """)
     var noWeightCache = false
 

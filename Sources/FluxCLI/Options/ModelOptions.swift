@@ -3,21 +3,25 @@ import Flux2
 import Foundation
 import ModelHub
 
-/// Which model, and where its parts come from.
-struct ModelOptions: ParsableArguments {
+/// Which model.
+struct ModelName: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: """
-            A folder in the hub's layout, or a name such as klein-4b or owner/name, which is \
-            fetched if it is not on this machine; see flux2 models. Without it, the small model \
-            emoji that comes with the program.
+            Model: a folder in the hub's layout, or a name such as klein-4b or owner/name. What is \
+            missing is downloaded; see flux2 models. Default: emoji, a small model that comes with \
+            flux2.
             """, completion: .directory)
     var model: String?
+}
 
+/// Where parts come from that are not the model's own.
+struct ModelParts: ParsableArguments {
     @Option(
         name: [.long, .customLong("dit")],
-        help:
-            "Transformer weights from elsewhere: a file, an index, a folder or owner/name:pattern.",
+        help: """
+            Transformer weights from elsewhere: a file, an index, a folder, or owner/name:pattern.
+            """,
         completion: .file())
     var transformer: String?
 
@@ -26,15 +30,21 @@ struct ModelOptions: ParsableArguments {
         help: "Text encoder weights from elsewhere.", completion: .file())
     var textEncoder: String?
 
-    @Option(help: "Autoencoder weights from elsewhere.", completion: .file())
+    @Option(help: "VAE weights from elsewhere.", completion: .file())
     var vae: String?
 
     @Option(
         name: [.long, .customLong("tokenizer-path")],
-        help: "The tokenizer's folder, if not the model's own.", completion: .directory)
+        help: "Folder of the tokenizer, if not the model's own.", completion: .directory)
     var tokenizer: String?
 
     @OptionGroup var hub: HubOptions
+}
+
+/// Which model, and where its parts come from.
+struct ModelOptions {
+    var model: String?
+    var parts: ModelParts
 
     /// The files of the model; what is not on this machine is fetched, and said to be.
     ///
@@ -45,7 +55,7 @@ struct ModelOptions: ParsableArguments {
         _ report: Reporter, fetches: Bool = true,
         beforeFetching: @escaping @Sendable () throws -> Void = {}
     ) async throws -> ModelFiles {
-        var settings = try hub.settings()
+        var settings = try parts.hub.settings()
         if !fetches { settings.offlineBecause = settings.offlineBecause ?? "a plan" }
         return try await files(settings, report, fetches: fetches, beforeFetching)
     }
@@ -54,8 +64,8 @@ struct ModelOptions: ParsableArguments {
         _ settings: HubSettings, _ report: Reporter, fetches: Bool,
         _ beforeFetching: @escaping @Sendable () throws -> Void
     ) async throws -> ModelFiles {
-        let (transformer, textEncoder) = (transformer, textEncoder)
-        let (vae, tokenizer, model) = (vae, tokenizer, try chosen(report))
+        let (transformer, textEncoder) = (parts.transformer, parts.textEncoder)
+        let (vae, tokenizer, model) = (parts.vae, parts.tokenizer, try chosen(report))
         let progress = DownloadProgress(report)
         return try await cancellingOnInterrupt {
             defer { progress.finish() }
@@ -87,9 +97,8 @@ struct ModelOptions: ParsableArguments {
 
     /// The model that is named; where neither it nor any part of one is, that of the program.
     private func chosen(_ report: Reporter) throws -> String? {
-        guard [model, transformer, textEncoder, vae, tokenizer].allSatisfy({ $0 == nil }) else {
-            return model
-        }
+        let given = [model, parts.transformer, parts.textEncoder, parts.vae, parts.tokenizer]
+        guard given.allSatisfy({ $0 == nil }) else { return model }
         guard let folder = BundledModel.folder() else {
             throw RequestError(
                 setting: "model",

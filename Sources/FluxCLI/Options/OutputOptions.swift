@@ -2,24 +2,27 @@ import ArgumentParser
 import Files
 import Imaging
 
-/// Where the picture goes and what else is written.
-struct OutputOptions: ParsableArguments {
+/// Where the picture goes.
+struct OutputName: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: """
-            Picture to write: .png, .jpg or .webp. {prompt}, {seed}, {index}, {width}, {height}, \
-            {steps} and {model} stand for those of each picture; folders are made. When absent, or a \
-            folder: image.png, image-2.png, … whichever is free.
+            File to write: .png, .jpg or .webp; folders are made. {prompt}, {seed}, {index}, {width}, \
+            {height}, {steps} and {model} are replaced. Default, and in a folder: image.png, \
+            image-2.png, …
             """, completion: .file())
     var output: String?
+}
 
+/// How the picture is written, and what else is.
+struct OutputDetailOptions: ParsableArguments {
     @Option(help: "Quality of .jpg and .webp, 1 to 100.")
     var quality: Int?
 
     @Flag(help: "Replace files that exist.")
     var force = false
 
-    @Flag(help: "Leave pictures that exist as they are, and make those that are missing.")
+    @Flag(help: "Keep images that exist, and make those that are missing.")
     var skipExisting = false
 
     @Option(
@@ -27,22 +30,35 @@ struct OutputOptions: ParsableArguments {
         completion: .file())
     var saveLatents: String?
 
-    @Flag(help: "Also write a sheet of all pictures, as NAME-grid.")
+    @Flag(help: "Also write a grid of all images, as NAME-grid.")
     var grid = false
 
-    @Flag(help: "Print settings, seconds and memory as one JSON object.")
+    @Flag(help: "Result as JSON, with settings, seconds, memory and warnings: one object an image.")
     var json = false
 
     @Flag(name: .shortAndLong, help: "No progress, no notices; warnings stay.")
     var quiet = false
+}
+
+/// Where the picture goes and what else is written.
+@dynamicMemberLookup
+struct OutputOptions: ParsableArguments {
+    @OptionGroup(title: "Basics") var name: OutputName
+    @OptionGroup(title: "Output") var details: OutputDetailOptions
+
+    var output: String? { name.output }
+
+    subscript<Value>(dynamicMember path: KeyPath<OutputDetailOptions, Value>) -> Value {
+        details[keyPath: path]
+    }
 
     func validate() throws {
-        guard !skipExisting || !force else {
+        guard !details.skipExisting || !details.force else {
             throw ValidationError("--skip-existing contradicts --force")
         }
-        guard !skipExisting || output != nil else {
+        guard !details.skipExisting || output != nil else {
             throw ValidationError("--skip-existing needs --output, which names the pictures")
         }
-        for text in [output, saveLatents].compactMap(\.self) { _ = try OutputPattern(text) }
+        for text in [output, details.saveLatents].compactMap(\.self) { _ = try OutputPattern(text) }
     }
 }

@@ -2,55 +2,70 @@ public import ArgumentParser
 public import Flux2
 import Torch
 
-/// What the picture is made with; names and defaults are DiffSynth-Studio's.
-struct PictureOptions: ParsableArguments {
-    @Option(help: "What the picture shall not show; used when --cfg-scale is not 1.")
-    var negativePrompt: String?
+/// What most pictures are made with besides a prompt.
+struct BasicPictureOptions: ParsableArguments {
+    @Option(help: "Seed of the noise. -1, or none given, draws one and prints it.")
+    var seed: Seed?
 
-    @Option(help: "Text tokens that prompts are cut or padded to; the model's own when absent.")
-    var t5SequenceLength: Int?
+    @Option(help: "Pixels, rounded up to a multiple of 16. Default: the model's preset, else 1024.")
+    var height: Int?
+
+    @Option(help: "Pixels, rounded up to a multiple of 16. Default: the model's preset, else 1024.")
+    var width: Int?
+
+    @Option(
+        name: [.long, .customLong("num-inference-steps")],
+        help: "Denoising steps. Default: the model's preset, else 30.")
+    var steps: Int?
+}
+
+/// What else a picture is made with.
+struct PictureDetailOptions: ParsableArguments {
+    @Option(help: "What the image must not show; used when --cfg-scale is not 1.")
+    var negativePrompt: String?
 
     @Option(help: "Classifier-free guidance; 1 is off.")
     var cfgScale: Double?
 
-    @Option(help: "Guidance as an input of the model (dev only); 4 when absent.")
+    @Option(help: "Guidance embedding, of dev only. Default: 4.")
     var embeddedGuidance: Double?
 
     @Option(
-        help: "Pixels, rounded up to a multiple of 16; the model's preset when absent, else 1024.")
-    var height: Int?
+        name: [.customLong("text-length"), .customLong("t5-sequence-length")],
+        help: "Text tokens that prompts are cut or padded to. Default: the model's own.")
+    var t5SequenceLength: Int?
 
     @Option(
-        help: "Pixels, rounded up to a multiple of 16; the model's preset when absent, else 1024.")
-    var width: Int?
-
-    @Option(help: "Seed of the noise; drawn and told when absent or -1.")
-    var seed: Seed?
-
-    @Option(
-        help: "Where noise is drawn, cpu when absent; another kind of device gives another picture."
-    )
-    var randDevice: Device?
-
-    @Option(
-        name: [.long, .customLong("num-inference-steps")],
-        help: "Denoising steps; the model's preset when absent, else 30.")
-    var steps: Int?
-
-    @Option(
+        name: [.customLong("first-block-cache"), .customLong("step-cache")],
         help: """
-            Skip most of a step's work, and take over what an earlier step came to, while steps differ \
-            from that by less than this share, added up; 0.1 to 0.3 suit models of 30 to 50 steps. All \
-            steps are computed when absent.
+            First-block cache: the share by which the first block's output may drift before the other \
+            blocks are computed again. 0.1 to 0.3 suit models of 30 to 50 steps. Default: every step \
+            is computed.
             """)
     var stepCache: Double?
 
     @Option(
+        help: "Device that noise is drawn on; another kind gives another image. Default: cpu.")
+    var randDevice: Device?
+
+    @Option(
         help: """
-            Whose habits to follow where the references differ: diffsynth, diffusers or bfl \
-            (words around the prompt, fitting of references, rounding); diffsynth when absent.
+            Reference whose habits to follow where they differ: diffsynth, diffusers or bfl. They \
+            concern chat templates, resizing of reference images, and rounding. Default: diffsynth.
             """)
     var parity: Parity?
+}
+
+/// What the picture is made with; names and defaults are DiffSynth-Studio's.
+@dynamicMemberLookup
+struct PictureOptions: ParsableArguments {
+    @OptionGroup(title: "Basics") var basics: BasicPictureOptions
+    @OptionGroup(title: "Image") var details: PictureDetailOptions
+
+    subscript<Value>(dynamicMember path: WritableKeyPath<BasicPictureOptions, Value>) -> Value {
+        get { basics[keyPath: path] }
+        set { basics[keyPath: path] = newValue }
+    }
 
     /// Completes what was asked for with the model's preset and a seed.
     func request(
@@ -72,19 +87,19 @@ struct PictureOptions: ParsableArguments {
 
     /// Puts what is given in the place of what a request says.
     func change(_ request: inout GenerationRequest) {
-        request.negativePrompt = negativePrompt ?? request.negativePrompt
-        request.textLength = t5SequenceLength ?? request.textLength
-        request.embeddedGuidance = embeddedGuidance ?? request.embeddedGuidance
-        request.randomDevice = randDevice ?? request.randomDevice
-        request.height = height ?? request.height
-        request.width = width ?? request.width
-        if let seed { request.seed = seed.value ?? GenerationRequest.anySeed() }
-        request.steps = steps ?? request.steps
-        request.cfgScale = cfgScale ?? request.cfgScale
-        request.stepCache = stepCache ?? request.stepCache
-        request.parity = parity ?? request.parity
-        if embeddedGuidance != nil { request.named.insert(.embeddedGuidance) }
-        if seed?.value != nil { request.named.insert(.seed) }
+        request.negativePrompt = details.negativePrompt ?? request.negativePrompt
+        request.textLength = details.t5SequenceLength ?? request.textLength
+        request.embeddedGuidance = details.embeddedGuidance ?? request.embeddedGuidance
+        request.randomDevice = details.randDevice ?? request.randomDevice
+        request.height = basics.height ?? request.height
+        request.width = basics.width ?? request.width
+        if let seed = basics.seed { request.seed = seed.value ?? GenerationRequest.anySeed() }
+        request.steps = basics.steps ?? request.steps
+        request.cfgScale = details.cfgScale ?? request.cfgScale
+        request.stepCache = details.stepCache ?? request.stepCache
+        request.parity = details.parity ?? request.parity
+        if details.embeddedGuidance != nil { request.named.insert(.embeddedGuidance) }
+        if basics.seed?.value != nil { request.named.insert(.seed) }
     }
 
     /// Refuses numbers out of range before a model is looked for.
@@ -97,19 +112,23 @@ struct PictureOptions: ParsableArguments {
     /// The options that are given, as they are written.
     var changes: [String] {
         let given: [(String, Bool)] = [
-            ("--negative-prompt", negativePrompt != nil),
-            ("--t5-sequence-length", t5SequenceLength != nil), ("--cfg-scale", cfgScale != nil),
-            ("--embedded-guidance", embeddedGuidance != nil), ("--height", height != nil),
-            ("--width", width != nil), ("--seed", seed != nil),
-            ("--rand-device", randDevice != nil), ("--steps", steps != nil),
-            ("--step-cache", stepCache != nil), ("--parity", parity != nil),
+            ("--negative-prompt", details.negativePrompt != nil),
+            ("--text-length", details.t5SequenceLength != nil),
+            ("--cfg-scale", details.cfgScale != nil),
+            ("--embedded-guidance", details.embeddedGuidance != nil),
+            ("--height", basics.height != nil),
+            ("--width", basics.width != nil), ("--seed", basics.seed != nil),
+            ("--rand-device", details.randDevice != nil), ("--steps", basics.steps != nil),
+            ("--first-block-cache", details.stepCache != nil), ("--parity", details.parity != nil),
         ]
         return given.filter(\.1).map(\.0)
     }
 
     private func tell(_ request: GenerationRequest, _ files: ModelFiles, _ report: Reporter) {
         if let notice = files.notice { report.notice(notice) }
-        if let remark = files.presetRemark, steps == nil || cfgScale == nil { report.warn(remark) }
+        if let remark = files.presetRemark, basics.steps == nil || details.cfgScale == nil {
+            report.warn(remark)
+        }
         if let preset = files.preset { tell(preset, request, report) }
         let size = request.roundedSize
         if size != (request.height, request.width) {
@@ -120,16 +139,16 @@ struct PictureOptions: ParsableArguments {
         if files.variant?.isDistilled ?? files.isDistilled, request.cfgScale != 1 {
             report.warn("a distilled model gains nothing from --cfg-scale \(request.cfgScale)")
         }
-        if seed?.value == nil { report.notice("seed \(request.seed)") }
+        if basics.seed?.value == nil { report.notice("seed \(request.seed)") }
     }
 
     private func tell(_ preset: Preset, _ request: GenerationRequest, _ report: Reporter) {
-        let takesHeight = height == nil && preset.height != nil
-        let takesWidth = width == nil && preset.width != nil
+        let takesHeight = basics.height == nil && preset.height != nil
+        let takesWidth = basics.width == nil && preset.width != nil
         let taken = [
             takesHeight || takesWidth ? "\(request.width)x\(request.height)" : nil,
-            steps == nil ? "\(request.steps) steps" : nil,
-            cfgScale == nil ? "cfg-scale \(request.cfgScale)" : nil,
+            basics.steps == nil ? "\(request.steps) steps" : nil,
+            details.cfgScale == nil ? "cfg-scale \(request.cfgScale)" : nil,
         ].compactMap(\.self)
         guard !taken.isEmpty else { return }
         report.notice("preset '\(preset.name)': \(taken.joined(separator: ", "))")

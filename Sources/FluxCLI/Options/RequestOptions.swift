@@ -1,14 +1,19 @@
 import ArgumentParser
 import Flux2
 
-/// Everything that a picture follows from but its prompt.
-struct RequestOptions: ParsableArguments {
-    @OptionGroup(title: "Model") var model: ModelOptions
-    @OptionGroup(title: "Picture") var picture: PictureOptions
-    @OptionGroup(title: "Inputs") var inputs: InputOptions
-    @OptionGroup(title: "LoRA") var lora: LoRAOptions
+/// What the machine is to do for a picture: what help texts show last.
+struct MachineOptions: ParsableArguments {
+    @OptionGroup(title: "Model parts") var parts: ModelParts
     @OptionGroup(title: "Tiling") var tiling: TilingOptions
     @OptionGroup var engine: EngineOptions
+}
+
+/// What a picture follows from but its prompt and `MachineOptions`.
+struct RequestOptions: ParsableArguments {
+    @OptionGroup(title: "Basics") var name: ModelName
+    @OptionGroup var picture: PictureOptions
+    @OptionGroup(title: "Input images") var inputs: InputOptions
+    @OptionGroup(title: "LoRA") var lora: LoRAOptions
 
     /// Finds the model, reads pictures, and settles what is computed on.
     ///
@@ -16,29 +21,30 @@ struct RequestOptions: ParsableArguments {
     ///   - fetches: whether parts of the model that are not here are fetched.
     ///   - beforeFetching: refuses what shall not be found out after a long download.
     func prepared(
-        _ prompt: String, _ report: Reporter, fetches: Bool = true,
+        _ prompt: String, on machine: MachineOptions, _ report: Reporter, fetches: Bool = true,
         beforeFetching: @escaping @Sendable () throws -> Void = {}
     ) async throws -> PreparedRequest {
         try picture.check()
+        let model = ModelOptions(model: name.model, parts: machine.parts)
         let files = try await model.files(
             report, fetches: fetches, beforeFetching: beforeFetching)
-        let request = try picture.request(prompt, for: files, inputs, lora, tiling, report)
-        tellOfNoEffect(report)
+        let request = try picture.request(prompt, for: files, inputs, lora, machine.tiling, report)
+        tellOfNoEffect(machine, report)
         return PreparedRequest(
             files: files, model: model.name(of: files), request: request,
-            settings: try engine.resolved(report))
+            settings: try machine.engine.resolved(report))
     }
 
     /// Options that do nothing beside the others; those of the request itself are told by the engine.
-    private func tellOfNoEffect(_ report: Reporter) {
-        let memory = engine.memory
+    private func tellOfNoEffect(_ machine: MachineOptions, _ report: Reporter) {
+        let memory = machine.engine.memory
         if memory.noWeightCache, !memory.saysHowWeightsAreKept {
             report.warn("--no-weight-cache has no effect without --weights")
         }
         if inputs.editImageAutoResize == true, inputs.editImage.isEmpty {
             report.warn("--edit-image-auto-resize has no effect without --edit-image")
         }
-        if tiling.hasIdleSizes {
+        if machine.tiling.hasIdleSizes {
             report.warn("--tile-size and --tile-stride have no effect without --tiled")
         }
     }

@@ -2,6 +2,6 @@ import ArgumentParser
 
 /// With how many threads the processor computes.
 struct ThreadOptions: ParsableArguments {
-    @Option(help: "Processor threads; libtorch's own choice when absent.")
+    @Option(help: "Processor threads. Default: libtorch's choice.")
     var threads: Int?
 }

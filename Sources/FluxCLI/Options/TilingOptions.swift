@@ -5,19 +5,19 @@ import FluxModels
 
 /// In how many pieces pictures pass the autoencoder.
 struct TilingOptions: ParsableArguments {
-    @Flag(help: "Encode and decode in tiles that fade into each other; less memory, other colours.")
+    @Flag(help: "Tiled VAE with feathered tiles: less memory, slightly other colors.")
     var tiled = false
 
-    @Option(help: "Side of a tile, in latents of 8 pixels.")
+    @Option(help: "Side of a tile, in latents of 8 pixels. Default: 128.")
     var tileSize: Int?
 
-    @Option(help: "From one tile to the next, in latents of 8 pixels.")
+    @Option(help: "Stride from tile to tile, in latents of 8 pixels. Default: 64.")
     var tileStride: Int?
 
     @Option(
         help: """
-            auto, off, strips, feathered or overlapping. Strips give the result of the whole in \
-            little memory; feathered is --tiled; overlapping is diffusers' way.
+            Tiling of the VAE. strips decodes exactly in little memory; feathered is --tiled; \
+            overlapping is as in diffusers. Default: auto.
             """)
     var tiling: Scheme?
 

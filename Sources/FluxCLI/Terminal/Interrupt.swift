@@ -21,7 +21,7 @@ func cancellingOnInterrupt<Result: Sendable>(
     do {
         return try await task.value
     } catch is CancellationError {
-        throw ExitCode(130)
+        throw Exit.interrupted.code
     }
 }
 
@@ -90,7 +90,7 @@ final class Interrupts: Sendable {
         let wait = cancel == nil ? 0 : grace / .seconds(1)
         DispatchQueue.global().asyncAfter(deadline: .now() + wait) {
             AtomicFile.discardPending()
-            _exit(128 + number)
+            _exit(Exit.code(ofSignal: number))
         }
     }
 }

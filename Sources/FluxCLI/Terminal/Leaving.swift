@@ -9,18 +9,22 @@ import ModelHub
 /// without the destructors of libraries, which take a quarter of a second.
 enum Leaving {
     /// Ends successfully, unless standard output did not take everything.
-    static func end() -> Never { end(0) }
+    static func end() -> Never { end(Exit.fine.rawValue) }
 
     /// Tells of an error and ends; help and versions, which come as errors, too.
     ///
     /// - Parameter command: whose usage is shown.
     static func end(with error: any Error, of command: any ParsableCommand.Type) -> Never {
-        let status = command.exitCode(for: error)
+        let status = Exit.code(for: error, of: command)
         let text = inOneLine(command.fullMessage(for: error)) + suggestion(for: error)
         if !text.isEmpty {
-            if status.isSuccess { print(text) } else { Reporter(quiet: false).tell(text + "\n") }
+            if status == Exit.fine.rawValue {
+                print(text)
+            } else {
+                Reporter(quiet: false).tell(text + "\n")
+            }
         }
-        end(status.rawValue)
+        end(status)
     }
 
     /// Published models with names like one that no place has.
@@ -44,7 +48,7 @@ enum Leaving {
     }
 
     /// Tells of what is wrong in words of its own, and ends.
-    static func end(with text: String, _ status: ExitCode) -> Never {
+    static func end(with text: String, _ status: Exit) -> Never {
         Reporter(quiet: false).tell(text + "\n")
         end(status.rawValue)
     }
@@ -56,6 +60,6 @@ enum Leaving {
                 path: "standard output", reason: .failed(action: "write", code: code))
             Reporter(quiet: false).tell("Error: \(error)\n")
         }
-        _exit(status == 0 && code != 0 ? 1 : status)
+        _exit(status == Exit.fine.rawValue && code != 0 ? Exit.failed.rawValue : status)
     }
 }

@@ -10,7 +10,13 @@ struct Train: AsyncParsableCommand {
         abstract: "Train a model or a LoRA.",
         discussion: """
             Takes the arguments of DiffSynth-Studio's train.py for FLUX.2 unchanged, with underscores \
-            or dashes; docs/training.md says what each does here, and what there is besides.
+            or dashes. docs/training.md explains each.
+
+            Examples:
+              flux2 train init klein-base-4b photos -o photos.yaml
+              flux2 train --config photos.yaml --dry-run
+              flux2 train --config photos.yaml
+              flux2 train --config photos.yaml --resume
             """,
         subcommands: [TrainInit.self, TrainNew.self])
 
@@ -19,47 +25,59 @@ struct Train: AsyncParsableCommand {
     @OptionGroup(title: "Method") var method: TrainMethodOptions
     @OptionGroup(title: "Optimization") var optimization: TrainOptimizationOptions
     @OptionGroup(title: "Output") var output: TrainOutputOptions
-    @OptionGroup(title: "Looking") var inspection: TrainInspectionOptions
+    @OptionGroup(title: "Validation and sample images") var inspection: TrainInspectionOptions
     @OptionGroup(title: "From DiffSynth-Studio") var foreign: TrainForeignOptions
 
     @Option(
-        help: "What random numbers follow from; one that is drawn, and told, when absent or -1.")
+        help: "Seed of all random numbers. -1, or none given, draws one and prints it.")
     var seed: Seed?
 
-    @Option(help: "sample: each sample has its own; torch: one after the other, as PyTorch draws.")
+    @Option(help: "Order of random numbers: sample has them by sample, torch in a row as PyTorch.")
     var draws = DrawOrder.sample
 
-    @Option(help: "auto, cpu, cuda, cuda:1, …; auto takes cuda where it answers.")
+    @Option(help: "Device: auto, cpu, cuda, cuda:1, …; auto takes cuda where it works.")
     var device = Placement.auto
 
     @Option(
         help: """
-            The type that is computed in, and of what is trained: auto, bfloat16, float16 or float32; \
-            auto takes bfloat16 where it is native.
+            Type to compute in, and of what is trained; auto takes bfloat16 where it is native.
             """)
     var dtype = Precision.auto
 
-    @Option(help: "Processor threads; libtorch's own choice when absent.")
+    @Option(help: "Processor threads. Default: libtorch's choice.")
     var threads: Int?
 
     @OptionGroup var kernels: KernelOptions
 
     @Option(
         help: """
-            A .yaml or .json file of options, which others on the command line win over; may be \
-            repeated, and a later one wins.
+            File of options, .yaml or .json; may be repeated. The command line wins over files, and \
+            later files win.
             """, completion: .file())
     var config: [String] = []
 
-    @Flag(help: "Say what would be trained, in what memory and time, and train nothing.")
+    @Flag(help: "Plan of memory and time; nothing is trained.")
     var dryRun = false
 
-    @Flag(name: .shortAndLong, help: "No progress, no notices.")
-    var quiet = false
+    @OptionGroup var result: ResultOptions
+
+    /// The object that `--json` prints of a run.
+    private struct Summary: Encodable {
+        /// The last checkpoint, or the folder of encoded samples.
+        var output: String?
+        var steps: Int
+        /// Whether `--resume` has something left to do.
+        var isUnfinished: Bool
+
+        init(_ outcome: Trainer.Outcome) {
+            (output, steps) = (outcome.path, outcome.steps)
+            isUnfinished = outcome.isUnfinished
+        }
+    }
 
     func run() async throws {
         HostMemory.keepFreed()
-        let report = Reporter(quiet: quiet || !isFirst)
+        let report = Reporter(quiet: result.quiet || !isFirst)
         let (device, dtype) = compute(report)
         try foreign.check(device, report)
         var settings = try settings(report)
@@ -72,7 +90,7 @@ struct Train: AsyncParsableCommand {
         }
         settings.inspection.metadata = sampleMetadata(files, device, dtype)
         let outcome = try await outcome(settings, files, device, dtype, report)
-        if isFirst { tell(outcome, settings) }
+        if isFirst { try tell(outcome, settings, report) }
     }
 
     private func outcome(
@@ -149,10 +167,9 @@ struct Train: AsyncParsableCommand {
         ) { display.show($0) }
         display.finish()
         let rate = try MatmulRate.measure(device: device, dtype: dtype) * MatmulRate.shareOfStep
-        print(
-            TrainingPlanTable(
-                plan: plan, device: device, free: try? device.memory().free, rate: rate
-            ).text)
+        let table = TrainingPlanTable(
+            plan: plan, device: device, free: try? device.memory().free, rate: rate)
+        try result.show(table.summary, report, table.text)
     }
 
     /// Whether this is the process that others leave the talking to.
@@ -197,8 +214,13 @@ struct Train: AsyncParsableCommand {
         return drawn
     }
 
-    private func tell(_ outcome: Trainer.Outcome, _ settings: TrainingSettings) {
+    private func tell(
+        _ outcome: Trainer.Outcome, _ settings: TrainingSettings, _ report: Reporter
+    ) throws {
         guard let path = outcome.path else { return }
+        if result.json {
+            return print(try JSON.line(Summary(outcome), warnings: report.warnings))
+        }
         if settings.task.encodesOnly {
             let stage = settings.task.distills ? "direct_distill:train" : "sft:train"
             print("\(path): train on it with --task \(stage) --dataset_base_path \(path)")

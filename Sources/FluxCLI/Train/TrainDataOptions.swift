@@ -6,51 +6,52 @@ import FluxTraining
 struct TrainDataOptions: ParsableArguments {
     @Option(
         help: """
-            Folder that paths in the metadata are relative to, empty for the current one; for …:train the folder of encoded \
-            samples. Without metadata, its pictures with .txt files beside them are the samples.
+            Folder of the data set, which paths in the metadata are relative to; empty is the current \
+            folder. Without metadata, samples are its images with .txt files beside them. With \
+            …:train, the folder of encoded samples.
             """, completion: .directory)
     var datasetBasePath: String?
 
-    @Option(help: "Rows of pictures and prompts: .json, .jsonl, or CSV.", completion: .file())
+    @Option(help: "Rows of images and prompts: .json, .jsonl, or CSV.", completion: .file())
     var datasetMetadataPath: String?
 
-    @Option(help: "How often each sample comes in an epoch.")
+    @Option(help: "Repeats of each sample in an epoch.")
     var datasetRepeat = 1
 
-    @Option(help: "Pictures that are read at once, ahead of their use.")
+    @Option(help: "Images to read in parallel, ahead of their use.")
     var datasetNumWorkers = 0
 
-    @Option(help: "Columns that name pictures, between commas.")
+    @Option(help: "Columns of image paths, between commas.")
     var dataFileKeys = "image,video"
 
-    @Option(help: "Columns that the objective is told, between commas; edit_image, seed, …")
+    @Option(help: "Columns of further inputs, between commas: edit_image, seed, …")
     var extraInputs = ""
 
-    @Option(help: "Pixels; with --width, all pictures get this size.")
+    @Option(help: "Pixels; with --width, the size of all images.")
     var height: Int?
 
-    @Option(help: "Pixels; with --height, all pictures get this size.")
+    @Option(help: "Pixels; with --height, the size of all images.")
     var width: Int?
 
-    @Option(help: "The largest area of pictures, where no size is fixed.")
+    @Option(help: "Largest area of images, without --height and --width.")
     var maxPixels = 1_048_576
 
-    @Option(help: "Samples computed side by side; pictures of one size come together.")
+    @Option(help: "Samples in a batch; images of one size come together.")
     var batchSize = 1
 
-    @Option(help: "Text tokens that captions are cut or padded to.")
+    @Option(help: "Text tokens that captions are cut or padded to. Default: the model's own.")
     var textLength: Int?
 
-    @Flag(help: "Leave out samples whose pictures cannot be read, instead of stopping.")
+    @Flag(help: "Skip samples whose images cannot be read, instead of stopping.")
     var skipUnreadable = false
 
-    @Flag(help: "Take pictures as stored, whatever EXIF says; DiffSynth-Studio does.")
+    @Flag(help: "Read images as stored, whatever their EXIF orientation, as in DiffSynth-Studio.")
     var ignoreExif = false
 
-    @Flag(help: "Drop transparency instead of putting pictures on white; DiffSynth-Studio does.")
+    @Flag(help: "Drop transparency instead of compositing on white, as in DiffSynth-Studio.")
     var dropAlpha = false
 
-    @Option(help: "GB of memory for encoded samples, which come again each epoch.")
+    @Option(help: "GB of memory for encoded samples, which each epoch uses again.")
     var keepEncoded = 1.0
 
     func settings(_ task: TrainingTask) throws -> DataSettings {

@@ -11,11 +11,12 @@ struct TrainForeignOptions: ParsableArguments {
     var initializeModelOnCpu = false
 
     @Flag(
-        help: "Bring frozen weights to the device block by block; on the processor they are mapped."
+        help:
+            "Offload frozen weights, and prefetch them block by block; on the CPU they are mapped."
     )
     var enableModelCpuOffload = false
 
-    @Flag(help: "Keep optimizer state in host memory; on the processor it always is.")
+    @Flag(help: "Optimizer state in host memory; on the CPU it always is.")
     var enableOptimizerCpuOffload = false
 
     @Option(help: "Refused: weights move in units of blocks here.")

@@ -7,61 +7,61 @@ public import FluxTraining
 struct TrainMethodOptions: ParsableArguments {
     @Option(
         help: """
-            sft, sft:data_process, sft:train, direct_distill, direct_distill:data_process, \
-            direct_distill:train or vae.
+            Task: sft, direct_distill or vae; …:data_process only encodes samples, …:train trains on \
+            encoded ones.
             """)
     var task = TrainingTask.sft
 
-    @Option(help: "Components to train in full, between commas: dit, text_encoder, vae, or parts.")
+    @Option(
+        help: "Components to train in full, between commas: dit, text_encoder, vae, or modules.")
     var trainableModels: String?
 
-    @Option(help: "The component that gets a LoRA: dit, text_encoder or vae.")
+    @Option(help: "Component to train a LoRA for: dit, text_encoder or vae.")
     var loraBaseModel: String?
 
     @Option(
         help: """
-            Layers that get one, between commas; a single entry is a regular expression for whole \
-            names; empty takes all matrices of blocks.
+            Layers of the LoRA, between commas. A single entry is a regular expression for whole \
+            names; an empty one means all matrices of blocks.
             """)
     var loraTargetModules = "q,k,v,o,ffn.0,ffn.2"
 
-    @Option(help: "The rank of the LoRA.")
+    @Option(help: "Rank of the LoRA.")
     var loraRank = 32
 
-    @Option(help: "The LoRA is multiplied with this over the rank; the rank when absent or 0.")
+    @Option(help: "Alpha: the LoRA is scaled by alpha over rank. Default, and at 0: the rank.")
     var loraAlpha: Double?
 
-    @Option(help: "A LoRA file to train further.", completion: .file())
+    @Option(help: "LoRA to continue from.", completion: .file())
     var loraCheckpoint: String?
 
     @Option(
-        help: "A LoRA that is part of the model from the start: differential training.",
+        help: "LoRA that is merged into the model first, for differential training.",
         completion: .file())
     var presetLoraPath: String?
 
-    @Option(help: "The component that it changes.")
+    @Option(help: "Component of --preset-lora-path.")
     var presetLoraModel: String?
 
-    @Flag(help: "Take it also where blocks of the model lack some of its modules.")
+    @Flag(help: "Accept a --preset-lora-path whose blocks the model lacks in part.")
     var partialLora = false
 
-    @Flag(help: "Compute blocks again for gradients, instead of keeping what they need.")
+    @Flag(help: "Gradient checkpointing: blocks are computed again for gradients, to save memory.")
     var useGradientCheckpointing = false
 
-    @Flag(help: "The same, with what blocks start from kept in host memory.")
+    @Flag(help: "Gradient checkpointing with the inputs of blocks offloaded to host memory.")
     var useGradientCheckpointingOffload = false
 
     @Flag(
         help: """
-            Noise levels, weights and targets in 32 bits; for distillation, levels that follow the \
-            size of pictures. DiffSynth-Studio does neither.
+            Noise levels, loss weights and targets in float32; in distillation, levels that follow \
+            the image size. DiffSynth-Studio does neither.
             """)
     var exactLoss = false
 
     @Option(
         help: """
-            What the divergence of latents from normal noise counts beside the errors of pixels; of \
-            --task vae.
+            Weight of the KL divergence beside the pixel loss; for --task vae.
             """)
     var klWeight = 1e-6
 

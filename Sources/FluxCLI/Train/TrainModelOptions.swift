@@ -7,7 +7,7 @@ import ModelHub
 
 /// Which models training starts from.
 struct TrainModelOptions: ParsableArguments {
-    @Option(help: "JSON list of files or folders; a list in it holds the shards of one model.")
+    @Option(help: "JSON list of files or folders; an inner list holds the shards of one model.")
     var modelPaths: String?
 
     @Option(help: "Models as owner/name:pattern, between commas.")
@@ -15,28 +15,28 @@ struct TrainModelOptions: ParsableArguments {
 
     @Option(
         name: .shortAndLong,
-        help: "Or all components of a model: a folder, or a name such as klein-base-4b.",
+        help: "Model with all components: a folder, or a name such as klein-base-4b.",
         completion: .directory)
     var model: String?
 
     @Option(
-        help: "The tokenizer's folder, or owner/name:pattern; else the text encoder's own.",
+        help: "Tokenizer: a folder, or owner/name:pattern. Default: the text encoder's.",
         completion: .directory)
     var tokenizerPath: String?
 
-    @Option(help: "Models to keep in 8-bit floats without scales, as they are given above.")
+    @Option(help: "Models to quantize to float8 without scales, named as above.")
     var fp8Models: String?
 
     @Option(
         help: """
-            model:method/layers;…, or a JSON object; methods int8 and fp8: frozen matrices in 8 bits.
+            Quantization of frozen matrices to int8 or fp8: model:method/layers;…, or a JSON object.
             """)
     var quantOptions: String?
 
-    @Option(help: "Models of which only the form is needed; they are not read until they are used.")
+    @Option(help: "Models to read only when they are used, named as above.")
     var offloadModels: String?
 
-    @Option(help: "A full checkpoint to start from.", completion: .file())
+    @Option(help: "Full checkpoint to start from.", completion: .file())
     var resumeFromCheckpoint: String?
 
     @OptionGroup var hub: HubOptions
@@ -87,8 +87,8 @@ struct TrainModelOptions: ParsableArguments {
 
     private func wholeModel(_ report: Reporter, fetches: Bool) async throws -> TrainingFiles? {
         guard let model else { return nil }
-        var options = try ModelOptions.parse(["--model", model])
-        options.hub = hub
+        var options = ModelOptions(model: model, parts: try .parse([]))
+        options.parts.hub = hub
         return TrainingFiles(try await options.files(report, fetches: fetches))
     }
 }

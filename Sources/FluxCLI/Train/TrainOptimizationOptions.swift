@@ -5,50 +5,50 @@ public import Torch
 
 /// How weights are changed.
 struct TrainOptimizationOptions: ParsableArguments {
-    @Option(help: "The learning rate.")
+    @Option(help: "Learning rate.")
     var learningRate = 1e-4
 
-    @Option(help: "Pulls weights to 0, as a share of the rate.")
+    @Option(help: "Weight decay, as a share of the learning rate.")
     var weightDecay = 0.01
 
-    @Option(help: "Passes through all samples.")
+    @Option(help: "Epochs: passes through all samples.")
     var numEpochs = 1
 
-    @Option(help: "Micro-batches whose gradients make one update.")
+    @Option(help: "Micro-batches of an update.")
     var gradientAccumulationSteps = 1
 
-    @Option(help: "adamw, adam, sgd, adam8bit, adafactor or muon.")
+    @Option(help: "Optimizer: adamw, adam, sgd, adam8bit, adafactor or muon. Default: adamw.")
     var optimizer: String?
 
-    @Option(help: "The same under a Python import path, such as torch.optim.AdamW.")
+    @Option(help: "Optimizer by its Python import path, such as torch.optim.AdamW.")
     var customizedOptimizer: String?
 
     @Option(
         help: """
-            diffsynth (the first five updates at a third), constant, linear, cosine, \
+            Learning rate schedule: diffsynth (a third for five updates), constant, linear, cosine, \
             cosine_with_restarts or polynomial.
             """)
     var lrScheduler = "diffsynth"
 
-    @Option(help: "Updates by which the rate has grown from 0 to its whole.")
+    @Option(help: "Warmup: updates in which the learning rate grows from 0.")
     var lrWarmupSteps = 0
 
-    @Option(help: "The largest norm of all gradients together; without limit when absent or 0.")
+    @Option(help: "Gradient clipping: the largest norm. Default, and at 0: none.")
     var maxGradNorm: Double?
 
     @Option(
         help: """
-            How small changes of bfloat16 weights are kept: none, fp32, stochastic or kahan.
+            Master weights, for small changes of bfloat16 ones: none, fp32, stochastic or kahan.
             """)
     var masterWeights = "none"
 
-    @Option(help: "What of an average of weights stays in an update; checkpoints hold averages.")
+    @Option(help: "Decay of the EMA of weights, which checkpoints then hold.")
     var emaDecay: Double?
 
-    @Option(help: "Spread optimizer state (1), and gradients (2), over processes; 0 does not.")
+    @Option(help: "ZeRO stage: 1 shards optimizer state over processes, 2 gradients as well.")
     var zero: Int?
 
-    @Option(help: "Stop after so many steps (100), seconds (90s), minutes (30m) or hours (2h).")
+    @Option(help: "Limit of the run: steps (100), seconds (90s), minutes (30m) or hours (2h).")
     var stopAfter: String?
 
     func settings(_ report: Reporter) throws -> OptimizationSettings {

@@ -6,40 +6,41 @@ public import LoRA
 /// What training writes, and when.
 struct TrainOutputOptions: ParsableArguments {
     @Option(
-        help: "Folder of checkpoints and logs; for …:data_process of encoded samples.",
+        name: [.customLong("output-path"), .customLong("output"), .customShort("o")],
+        help: "Folder to write: checkpoints and logs; with …:data_process, encoded samples.",
         completion: .directory)
     var outputPath = "./models"
 
-    @Option(help: "What is taken off the beginning of names in checkpoints.")
+    @Option(help: "Prefix to remove from names in checkpoints.")
     var removePrefixInCkpt = "pipe.dit."
 
-    @Option(help: "Steps between checkpoints, instead of one each epoch.")
+    @Option(help: "Steps between checkpoints. Default: one each epoch.")
     var saveSteps: Int?
 
-    @Option(help: "The naming of LoRA files: diffsynth, diffusers, peft, comfyui or kohya.")
+    @Option(help: "Naming of LoRA files.")
     var export = LoRADialect.diffsynth
 
-    @Flag(help: "Go on from the state in the output folder.")
+    @Flag(help: "Continue from the state in the output folder.")
     var resume = false
 
-    @Flag(help: "Begin anew where the output folder holds a training, and replace that.")
+    @Flag(help: "Start anew, and replace the training in the output folder.")
     var force = false
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Keep what --resume needs beside the checkpoints.")
+        help: "Training state beside the checkpoints, for --resume.")
     var keepState = true
 
-    @Flag(help: "Write losses to loss.csv.")
+    @Flag(help: "Losses as loss.csv.")
     var enableCsvLog = false
 
-    @Flag(help: "Write events for TensorBoard to tensorboard_log.")
+    @Flag(help: "Events for TensorBoard, in tensorboard_log.")
     var enableTensorboardLog = false
 
-    @Flag(help: "Write everything to log.jsonl.")
+    @Flag(help: "All events as log.jsonl.")
     var enableJsonLog = false
 
-    @Flag(help: "Write report.html with curves and pictures.")
+    @Flag(help: "Report with curves and sample images as report.html.")
     var report = false
 
     func settings(baseModel: String?) -> OutputSettings {
@@ -64,31 +65,31 @@ struct TrainOutputOptions: ParsableArguments {
 
 /// Pictures and held-out losses in between.
 struct TrainInspectionOptions: ParsableArguments {
-    @Option(help: "Samples at the end of the data set that are held out.")
+    @Option(help: "Samples at the end of the data set to hold out for validation.")
     var validationSplit = 0
 
-    @Option(help: "Steps between two looks at their loss.")
+    @Option(help: "Steps between validations.")
     var validationSteps: Int?
 
-    @Option(help: "What a picture shows that is made now and then; may be repeated.")
+    @Option(help: "Prompt of sample images; may be repeated.")
     var samplePrompt: [String] = []
 
-    @Option(help: "Steps between two sets of pictures.")
+    @Option(help: "Training steps between sample images.")
     var sampleSteps: Int?
 
-    @Option(help: "Pixels of these pictures.")
+    @Option(help: "Height of sample images, in pixels.")
     var sampleHeight = 512
 
-    @Option(help: "Pixels of these pictures.")
+    @Option(help: "Width of sample images, in pixels.")
     var sampleWidth = 512
 
-    @Option(help: "Steps of each of these pictures.")
+    @Option(help: "Denoising steps of sample images.")
     var sampleInferenceSteps = 20
 
-    @Option(help: "Guidance of these pictures by the empty prompt.")
+    @Option(help: "Classifier-free guidance of sample images, from the empty prompt.")
     var sampleCfgScale = 1.0
 
-    @Option(help: "The seed of these pictures.")
+    @Option(help: "Seed of sample images.")
     var sampleSeed: UInt64 = 0
 
     func settings() -> InspectionSettings {

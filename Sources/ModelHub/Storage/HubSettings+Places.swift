@@ -42,7 +42,9 @@ extension HubSettings {
         let folders = (plain + folders(of: repository)).filter { folder in
             !cached.contains { folder.hasPrefix($0 + "/") }
         }
-        return (folders + cached).filter(LocalFiles.isFolder)
+        // A name may be the repository's own, and then leads to the same folder.
+        var known: Set<String> = []
+        return (folders + cached).filter { known.insert($0).inserted && LocalFiles.isFolder($0) }
     }
 
     /// The snapshots in huggingface_hub's cache; first the one that `main` points at.

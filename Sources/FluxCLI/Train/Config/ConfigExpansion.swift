@@ -54,7 +54,7 @@ enum ConfigExpansion {
         _ file: OptionFile, _ options: [String: TrainingOption]
     ) throws -> [(key: String, value: OptionValue)] {
         try file.entries.map { key, value in
-            let (name, value) = positive(key, value, options)
+            let (name, value) = positive(others[key] ?? key, value, options)
             guard let option = options[name] else {
                 throw ValidationError("\(file.path): '\(key)' is no option of flux2 train")
             }
@@ -74,6 +74,9 @@ enum ConfigExpansion {
         }
     }
 
+    /// Names of options that mean the same as others.
+    private static let others = ["output": "output_path"]
+
     /// `no_keep_state` as `keep_state`, the other way round.
     private static func positive(
         _ key: String, _ value: OptionValue, _ options: [String: TrainingOption]
@@ -92,7 +95,7 @@ enum ConfigExpansion {
             if argument.hasPrefix("--") {
                 let name = String(argument.dropFirst(2).prefix { $0 != "=" })
                     .replacing("-", with: "_")
-                names.insert(name)
+                names.insert(others[name] ?? name)
                 if name.hasPrefix("no_") { names.insert(String(name.dropFirst(3))) }
             } else if argument.hasPrefix("-") {
                 for letter in argument.dropFirst().prefix(while: { $0.isLetter }) {
@@ -103,5 +106,7 @@ enum ConfigExpansion {
         return names
     }
 
-    private static let short: [Character: String] = ["m": "model", "q": "quiet"]
+    private static let short: [Character: String] = [
+        "m": "model", "o": "output_path", "q": "quiet",
+    ]
 }
