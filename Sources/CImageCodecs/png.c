@@ -97,7 +97,7 @@ static void start_reading(png_session *session, png_client *client) {
   png_read_info(session->png, session->info);
 }
 
-/// 4 for a picture with an alpha channel or a transparent colour, else 3.
+/// 4 for an image with an alpha channel or a transparent color, else 3.
 static uint32_t channels_of(const png_session *session) {
   int type = png_get_color_type(session->png, session->info);
   int transparent = png_get_valid(session->png, session->info, PNG_INFO_tRNS) != 0;

@@ -61,34 +61,34 @@ static const char *encoding_reason(WebPEncodingError code) {
   case VP8_ENC_ERROR_PARTITION0_OVERFLOW:
   case VP8_ENC_ERROR_PARTITION_OVERFLOW:
   case VP8_ENC_ERROR_FILE_TOO_BIG:
-    return "the picture is too large for the format";
+    return "the image is too large for the format";
   default:
-    return "libwebp refused the picture";
+    return "libwebp refused the image";
   }
 }
 
-/// Encodes to memory. The caller frees `picture` and `writer`.
-static int encode_picture(
-    WebPPicture *picture, WebPMemoryWriter *writer, const WebPConfig *config,
+/// Encodes to memory. The caller frees `image` and `writer`.
+static int encode_image(
+    WebPPicture *image, WebPMemoryWriter *writer, const WebPConfig *config,
     const uint8_t *rgb, uint32_t width, uint32_t height) {
-  picture->use_argb = config->lossless;
-  picture->width = (int)width;
-  picture->height = (int)height;
-  picture->writer = WebPMemoryWrite;
-  picture->custom_ptr = writer;
+  image->use_argb = config->lossless;
+  image->width = (int)width;
+  image->height = (int)height;
+  image->writer = WebPMemoryWrite;
+  image->custom_ptr = writer;
   if (width > WEBP_MAX_DIMENSION || height > WEBP_MAX_DIMENSION) {
-    picture->error_code = VP8_ENC_ERROR_BAD_DIMENSION;
+    image->error_code = VP8_ENC_ERROR_BAD_DIMENSION;
     return 0;
   }
-  return WebPPictureImportRGB(picture, rgb, (int)width * 3) && WebPEncode(config, picture);
+  return WebPPictureImportRGB(image, rgb, (int)width * 3) && WebPEncode(config, image);
 }
 
 int ci_webp_encode(
     const uint8_t *rgb, uint32_t width, uint32_t height, int quality, ci_sink sink,
     void *context, char *message) {
   WebPConfig config;
-  WebPPicture picture;
-  if (!WebPConfigInit(&config) || !WebPPictureInit(&picture))
+  WebPPicture image;
+  if (!WebPConfigInit(&config) || !WebPPictureInit(&image))
     return ci_fail(message, "libwebp and its headers differ in version");
   if (quality == 0)
     WebPConfigLosslessPreset(&config, 6);
@@ -96,13 +96,13 @@ int ci_webp_encode(
     config.quality = (float)quality;
   WebPMemoryWriter writer;
   WebPMemoryWriterInit(&writer);
-  int done = encode_picture(&picture, &writer, &config, rgb, width, height);
+  int done = encode_image(&image, &writer, &config, rgb, width, height);
   if (done)
     sink(context, writer.mem, writer.size);
   else
-    ci_fail(message, encoding_reason(picture.error_code));
+    ci_fail(message, encoding_reason(image.error_code));
   WebPMemoryWriterClear(&writer);
-  WebPPictureFree(&picture);
+  WebPPictureFree(&image);
   return done;
 }
 #endif

@@ -1,4 +1,4 @@
-// Adam with moments of 8 bits in blocks of 256 that share a scale, as in "8-bit Optimizers via
+// Adam with 8-bit moments in blocks of 256 that share a scale, as in "8-bit Optimizers via
 // Block-wise Quantization", arXiv 2110.02861.
 #include "clones.hpp"
 #include "eight_bits.hpp"
@@ -74,7 +74,7 @@ struct Map {
   }
 };
 
-CT_CLONES void unpack(const uint8_t *from, float *to, int64_t count, float scale, const float *map) {
+CT_CLONES void dequantize(const uint8_t *from, float *to, int64_t count, float scale, const float *map) {
   for (int64_t i = 0; i < count; i++) to[i] = map[from[i]] * scale;
 }
 
@@ -87,20 +87,20 @@ CT_CLONES float largest_magnitude(const float *values, int64_t count) {
   return std::bit_cast<float>(largest);
 }
 
-CT_CLONES void pack(const float *from, uint8_t *to, int64_t count, float inverse, const Map &map) {
+CT_CLONES void quantize(const float *from, uint8_t *to, int64_t count, float inverse, const Map &map) {
   for (int64_t i = 0; i < count; i++) {
     float x = from[i] * inverse;
     x = x > 1 ? 1.0f : x;
-    x = x >= -1 ? x : -1.0f;  // also what is no number
+    x = x >= -1 ? x : -1.0f;  // also what is NaN
     uint32_t bits = std::bit_cast<uint32_t>(x);
     uint8_t place = map.places[bits >> 31][(bits & 0x7FFFFFFFu) >> 16];
     to[i] = static_cast<uint8_t>(place + (x > map.bounds[place]));
   }
 }
 
-float pack_block(const float *from, uint8_t *to, int64_t count, const Map &map) {
+float quantize_block(const float *from, uint8_t *to, int64_t count, const Map &map) {
   float largest = largest_magnitude(from, count);
-  pack(from, to, count, 1.0f / std::max(largest, 1e-38f), map);
+  quantize(from, to, count, 1.0f / std::max(largest, 1e-38f), map);
   return largest;
 }
 
@@ -108,7 +108,7 @@ CT_CLONES void widen(const uint16_t *from, float *to, int64_t count) {
   for (int64_t i = 0; i < count; i++) to[i] = from_bfloat16(from[i]);
 }
 
-/// To the nearest, of two the even one; what is no number stays so.
+/// To the nearest, of two the even one; what is NaN stays so.
 CT_CLONES void narrow(const float *from, uint16_t *to, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     uint32_t bits = std::bit_cast<uint32_t>(from[i]);
@@ -185,13 +185,13 @@ void update_by_kernel(const at::Tensor &weight, const at::Tensor &gradient, cons
     float w_room[block], g_room[block], m[block], v[block];
     for (int64_t b = first; b < last; b++) {
       int64_t begin = b * block, count = std::min(block, total - begin);
-      unpack(means + begin, m, count, mean_scales[b], mean_map.values);
-      unpack(squares + begin, v, count, square_scales[b], square_map.values);
+      dequantize(means + begin, m, count, mean_scales[b], mean_map.values);
+      dequantize(squares + begin, v, count, square_scales[b], square_map.values);
       float *w = weights.read(begin, count, w_room);
       update_values(w, gradients.read(begin, count, g_room), m, v, count, constants);
       weights.write(begin, count, w);
-      mean_scales[b] = pack_block(m, means + begin, count, mean_map);
-      square_scales[b] = pack_block(v, squares + begin, count, square_map);
+      mean_scales[b] = quantize_block(m, means + begin, count, mean_map);
+      square_scales[b] = quantize_block(v, squares + begin, count, square_map);
     }
   });
 }
@@ -201,7 +201,7 @@ at::Tensor in_blocks(const at::Tensor &flat) {
   return (missing ? at::constant_pad_nd(flat, {0, missing}) : flat).view({-1, block});
 }
 
-at::Tensor unpacked(const Moment &moment) {
+at::Tensor dequantized(const Moment &moment) {
   at::Tensor map = dynamic_map(moment.is_signed).to(moment.values.device());
   at::Tensor values = map.index_select(0, moment.values.to(at::kInt));
   return in_blocks(values).mul(moment.scales.unsqueeze(1)).view({-1}).narrow(0, 0, values.numel());
@@ -218,7 +218,7 @@ void repack(const at::Tensor &values, const Moment &moment) {
 
 void update_by_operations(const at::Tensor &weight, const at::Tensor &gradient, const Moment &mean,
                           const Moment &square, const ct_update &u, const ct_adam_settings &s) {
-  at::Tensor w = weight.to(at::kFloat), m = unpacked(mean), v = unpacked(square);
+  at::Tensor w = weight.to(at::kFloat), m = dequantized(mean), v = dequantized(square);
   adam(w, gradient, m, v, u, s);
   if (!w.is_same(weight)) weight.copy_(w);
   repack(m, mean);

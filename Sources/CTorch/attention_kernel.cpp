@@ -1,4 +1,4 @@
-// Attention without the table of weights: for some queries at a time, keys are looked at some at a
+// Attention without the attention matrix: for some queries at a time, keys are looked at some at a
 // time, with what was added up so far scaled down whenever a larger score is met.
 #include "guard.hpp"
 
@@ -13,7 +13,7 @@
 
 #include "avx512.hpp"
 #include "parallel.hpp"
-#include "work.hpp"
+#include "operation_counts.hpp"
 
 using namespace ct;
 
@@ -107,7 +107,7 @@ void pack_keys(const Attention &a, int64_t b, int64_t head, int64_t panel, uint3
   }
 }
 
-// 64 values as lines of pairs of keys, in panels of 64 numbers of the head.
+// 64 values as lines of pairs of keys, in panels of 64 values of the head.
 void pack_values(const Attention &a, int64_t b, int64_t head, int64_t panel, uint32_t *to) {
   int64_t lines = a.key_panels() * panel_columns / 2;
   for (int64_t line = 0; line < panel_columns / 2; line++) {
@@ -194,7 +194,7 @@ void forbid(float *scores, int64_t first, int64_t count, Span allowed) {
                                           int64_t width, uint16_t *weights) {
   constexpr float nothing = -std::numeric_limits<float>::infinity();
   float here = scale * largest_of(scores, count);
-  // What is no number has to stay in sight.
+  // What is NaN has to stay in sight.
   float most = here > *largest || here != here ? here : *largest;
   if (most > *largest && *largest > nothing) {
     float factor = std::exp2(*largest - most);

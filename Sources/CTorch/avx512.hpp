@@ -12,7 +12,7 @@ namespace ct::avx512 {
 [[gnu::always_inline]] inline __m512 widened(__m256i x) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
 }
-// 16 numbers, or those that the mask names. Whole vectors go without a mask: with one, memory is not
+// 16 values, or those that the mask names. Whole vectors go without a mask: with one, memory is not
 // fetched ahead, and some processors take long to store.
 [[gnu::always_inline]] inline __m512 load(const uint16_t *from, __mmask16 which) {
   if (which == 0xFFFF) return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));

@@ -25,10 +25,10 @@ struct Recipe {
   std::vector<float> factors;  // [planes][places]
 
   static Recipe plain(int places);
-  // The output of pictures enlarged by repetition falls in four phases that look at 2x2 pixels of
+  // The output of images enlarged by repetition falls in four phases that look at 2x2 pixels of
   // the small one: planes [row][column] of a phase, for phases [row][column].
-  static Recipe enlarging();
-  // The same by differences of neighbours: along each side all of a kernel, its first and its last
+  static Recipe upsampling();
+  // The same by differences of neighbors: along each side all of a kernel, its first and its last
   // place, [3][3].
   static Recipe differences();
   // F(2x2, 3x3), [4][4].
@@ -58,14 +58,14 @@ struct Kernels {
 // Makes kernels of a weight [outputs, inputs, places].
 void prepare(const uint16_t *weight, int64_t inputs, const Recipe &recipe, const Kernels &kernels);
 
-// Numbers from one picture, row and pixel to the next.
+// Numbers from one image, row and pixel to the next.
 struct Steps {
-  int64_t picture, row, pixel;
+  int64_t image, row, pixel;
 };
 
 // What is computed; rows and columns are those of the output.
 struct Convolution {
-  int64_t pictures, rows, columns;
+  int64_t images, rows, columns;
   const uint16_t *input;
   Steps in;
   Kernels kernels;
@@ -79,7 +79,7 @@ struct Convolution {
 // shifts[i] numbers behind the output's first.
 void convolve(const Convolution &what, const std::vector<int64_t> &shifts, int64_t first_plane = 0);
 
-// 3x3 with stride 1 by fewer products, F(2x2, 3x3): four neighbouring outputs by 16 products of
+// 3x3 with stride 1 by fewer products, F(2x2, 3x3): four neighboring outputs by 16 products of
 // sums of inputs with sums of kernels instead of 36, at the cost of rounding those.
 //
 // - Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks.

@@ -13,9 +13,9 @@ CT_AVX512_BEGIN
 namespace ct::avx512 {
 namespace {
 
-// Kernels that are kept in a core's cache while pixels pass, in numbers of 16 bits.
+// Kernels that are kept in a core's cache while pixels pass, in 16-bit values.
 constexpr int64_t cached_kernels = 160 << 10;
-// Pixels of a row whose sums are kept in 32 bits from some places of the kernel to the next.
+// Pixels of a row whose sums are kept in float32 from some places of the kernel to the next.
 constexpr int64_t longest_piece = 192;
 // Pixels of a task.
 constexpr int64_t task_pixels = 2048;
@@ -107,15 +107,15 @@ size_t places_at_once(const Convolution &what, size_t places) {
 }
 
 void convolve_row(const Convolution &what, const std::vector<int64_t> &shifts, int64_t first_plane,
-                  int64_t picture, int64_t row, int64_t block, float *sums) {
+                  int64_t image, int64_t row, int64_t block, float *sums) {
   int64_t outputs = what.kernels.outputs - block * panel;
   int columns = what.kernels.columns(block);
   size_t at_once = places_at_once(what, shifts.size());
   int64_t longest = at_once < shifts.size() ? longest_piece : what.columns;
   for (int64_t column = 0; column < what.columns; column += longest) {
-    int64_t in = picture * what.in.picture + row * what.in.row + column * what.in.pixel;
+    int64_t in = image * what.in.image + row * what.in.row + column * what.in.pixel;
     int64_t out =
-        picture * what.out.picture + row * what.out.row + column * what.out.pixel + block * panel;
+        image * what.out.image + row * what.out.row + column * what.out.pixel + block * panel;
     Piece piece{what,
                 shifts,
                 what.input + in,
@@ -141,7 +141,7 @@ void convolve_row(const Convolution &what, const std::vector<int64_t> &shifts, i
 void convolve(const Convolution &what, const std::vector<int64_t> &shifts, int64_t first_plane) {
   int64_t band = std::max<int64_t>(1, task_pixels / std::max<int64_t>(1, what.columns));
   int64_t bands = (what.rows + band - 1) / band, blocks = what.kernels.blocks();
-  parallel_tasks(what.pictures * bands * blocks, [&](int64_t task) {
+  parallel_tasks(what.images * bands * blocks, [&](int64_t task) {
     int64_t block = task % blocks, first_row = task / blocks % bands * band;
     alignas(64) float sums[longest_piece * panel];
     for (int64_t row = first_row; row < std::min(first_row + band, what.rows); ++row)

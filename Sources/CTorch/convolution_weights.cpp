@@ -27,7 +27,7 @@ static Recipe squared(const std::vector<std::vector<float>> &side) {
   return recipe;
 }
 
-Recipe Recipe::enlarging() {
+Recipe Recipe::upsampling() {
   // Of a row of three, the first phase sees the last two in one pixel, the second the first two.
   Recipe all = squared({{1, 0, 0}, {0, 1, 1}, {1, 1, 0}, {0, 0, 1}});
   Recipe ordered{all.places, all.planes, {}};

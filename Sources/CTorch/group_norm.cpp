@@ -86,10 +86,10 @@ void write_pixels(const uint16_t *from, int64_t pixels, int64_t channels, int64_
   }
 }
 
-void write_row(const uint16_t *from, const Map &map, const Affine *affine, int64_t picture,
+void write_row(const uint16_t *from, const Map &map, const Affine *affine, int64_t image,
                uint16_t *to) {
   int64_t written = (map.channels + 1) / 2 * 2;
-  int64_t place = picture * ((map.channels + 15) / 16 * 16);
+  int64_t place = image * ((map.channels + 15) / 16 * 16);
   if (!affine)
     write_pixels<false, false>(from, map.columns, map.channels, written, nullptr, nullptr, to);
   else if (affine->activates)
@@ -114,7 +114,7 @@ void for_each_row(int64_t rows, int64_t numbers, F body) {
 
 void group_sums(const uint16_t *x, const Map &map, int64_t groups, double *sums) {
   int64_t size = map.columns * map.channels;
-  for_each_row(map.pictures * map.rows, size, [&](int64_t row) {
+  for_each_row(map.images * map.rows, size, [&](int64_t row) {
     std::vector<float> room(static_cast<size_t>(2 * map.channels));
     sum_row(x + row * size, map, groups, room, sums + row * groups * 2);
   });
@@ -125,13 +125,13 @@ void write_bordered(const uint16_t *x, const Map &map, const Border &border, con
   int64_t written = (map.channels + 1) / 2 * 2;
   int64_t rows = map.rows + border.top + border.bottom;
   int64_t size = (map.columns + border.left + border.right) * written;
-  for_each_row(map.pictures * rows, size, [&](int64_t row) {
-    int64_t picture = row / rows, from = row % rows - border.top;
+  for_each_row(map.images * rows, size, [&](int64_t row) {
+    int64_t image = row / rows, from = row % rows - border.top;
     uint16_t *to = out + row * size;
     if (from < 0 || from >= map.rows) return void(std::fill_n(to, size, uint16_t{0}));
     std::fill_n(to, border.left * written, uint16_t{0});
     std::fill_n(to + size - border.right * written, border.right * written, uint16_t{0});
-    write_row(x + (picture * map.rows + from) * map.columns * map.channels, map, affine, picture,
+    write_row(x + (image * map.rows + from) * map.columns * map.channels, map, affine, image,
               to + border.left * written);
   });
 }

@@ -9,9 +9,9 @@
 
 namespace ct::avx512 {
 
-// A map [pictures][rows][columns][channels].
+// A map [images][rows][columns][channels].
 struct Map {
-  int64_t pictures, rows, columns, channels;
+  int64_t images, rows, columns, channels;
 };
 
 // Zeros around a map, in pixels.
@@ -19,11 +19,11 @@ struct Border {
   int64_t top, bottom, left, right;
 };
 
-// The sum and the sum of squares of every row's part of each group, [pictures][rows][groups][2]:
-// added up in 32 bits for one channel, in 64 bits across channels.
+// The sum and the sum of squares of every row's part of each group, [images][rows][groups][2]:
+// added up in float32 for one channel, in 64 bits across channels.
 void group_sums(const uint16_t *x, const Map &map, int64_t groups, double *sums);
 
-// What a norm does to channels, [pictures][channels] to whole vectors of 16: x · scale + shift.
+// What a norm does to channels, [images][channels] to whole vectors of 16: x · scale + shift.
 struct Affine {
   const float *scale, *shift;
   bool activates;  // whether SiLU follows

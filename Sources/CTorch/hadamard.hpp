@@ -1,8 +1,8 @@
-// Rows times Hadamard matrices: each block of neighbours becomes its sums with all patterns of signs.
+// Rows times Hadamard matrices: each block of neighbors becomes its sums with all patterns of signs.
 // What is large in a few places is then spread over many, and few bits hold it better.
 //
 // The matrix is symmetric, and over the root of its width its own inverse; two rows that are both
-// turned have the product that they had. Factors are left to scales.
+// rotated have the product that they had. Factors are left to scales.
 #pragma once
 
 #include "vectors.hpp"
@@ -13,14 +13,14 @@
 
 namespace ct {
 
-// How many neighbours are turned together: the largest power of two up to 256 that divides a row.
+// How many neighbors are rotated together: the largest power of two up to 256 that divides a row.
 inline int64_t hadamard_width(int64_t count) {
   int64_t width = 1;
   while (width < 256 && count % (2 * width) == 0) width *= 2;
   return width;
 }
 
-// What turned numbers are to be multiplied with.
+// What rotated numbers are to be multiplied with.
 inline float hadamard_factor(int64_t count) {
   return 1 / std::sqrt(static_cast<float>(hadamard_width(count)));
 }
@@ -44,8 +44,8 @@ CT_VECTOR_INLINE void mix_lanes(Floats &x) {
   x += other;
 }
 
-// Turns so many lanes together.
-CT_VECTOR_INLINE void turn_lanes(Floats &x, int64_t width) {
+// Rotates so many lanes together.
+CT_VECTOR_INLINE void rotate_lanes(Floats &x, int64_t width) {
   if (width > 1) mix_lanes<1>(x);
   if (width > 2) mix_lanes<2>(x);
   if (width > 4) mix_lanes<4>(x);
@@ -58,16 +58,16 @@ CT_VECTOR_INLINE void mix(Floats &a, Floats &b) {
   b = low - high;
 }
 
-// Blocks of 256 numbers, which stay in registers meanwhile.
+// Blocks of 256 values, which stay in registers meanwhile.
 template <class Source>
-CT_VECTOR_INLINE void turn_wide(const Source *from, float *to, int64_t count) {
+CT_VECTOR_INLINE void rotate_wide(const Source *from, float *to, int64_t count) {
   constexpr int vectors = 256 / lanes;
   for (int64_t i = 0; i < count; i += 256) {
     Floats x[vectors];
 #pragma unroll
     for (int v = 0; v < vectors; v++) {
       load(from + i + v * lanes, x[v]);
-      turn_lanes(x[v], lanes);
+      rotate_lanes(x[v], lanes);
     }
 #pragma unroll
     for (int half = 1; half < vectors; half *= 2)
@@ -81,14 +81,14 @@ CT_VECTOR_INLINE void turn_wide(const Source *from, float *to, int64_t count) {
 
 // Blocks of any other width, with a zero in each place behind the last number.
 template <class Source>
-CT_VECTOR_INLINE void turn_narrow(const Source *from, float *to, int64_t count, int64_t width) {
+CT_VECTOR_INLINE void rotate_narrow(const Source *from, float *to, int64_t count, int64_t width) {
   Floats a, b;
   for (int64_t i = 0; i < count; i += lanes) {
     Source part[lanes] = {};
     bool is_whole = count - i >= lanes;
     if (!is_whole) std::memcpy(part, from + i, static_cast<size_t>(count - i) * sizeof(Source));
     load(is_whole ? from + i : part, a);
-    turn_lanes(a, width);
+    rotate_lanes(a, width);
     std::memcpy(to + i, &a, sizeof(a));
   }
   for (int64_t half = lanes; half < width; half *= 2)
@@ -102,7 +102,7 @@ CT_VECTOR_INLINE void turn_narrow(const Source *from, float *to, int64_t count, 
     }
 }
 
-// The largest magnitude, by bits: in their order what is no number comes last.
+// The largest magnitude, by bits: in their order what is NaN comes last.
 CT_VECTOR_INLINE float largest_magnitude(const float *x, int64_t count) {
   Words largest{}, bits;
   for (int64_t i = 0; i < count; i += lanes) {
@@ -118,14 +118,14 @@ CT_VECTOR_INLINE float largest_magnitude(const float *x, int64_t count) {
   return result;
 }
 
-// Turns a row into one that has room for whole vectors, and gives the largest magnitude there.
+// Rotates a row into one that has room for whole vectors, and gives the largest magnitude there.
 template <class Source>
-CT_VECTOR_INLINE float turn_row(const Source *from, float *to, int64_t count) {
+CT_VECTOR_INLINE float rotate_row(const Source *from, float *to, int64_t count) {
   int64_t width = hadamard_width(count);
   if (width == 256)
-    turn_wide(from, to, count);
+    rotate_wide(from, to, count);
   else
-    turn_narrow(from, to, count, width);
+    rotate_narrow(from, to, count, width);
   return largest_magnitude(to, count);
 }
 

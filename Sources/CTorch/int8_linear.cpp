@@ -1,17 +1,17 @@
-// A linear layer whose weight is kept as turned integers: numbers become integers on their way in,
+// A linear layer whose weight is kept as rotated integers: numbers become integers on their way in,
 // and numbers again on their way out.
 #include "guard.hpp"
 
 #ifdef CT_HAS_LIBTORCH
 
-#include "turned.hpp"
-#include "work.hpp"
+#include "rotated.hpp"
+#include "operation_counts.hpp"
 
 using namespace ct;
 
 namespace {
 
-void check(const at::Tensor &x, const Packed &weight, const at::Tensor &out) {
+void check(const at::Tensor &x, const Quantized &weight, const at::Tensor &out) {
   const auto &[values, scale] = weight;
   TORCH_CHECK(values.dim() == 2 && x.dim() > 0 && x.size(-1) == values.size(1), "rows of ",
               x.sizes(), " for a weight of shape ", values.sizes());
@@ -24,7 +24,7 @@ void check(const at::Tensor &x, const Packed &weight, const at::Tensor &out) {
               "a product of integers needs memory in one piece for its result");
 }
 
-// Rows whose neighbours lie side by side, as they lie if possible.
+// Rows whose neighbors lie side by side, as they lie if possible.
 at::Tensor rows_of(const at::Tensor &x) {
   at::Tensor rows = x.reshape({-1, x.size(-1)});
   return rows.stride(1) == 1 || rows.size(1) == 1 ? rows : rows.contiguous();
@@ -37,19 +37,19 @@ extern "C" {
 ct_status ct_kernel_int8(ct_tensor input, ct_tensor values, ct_tensor scale, ct_tensor output) {
   return guarded([&] {
     at::Tensor x = borrow(input), out = borrow(output);
-    Packed weight{borrow(values), borrow(scale)};
+    Quantized weight{borrow(values), borrow(scale)};
     check(x, weight, out);
     if (out.numel() == 0) return;
     count_linear(x, weight.values, out);
     at::Tensor rows = rows_of(x);
-    TurnedRows turned{nullptr, nullptr, rows.size(0), rows.size(1)};
-    // Memory that weights would be unpacked into, had they to be.
-    at::Tensor space = lent(
-        {turned.byte_count() + 4 * turned.count}, at::kByte, c10::Device(at::kCPU));
-    turned.bytes = static_cast<uint8_t *>(space.mutable_data_ptr());
-    turned.scales = reinterpret_cast<float *>(turned.bytes + turned.byte_count());
-    turn_rows(rows, turned);
-    multiply_turned(turned, weight, out);
+    RotatedRows rotated{nullptr, nullptr, rows.size(0), rows.size(1)};
+    // Memory that weights would be dequantized into, had they to be.
+    at::Tensor space = scratch_tensor(
+        {rotated.byte_count() + 4 * rotated.count}, at::kByte, c10::Device(at::kCPU));
+    rotated.bytes = static_cast<uint8_t *>(space.mutable_data_ptr());
+    rotated.scales = reinterpret_cast<float *>(rotated.bytes + rotated.byte_count());
+    rotate_rows(rows, rotated);
+    multiply_rotated(rotated, weight, out);
   });
 }
 

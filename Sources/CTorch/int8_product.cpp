@@ -1,4 +1,4 @@
-// Products of integers of 8 bits: six rows times a panel of 64 columns, four neighbours along the
+// Products of 8-bit integers: six rows times a panel of 64 columns, four neighbors along the
 // rows with one instruction. Sums are exact; how work is shared out does not change them.
 #include "guard.hpp"
 
@@ -10,7 +10,7 @@
 
 #include "parallel.hpp"
 #include "products.hpp"
-#include "turned.hpp"
+#include "rotated.hpp"
 #include "vectors.hpp"
 
 using namespace ct;
@@ -19,10 +19,10 @@ using namespace ct;
 
 namespace {
 
-static_assert(TurnedRows::together == panel_rows);
+static_assert(RotatedRows::together == panel_rows);
 
-constexpr int64_t row_line = TurnedRows::line, block_line = panel_rows * row_line;
-constexpr int64_t words = row_line / 4;  // of four neighbours, in a line
+constexpr int64_t row_line = RotatedRows::line, block_line = panel_rows * row_line;
+constexpr int64_t words = row_line / 4;  // of four neighbors, in a line
 // What a task computes at most: so many rows and panels, whose sums stay in a core's second cache ...
 constexpr int64_t most_rows = 768, task_panels = 2, task_columns = task_panels * panel_columns;
 // ... with so many lines of each at a time, which for six rows stay in its first.
@@ -31,7 +31,7 @@ constexpr int64_t most_lines = 16;
 constexpr int64_t tasks_per_thread = 4;
 
 struct Product {
-  const TurnedRows &rows;
+  const RotatedRows &rows;
   const int8_t *weight;
   const float *scales;
   int64_t columns;
@@ -209,7 +209,7 @@ void compute(const Product &p, int64_t number) {
 
 #endif
 
-void ct::multiply_turned(const TurnedRows &rows, const Packed &weight, at::Tensor &out) {
+void ct::multiply_rotated(const RotatedRows &rows, const Quantized &weight, at::Tensor &out) {
 #ifdef CT_HAS_PRODUCTS
   Product product{rows,
                   static_cast<const int8_t *>(weight.values.const_data_ptr()),

@@ -78,12 +78,12 @@ bool is_recorded(at::TensorList operands) {
 
 bool is_bfloat16(const at::Tensor &t) { return is_on_cpu(t) && t.scalar_type() == at::kBFloat16; }
 
-thread_local bool computed_again = false;
+thread_local bool is_recomputing = false;
 
 // Integers round so much that what is computed for gradients must not be computed so once and
 // otherwise the next time.
 bool suits_recording(ct_kernel kernel) {
-  return kernel != CT_KERNEL_INT8 || !(at::GradMode::is_enabled() || computed_again);
+  return kernel != CT_KERNEL_INT8 || !(at::GradMode::is_enabled() || is_recomputing);
 }
 
 // A bfloat16 tensor whose rows lie in one piece.
@@ -104,7 +104,7 @@ bool suits_winograd(const at::Tensor &weight) {
   return weight.dim() == 4 && ct_worth_saving_products(weight.size(0), weight.size(1));
 }
 
-// Integers of 8 bits, and numbers of a type that they are made of.
+// 8-bit integers, and numbers of a type that they are made of.
 bool are_integers(const at::Tensor &x, const at::Tensor &values) {
   return is_on_cpu(x) && is_on_cpu(values) && values.is_contiguous() &&
          (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kFloat) &&
@@ -118,7 +118,7 @@ bool are_plain(ct_kernel kernel, at::TensorList operands) {
   });
 }
 
-// Row kernels take sixteen numbers at a time.
+// Row kernels take sixteen values at a time.
 bool has_whole_vectors(const at::Tensor &t) {
   return t.size(-1) % 16 == 0 && t.dim() <= Rows::most_axes + 1;
 }
@@ -169,8 +169,8 @@ bool ct::has_kernel(ct_kernel kernel, at::TensorList operands) {
          are_plain(kernel, operands) && fits(kernel, operands);
 }
 
-ct::ComputedAgain::ComputedAgain() : before_(std::exchange(computed_again, true)) {}
-ct::ComputedAgain::~ComputedAgain() { computed_again = before_; }
+ct::RecomputationScope::RecomputationScope() : before_(std::exchange(is_recomputing, true)) {}
+ct::RecomputationScope::~RecomputationScope() { is_recomputing = before_; }
 
 extern "C" {
 

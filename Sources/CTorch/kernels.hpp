@@ -16,13 +16,13 @@ namespace ct {
 // those that are absent. Otherwise libtorch does.
 bool has_kernel(ct_kernel kernel, at::TensorList operands);
 
-// Says of what a thread computes as long as it lives that it will be computed again for gradients.
-class ComputedAgain {
+// Says of what a thread computes as long as it lives that it will be recomputed for gradients.
+class RecomputationScope {
  public:
-  ComputedAgain();
-  ~ComputedAgain();
-  ComputedAgain(const ComputedAgain &) = delete;
-  ComputedAgain &operator=(const ComputedAgain &) = delete;
+  RecomputationScope();
+  ~RecomputationScope();
+  RecomputationScope(const RecomputationScope &) = delete;
+  RecomputationScope &operator=(const RecomputationScope &) = delete;
 
  private:
   bool before_;

@@ -1,4 +1,4 @@
-#include "work.hpp"
+#include "operation_counts.hpp"
 
 #ifdef CT_HAS_LIBTORCH
 

@@ -1,5 +1,5 @@
 #include "counter.hpp"
-#include "work.hpp"
+#include "operation_counts.hpp"
 
 #ifdef CT_HAS_LIBTORCH
 

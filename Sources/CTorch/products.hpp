@@ -1,7 +1,7 @@
 // What kernels for AVX-512 with products of bfloat16 or of integers share.
 //
 // Products are of six rows with a panel of 64 columns: a matrix [K, 64] as lines of 64 words, each of
-// two or four neighbours along K. Everything but the panel stays in registers: 24 hold sums, 4 a line.
+// two or four neighbors along K. Everything but the panel stays in registers: 24 hold sums, 4 a line.
 #pragma once
 
 #if defined(__x86_64__) && defined(__clang__)
@@ -13,7 +13,7 @@
 #include <cstring>
 
 // To be followed by CT_AVX512_END; between them functions may use the instructions: those that every
-// processor with AVX-512 has, those for integers of 8 bits too, or those for bfloat16 too.
+// processor with AVX-512 has, those for 8-bit integers too, or those for bfloat16 too.
 #define CT_AVX512_PLAIN_BEGIN                                                                 \
   _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512dq,fma\"))), apply_to = function)")
 #define CT_AVX512_INTEGERS_BEGIN                                                              \
@@ -66,7 +66,7 @@ CT_AVX512_END
 CT_AVX512_BEGIN
 
 // 2^x: the fraction by a polynomial, to 3 parts in a million, and the whole part as an exponent. For
-// -inf it is 0, although the fraction is no number then.
+// -inf it is 0, although the fraction is NaN then.
 [[gnu::always_inline]] inline __m512 exp2(__m512 x) {
   __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   __m512 r = _mm512_sub_ps(x, whole);

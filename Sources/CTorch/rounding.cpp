@@ -42,7 +42,7 @@ CT_CLONES void round_values(const float *from, uint16_t *to, int64_t count, uint
   for (int64_t i = 0; i < count; i++) {
     uint32_t bits = std::bit_cast<uint32_t>(from[i]);
     uint32_t raised = bits + sixteen_bits(begin + static_cast<uint32_t>(i), keys);
-    // What is infinite stays so; what is no number must not become infinite.
+    // What is infinite stays so; what is NaN must not become infinite.
     bool is_finite = (bits & 0x7F800000u) != 0x7F800000u;
     uint32_t special = bits | ((bits & 0x007FFFFFu) != 0 ? 0x00400000u : 0u);
     to[i] = static_cast<uint16_t>((is_finite ? raised : special) >> 16);

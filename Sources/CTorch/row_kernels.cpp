@@ -17,7 +17,7 @@ using namespace ct;
 
 namespace {
 
-// About so many numbers are worth a thread's while.
+// About so many values are worth a thread's while.
 constexpr int64_t worthwhile = 1 << 15;
 
 template <class Job>
@@ -49,7 +49,7 @@ CT_VECTOR_INLINE float inverse_root(float sum, int64_t width, double epsilon) {
   return static_cast<float>(1 / std::sqrt(static_cast<double>(sum) / static_cast<double>(width) + epsilon));
 }
 
-CT_CLONES void normalise(const Norm &job, int64_t begin, int64_t end) {
+CT_CLONES void normalize(const Norm &job, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
     const uint16_t *x = job.x[row];
     uint16_t *out = job.out[row];
@@ -148,8 +148,8 @@ CT_VECTOR_INLINE void load_normed(const Rotation &job, const uint16_t *x, float 
   to = to * scale * weight;
 }
 
-// Neighbours are turned against each other.
-CT_VECTOR_INLINE void turn_pairs(const Rotation &job, const uint16_t *x, float scale, int64_t token,
+// Neighbors are rotated against each other.
+CT_VECTOR_INLINE void rotate_pairs(const Rotation &job, const uint16_t *x, float scale, int64_t token,
                                  int64_t size, uint16_t *out) {
   const float *table = job.pairs + token * size;
   for (int64_t i = 0; i < size; i += lanes) {
@@ -166,8 +166,8 @@ CT_VECTOR_INLINE void turn_pairs(const Rotation &job, const uint16_t *x, float s
   }
 }
 
-// The two halves are turned against each other.
-CT_VECTOR_INLINE void turn_halves(const Rotation &job, const uint16_t *x, float scale, int64_t token,
+// The two halves are rotated against each other.
+CT_VECTOR_INLINE void rotate_halves(const Rotation &job, const uint16_t *x, float scale, int64_t token,
                                   int64_t size, uint16_t *out) {
   int64_t half = size / 2;
   const uint16_t *cosines = job.cosines + token * size, *sines = job.sines + token * size;
@@ -199,9 +199,9 @@ CT_CLONES void rotate(const Rotation &job, int64_t begin, int64_t end) {
       const uint16_t *one = source + head * from_strides[2];
       float scale = job.weight ? inverse_root(sum_of_squares(one, size, 0), size, job.epsilon) : 1;
       if (job.pairs) {
-        turn_pairs(job, one, scale, token, size, target + head * to_strides[2]);
+        rotate_pairs(job, one, scale, token, size, target + head * to_strides[2]);
       } else {
-        turn_halves(job, one, scale, token, size, target + head * to_strides[2]);
+        rotate_halves(job, one, scale, token, size, target + head * to_strides[2]);
       }
     }
   }
@@ -225,7 +225,7 @@ extern "C" {
 
 ct_status ct_kernel_norm(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor out) {
   return guarded(
-      [&] { for_rows(Norm{rows(x, out), rows(out, out), numbers(weight), epsilon}, normalise); });
+      [&] { for_rows(Norm{rows(x, out), rows(out, out), numbers(weight), epsilon}, normalize); });
 }
 
 ct_status ct_kernel_modulation(ct_tensor x, ct_tensor shift, ct_tensor scale, double epsilon,

@@ -1,6 +1,6 @@
 #include "callback.hpp"
 #include "guard.hpp"
-#include "packed.hpp"
+#include "quantized.hpp"
 
 #ifndef CT_HAS_LIBTORCH
 #error "no libtorch: a clone needs 'make setup' or LIBTORCH, a dependency 'make install-libtorch'"

@@ -1,4 +1,4 @@
-// Sixteen numbers of 32 bits at once, on every processor: the compiler takes as many registers as
+// Sixteen 32-bit values at once, on every processor: the compiler takes as many registers as
 // that needs. In functions with CT_CLONES the widest that there are, with equal results.
 #pragma once
 

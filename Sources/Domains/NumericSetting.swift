@@ -3,7 +3,7 @@
 /// Raw values are the names of options, with underscores. Command line, files of options and the
 /// library's own checks take what a setting may be from here.
 public enum NumericSetting: String, CaseIterable, Sendable {
-    // Pictures
+    // Images
     case height, width, steps, seed, count, quality
     case textLength = "text_length"
     case cfgScale = "cfg_scale"

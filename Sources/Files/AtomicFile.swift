@@ -4,7 +4,7 @@ import Synchronization
 
 /// Writing of files that appear complete or not at all.
 ///
-/// Bytes go to a hidden neighbour first, are flushed to the disk, and take the final name last. A
+/// Bytes go to a hidden neighbor first, are flushed to the disk, and take the final name last. A
 /// failure, or an interruption that calls ``discardPending()``, leaves what was there before.
 public enum AtomicFile {
     /// Writes a file through a descriptor.

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Making of folders that appear complete or not at all.
 ///
-/// Files go into a hidden neighbour first, which takes the final name last. A failure, or an
+/// Files go into a hidden neighbor first, which takes the final name last. A failure, or an
 /// interruption that calls ``AtomicFile/discardPending()``, leaves what was there before.
 public enum AtomicFolder {
     /// Makes a folder and what is in it.
@@ -12,7 +12,7 @@ public enum AtomicFolder {
     /// - Parameters:
     ///   - path: the folder; it lies in one that is there.
     ///   - overwrite: whether a folder of that name may be replaced, with all that is in it.
-    ///   - body: is given the neighbour, empty, and fills it.
+    ///   - body: is given the neighbor, empty, and fills it.
     /// - Throws: `FileError`, or what `body` throws.
     public static func write<Result>(
         _ path: String, overwrite: Bool = false, _ body: (String) throws -> Result

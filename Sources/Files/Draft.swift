@@ -2,7 +2,7 @@ internal import CFiles
 import Foundation
 import Synchronization
 
-/// The hidden neighbour `.name.draft.XXXXXX` that a file or folder is until it is complete.
+/// The hidden neighbor `.name.draft.XXXXXX` that a file or folder is until it is complete.
 ///
 /// Who writes it holds a lock on it. One that nobody holds was left by a program that was killed.
 enum Draft {

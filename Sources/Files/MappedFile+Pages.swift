@@ -6,7 +6,7 @@ extension MappedFile {
     ///
     /// - Returns: the bytes that were not in memory before.
     @discardableResult
-    public func bring(_ range: Range<Int>) -> Int {
+    public func pageIn(_ range: Range<Int>) -> Int {
         let missing = range.count - residentBytes(range)
         guard missing > 0 else { return 0 }
         advise(.willNeed, range)

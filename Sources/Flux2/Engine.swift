@@ -25,7 +25,7 @@ public actor Engine {
     ///   - threads: processor threads for one operation; nil leaves libtorch's choice.
     ///   - promptCache: keeps the features of prompts from one process to the next.
     ///   - memory: how much may be used, and how weights are kept.
-    ///   - weightCache: keeps weights of 8 bits from one process to the next; nil keeps them in memory.
+    ///   - weightCache: keeps 8-bit weights from one process to the next; nil keeps them in memory.
     public init(
         _ files: ModelFiles, device: Device = .cpu, dtype: DType, threads: Int? = nil,
         promptCache: PromptCache? = nil, memory: MemorySettings = MemorySettings(),
@@ -48,32 +48,32 @@ public actor Engine {
     ///
     /// - Throws: `ModelError`, `SafetensorsError`, `TokenizationError`, `DeviceError`.
     public func open() throws {
-        _ = try pipeline ?? looked()
+        _ = try pipeline ?? unquantizedPipeline()
     }
 
     /// A pipeline to ask, before weights are brought into 8 bits.
-    private func looked() throws -> Pipeline {
+    private func unquantizedPipeline() throws -> Pipeline {
         try NumericSetting.threads.require(threads)
         try device.prepare()
         return try Pipeline(
             files, device: device, dtype: dtype, promptCache: promptCache, memory: memory,
-            packedWillBeMapped: weightCache != nil)
+            quantizedWillBeMapped: weightCache != nil)
     }
 
-    func opened(_ onEvent: (GenerationEvent) -> Void = { _ in }) throws -> Pipeline {
+    func openPipeline(_ onEvent: (GenerationEvent) -> Void = { _ in }) throws -> Pipeline {
         if let pipeline { return pipeline }
         try NumericSetting.threads.require(threads)
         try device.prepare()
         let pipeline = try Pipeline(
-            packed(onEvent), device: device, dtype: dtype, promptCache: promptCache, memory: memory)
+            quantizedFiles(onEvent), device: device, dtype: dtype, promptCache: promptCache, memory: memory)
         self.pipeline = pipeline
         return pipeline
     }
 
     /// The files of the model, with those in 8 bits in place of those that are kept so.
     ///
-    /// The picture does not need them to be kept, so it does not fail with it.
-    private func packed(_ onEvent: (GenerationEvent) -> Void) throws -> ModelFiles {
+    /// The image does not need them to be kept, so it does not fail with it.
+    private func quantizedFiles(_ onEvent: (GenerationEvent) -> Void) throws -> ModelFiles {
         guard let weightCache else { return files }
         var files = files
         func found(_ component: Component, _ paths: [String]) throws -> [String] {
@@ -90,7 +90,7 @@ public actor Engine {
                 if path == nil { onEvent(.warned(Self.changesNothing(storage, of: component))) }
                 return path.map { [$0] } ?? paths
             } catch let error as FileError {
-                onEvent(.warned("weights of 8 bits are not kept for the next time: \(error)"))
+                onEvent(.warned("8-bit weights are not kept for the next time: \(error)"))
                 return paths
             }
         }
@@ -113,13 +113,13 @@ public actor Engine {
         _ request: GenerationRequest, onEvent: @Sendable (GenerationEvent) -> Void = { _ in }
     ) throws -> MemoryPlan {
         try request.validate()
-        let pipeline = try pipeline ?? looked()
+        let pipeline = try pipeline ?? unquantizedPipeline()
         pipeline.remarks(on: request).forEach { onEvent(.warned($0)) }
         try pipeline.loras.read(request.loras, onEvent)
-        return try pipeline.plan(suited(request)).outcome.plan
+        return try pipeline.plan(withModelDefaults(request)).outcome.plan
     }
 
-    /// Makes one picture.
+    /// Makes one image.
     ///
     /// - Throws: `RequestError` for settings out of range, `MemoryError` for what does not fit,
     ///   `CancellationError` between layers when the task is cancelled, and the errors of `open()`.
@@ -133,18 +133,18 @@ public actor Engine {
             if case .warned(let text) = event, !warnings.contains(text) { warnings.append(text) }
             onEvent(event)
         }
-        var result = try made(request, tell)
+        var result = try makeResult(request, tell)
         result.warnings = warnings
         return result
     }
 
-    private func made(
+    private func makeResult(
         _ request: GenerationRequest, _ onEvent: (GenerationEvent) -> Void
     ) throws -> GenerationResult {
-        let request = suited(request)
+        let request = withModelDefaults(request)
         return try withoutGradients {
-            let opening = Clock()
-            let pipeline = try opened(onEvent)
+            let opening = Stopwatch()
+            let pipeline = try openPipeline(onEvent)
             let load = opening.seconds
             pipeline.remarks(on: request).forEach { onEvent(.warned($0)) }
             if let remark = PipelineClass.remark(
@@ -155,53 +155,53 @@ public actor Engine {
             try pipeline.loras.read(request.loras, onEvent)
             let (outcome, settled) = try pipeline.plan(request)
             onEvent(.planned(outcome.plan))
-            try pipeline.arrange(outcome)
+            try pipeline.place(outcome)
             var run = try GenerationRun(pipeline, settled)
             try run.refuseFusing()
             run.timings.load = load
             run.onStep = onStep
-            var recovery = Recovery(pipeline, request, outcome)
-            return try result(of: &run, &recovery, onEvent)
+            var retry = OutOfMemoryRetry(pipeline, request, outcome)
+            return try result(of: &run, &retry, onEvent)
         }
     }
 
     /// The request with what follows from the model.
-    private func suited(_ request: GenerationRequest) -> GenerationRequest {
+    private func withModelDefaults(_ request: GenerationRequest) -> GenerationRequest {
         var request = request
         request.referenceArea = files.referenceArea
         return request
     }
 
     private func result(
-        of run: inout GenerationRun, _ recovery: inout Recovery,
+        of run: inout GenerationRun, _ retry: inout OutOfMemoryRetry,
         _ onEvent: (GenerationEvent) -> Void
     ) throws -> GenerationResult {
-        let watch = MemoryWatch()
+        let watch = PeakMemorySampler()
         defer { _ = watch.stop() }
         var memory = MemoryUse()
-        var (work, laps) = (StageWork(), WorkLaps())
-        let features = try recovery.retrying("encode", &run, onEvent) { try $0.encode(onEvent) }
-        memory.encode = watch.lap()
-        work.encode = laps.lap()
+        var (work, counter) = (StageWork(), OperationCounter())
+        let features = try retry.attempt("encode", &run, onEvent) { try $0.encode(onEvent) }
+        memory.encode = watch.takePeak()
+        work.encode = counter.takeCounts()
         let noise = try run.drawNoise()
-        let canvas = try recovery.retrying("pictures", &run, onEvent) {
+        let prepared = try retry.attempt("pictures", &run, onEvent) {
             try $0.prepare(noise, onEvent)
         }
-        memory.pictures = run.readsPictures ? watch.lap() : nil
-        work.pictures = laps.lap()
-        let latents = try recovery.retrying("denoise", &run, onEvent) {
-            try $0.denoise(canvas, given: features, onEvent)
+        memory.images = run.readsImages ? watch.takePeak() : nil
+        work.images = counter.takeCounts()
+        let latents = try retry.attempt("denoise", &run, onEvent) {
+            try $0.denoise(prepared, given: features, onEvent)
         }
-        memory.denoise = watch.lap()
-        work.denoise = laps.lap()
-        let image = try recovery.retrying("decode", &run, onEvent) {
+        memory.denoise = watch.takePeak()
+        work.denoise = counter.takeCounts()
+        let image = try retry.attempt("decode", &run, onEvent) {
             try $0.decode(latents, onEvent)
         }
-        memory.decode = watch.lap()
-        work.decode = laps.lap()
+        memory.decode = watch.takePeak()
+        work.decode = counter.takeCounts()
         return try GenerationResult(
-            image: image, latents: TensorRecord(latents), noise: TensorRecord(noise),
-            timings: run.timings, memory: memory, work: work, plan: recovery.plan,
+            image: image, latents: HostTensor(latents), noise: HostTensor(noise),
+            timings: run.timings, memory: memory, work: work, plan: retry.plan,
             streamed: run.streamed, skippedSteps: run.skippedSteps)
     }
 

@@ -30,11 +30,11 @@ struct GenerationRun {
             tokens: Schedule.tokens(height: counted.0, width: counted.1))
     }
 
-    /// Takes over what a new plan has settled, which is how pictures pass the autoencoder.
-    mutating func follow(_ settled: GenerationRequest) { request.tiling = settled.tiling }
+    /// Takes over what a new plan has settled, which is how images pass the autoencoder.
+    mutating func adopt(_ settled: GenerationRequest) { request.tiling = settled.tiling }
 
-    /// Whether pictures are encoded.
-    var readsPictures: Bool { request.readsPictures }
+    /// Whether images are encoded.
+    var readsImages: Bool { request.readsImages }
 
     /// What has come since the run began.
     var streamed: Streamed {
@@ -46,7 +46,7 @@ struct GenerationRun {
 
     /// Evaluations of the transformer.
     private var passes: Int {
-        schedule.sigmas.count * (isGuided && !pipeline.goesSideBySide ? 2 : 1)
+        schedule.sigmas.count * (isGuided && !pipeline.evaluatesInLockstep ? 2 : 1)
     }
 
     private var isGuided: Bool { request.cfgScale != 1 }
@@ -55,7 +55,7 @@ struct GenerationRun {
     private func loadTransformer() throws -> FluxTransformer {
         try pipeline.transformer.load(
             passes: passes,
-            endingEarlyAfter: request.stepCache == nil ? nil : WeightGroups.beforeSkipping)
+            endingEarlyAfter: request.stepCache == nil ? nil : WeightGrouping.beforeSkipping)
     }
 
     /// Reads LoRAs, before anything large is loaded.
@@ -65,7 +65,7 @@ struct GenerationRun {
 
     /// Text features for one or both branches; the encoder is loaded only for prompts that are new.
     mutating func encode(_ onEvent: (GenerationEvent) -> Void) throws -> PromptFeatures {
-        let clock = Clock()
+        let clock = Stopwatch()
         // What it needs first comes while the encoder computes.
         if pipeline.readsAhead, pipeline.transformer.comesAhead {
             _ = try loadTransformer()
@@ -79,7 +79,7 @@ struct GenerationRun {
         }
         timings.encode = clock.seconds
         return PromptFeatures(
-            positive: features[0], negative: features.count > 1 ? features[1] : nil)
+            conditional: features[0], unconditional: features.count > 1 ? features[1] : nil)
     }
 
     /// - Shapes: → [1, C, h, w].
@@ -101,13 +101,13 @@ struct GenerationRun {
             .to(device: pipeline.device)
     }
 
-    /// Encodes input and reference pictures and mixes the first of them with noise.
+    /// Encodes input and reference images and mixes the first of them with noise.
     ///
     /// - Shapes: `noise` [1, C, h, w].
     mutating func prepare(
         _ noise: Tensor, _ onEvent: (GenerationEvent) -> Void
-    ) throws -> Canvas {
-        let clock = Clock()
+    ) throws -> PreparedLatents {
+        let clock = Stopwatch()
         let part = pipeline.autoencoder
         changeAutoencoder()
         defer {
@@ -115,28 +115,28 @@ struct GenerationRun {
             pipeline.end(part)
         }
         let encode = EncodeStage(
-            autoencoder: readsPictures ? try part.load(passes: 1) : part.model,
+            autoencoder: readsImages ? try part.load(passes: 1) : part.model,
             dtype: pipeline.dtype,
             device: pipeline.device, tiling: request.tiling, parity: request.parity)
-        let canvas = try Canvas(request, noise: noise, sigma: schedule.sigmas[0]) {
+        let prepared = try PreparedLatents(request, noise: noise, sigma: schedule.sigmas[0]) {
             try encode($0)
         }
-        for latents in [canvas.start, canvas.references?.tokens].compactMap(\.self) {
-            try pipeline.autoencoder.requireFinite(latents, "latents of a picture")
+        for latents in [prepared.start, prepared.references?.tokens].compactMap(\.self) {
+            try pipeline.autoencoder.requireFinite(latents, "latents of an image")
         }
-        if let references = canvas.references {
+        if let references = prepared.references {
             onEvent(
                 .encodedReferences(
                     count: request.editImages.count, tokens: references.tokens.size(1),
-                    besides: canvas.start.size(1)))
+                    besides: prepared.start.size(1)))
         }
-        timings.pictures = clock.seconds
-        return canvas
+        timings.images = clock.seconds
+        return prepared
     }
 
     /// - Shapes: → [1, C, h, w].
     mutating func denoise(
-        _ canvas: Canvas, given features: PromptFeatures, _ onEvent: (GenerationEvent) -> Void
+        _ prepared: PreparedLatents, given features: PromptFeatures, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
         let part = pipeline.transformer
         defer {
@@ -148,8 +148,8 @@ struct GenerationRun {
             transformer: try loadTransformer(), schedule: schedule, parity: request.parity)
         onEvent(.loaded(component: "transformer", bytes: part.weights.byteCount))
         try pipeline.loras.fuse(request.loras, mode: request.loraMode)
-        stage.goesSideBySide = pipeline.goesSideBySide
-        stage.sidesHaveSameWeights = request.sidesHaveSameWeights
+        stage.evaluatesInLockstep = pipeline.evaluatesInLockstep
+        stage.branchesShareWeights = request.branchesShareWeights
         stage.stepCache = request.stepCache
         stage.onSkip = { part.weights.stream?.endEarly() }
         stage.beforeBranch = { [loras = pipeline.loras, request] branch in
@@ -158,7 +158,7 @@ struct GenerationRun {
         var seconds: [Double] = []
         var skipped = 0
         let tokens = try stage(
-            canvas.start, given: conditioning(features, canvas), keeping: canvas.kept,
+            prepared.start, given: conditioning(features, prepared), keeping: prepared.inpaintBlend,
             onStep: { step in
                 seconds.append(step.seconds)
                 if step.isSkipped { skipped += 1 }
@@ -181,29 +181,29 @@ struct GenerationRun {
     }
 
     private func conditioning(
-        _ features: PromptFeatures, _ canvas: Canvas
+        _ features: PromptFeatures, _ prepared: PreparedLatents
     ) throws -> Conditioning {
-        func branch(_ text: Tensor, _ extras: GenerationRequest.Extras) throws -> Branch {
+        func branch(_ text: Tensor, _ extras: GenerationRequest.Extras) throws -> ConditioningBranch {
             let text = try extras.extending(text)
             let configuration = pipeline.transformer.model.configuration
-            return try Branch(
-                text: text, rotary: rotations(textTokens: text.size(1), canvas),
+            return try ConditioningBranch(
+                text: text, rotary: rotations(textTokens: text.size(1), prepared),
                 caches: extras.keyValues(configuration, like: text))
         }
         return try Conditioning(
-            positive: branch(features.positive, request.extras),
-            negative: features.negative.map { try branch($0, request.negativeExtras) },
-            references: canvas.references?.tokens, cfgScale: request.cfgScale,
+            conditional: branch(features.conditional, request.extras),
+            unconditional: features.unconditional.map { try branch($0, request.negativeExtras) },
+            references: prepared.references?.tokens, cfgScale: request.cfgScale,
             embeddedGuidance: request.embeddedGuidance)
     }
 
-    private func rotations(textTokens: Int, _ canvas: Canvas) throws -> RotaryTable {
+    private func rotations(textTokens: Int, _ prepared: PreparedLatents) throws -> RotaryTable {
         let configuration = pipeline.transformer.model.configuration
         var positions = [
             try Positions.text(textTokens),
             try Positions.grid(rows: height / 16, columns: width / 16),
         ]
-        if let references = canvas.references { positions.append(references.positions) }
+        if let references = prepared.references { positions.append(references.positions) }
         return try RotaryTable(
             positions: .concatenating(positions, along: 0).to(device: pipeline.device),
             axes: configuration.rotaryAxes, theta: configuration.rotaryTheta)
@@ -219,7 +219,7 @@ struct GenerationRun {
     mutating func decode(
         _ latents: Tensor, _ onEvent: (GenerationEvent) -> Void
     ) throws -> Image {
-        let clock = Clock()
+        let clock = Stopwatch()
         let part = pipeline.autoencoder
         changeAutoencoder()
         defer {

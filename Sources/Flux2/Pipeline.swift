@@ -9,11 +9,11 @@ package final class Pipeline {
     let transformer: ModelPart<FluxTransformer>
     let textEncoder: ModelPart<TextEncoder>
     let autoencoder: ModelPart<Autoencoder>
-    let loras: LoRABank
-    let prompts = PromptMemory()
+    let loras: LoRAManager
+    let prompts = PromptEmbeddingCache()
     let promptCache: PromptCache?
     private let encoderWeights: Checkpoint
-    private var identity: PromptIdentity?
+    private var identity: PromptCacheKey?
     /// Nil for a model of which a part is planned with that is not here.
     private let tokenizer: Tokenizer?
     private let knowsWholeWordsOnly: Bool
@@ -25,19 +25,19 @@ package final class Pipeline {
     let architecture: Architecture
     /// What was free of the device before this pipeline took any of it.
     let deviceFree: Int
-    private var keepsAll = false
+    private var keepsAllResident = false
     var readsAhead = false
-    /// Whether both sides of guidance go through each group of weights before the next one.
-    var goesSideBySide = false
-    /// Whether weights that are packed now will come from a file when it counts.
-    let packedWillBeMapped: Bool
+    /// Whether the conditional and unconditional passes go through each group of weights before the next one.
+    var evaluatesInLockstep = false
+    /// Whether weights that are quantized now will come from a file when it counts.
+    let quantizedWillBeMapped: Bool
 
     /// Looks at headers and configurations; no weight is read.
     ///
     /// - Throws: `ModelError` when a component is of another kind, or does not belong to the others.
     init(
         _ files: ModelFiles, device: Device, dtype: DType, promptCache: PromptCache? = nil,
-        memory: MemorySettings = MemorySettings(), packedWillBeMapped: Bool = false
+        memory: MemorySettings = MemorySettings(), quantizedWillBeMapped: Bool = false
     ) throws {
         try NumericSetting.textLength.require(files.textLength)
         let parts = try ModelParts(files)
@@ -46,18 +46,18 @@ package final class Pipeline {
         self.dtype = dtype
         self.promptCache = promptCache
         self.memory = memory
-        self.packedWillBeMapped = packedWillBeMapped
+        self.quantizedWillBeMapped = quantizedWillBeMapped
         architecture = shape
         deviceFree = try device.memory().free
         encoderWeights = parts.encoder.checkpoint
         textLength = files.textLength
         transformer = ModelPart(
             parts.transformer.loader(), device: device, dtype: dtype,
-            grouping: WeightGroups.ofTransformer, storage: memory.storage[.transformer]
+            grouping: WeightGrouping.ofTransformer, storage: memory.storage[.transformer]
         ) { FluxTransformer($0, shape.transformer) }
         textEncoder = ModelPart(
             parts.encoder.loader(), device: device, dtype: dtype,
-            grouping: WeightGroups.ofTextEncoder, staysOnHost: { $0.key == "embed_tokens.weight" },
+            grouping: WeightGrouping.ofTextEncoder, staysOnHost: { $0.key == "embed_tokens.weight" },
             storage: memory.storage[.textEncoder]
         ) { TextEncoder($0, shape.encoder) }
         autoencoder = ModelPart(
@@ -66,7 +66,7 @@ package final class Pipeline {
         ) { Autoencoder($0, shape.autoencoder) }
         try transformer.refuseUnfit()
         try textEncoder.refuseUnfit()
-        loras = LoRABank(
+        loras = LoRAManager(
             transformer.parameters, encoder: textEncoder.parameters,
             autoencoder: autoencoder.parameters, family: shape.encoder.family, dtype: dtype,
             device: device)
@@ -108,9 +108,9 @@ package final class Pipeline {
     }
 
     /// What the text features of this pipeline follow from, besides the prompt.
-    func promptIdentity() throws -> PromptIdentity {
+    func promptCacheKey() throws -> PromptCacheKey {
         if let identity { return identity }
-        let found = try PromptIdentity(
+        let found = try PromptCacheKey(
             encoderWeights, textEncoder.model.configuration, device: device, dtype: dtype,
             storage: memory.storage[.textEncoder] ?? .asStored)
         identity = found
@@ -124,23 +124,23 @@ package final class Pipeline {
     }
 
     /// Has weights go where a plan wants them, each part when it is used next.
-    func arrange(_ outcome: Planner.Outcome) throws {
-        if keepsAll, !outcome.plan.keepsAll { try releaseAll() }
-        keepsAll = outcome.plan.keepsAll
+    func place(_ outcome: Planner.Outcome) throws {
+        if keepsAllResident, !outcome.plan.keepsAll { try releaseAll() }
+        keepsAllResident = outcome.plan.keepsAll
         readsAhead = outcome.plan.readsAhead
-        goesSideBySide = outcome.goesSideBySide
-        func place(_ component: Component) -> Arrangement {
-            outcome.arrangements[component] ?? .whole
+        evaluatesInLockstep = outcome.evaluatesInLockstep
+        func place(_ component: Component) -> WeightPlacement {
+            outcome.placements[component] ?? .resident
         }
-        textEncoder.arrangement = place(.textEncoder)
-        autoencoder.arrangement = place(.autoencoder)
-        transformer.arrangement = place(.transformer)
+        textEncoder.placement = place(.textEncoder)
+        autoencoder.placement = place(.autoencoder)
+        transformer.placement = place(.transformer)
     }
 
     /// Ends the use of a part, whose device memory is then free unless there is enough for all.
     func end<Model>(_ part: ModelPart<Model>) {
         // What was computed is there; a device that fails now fails at its next use.
-        try? part.rest(keeping: keepsAll)
+        try? part.rest(keeping: keepsAllResident)
     }
 
     /// Lets go of all weights on the device.
@@ -217,8 +217,8 @@ struct Architecture {
     /// Refuses components of different models, before anything is loaded.
     func check(_ files: ModelFiles) throws {
         let (place, encoderPlace) = (files.transformer[0], files.textEncoder[0])
-        try ComponentFit.require(encoder, encoderPlace, for: transformer, place)
-        try ComponentFit.require(autoencoder, files.autoencoder[0], for: transformer, place)
-        try ComponentFit.requireDepth(of: encoder, encoderPlace)
+        try ComponentCompatibility.require(encoder, encoderPlace, for: transformer, place)
+        try ComponentCompatibility.require(autoencoder, files.autoencoder[0], for: transformer, place)
+        try ComponentCompatibility.requireDepth(of: encoder, encoderPlace)
     }
 }

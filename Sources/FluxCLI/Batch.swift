@@ -4,11 +4,11 @@ import Flux2
 import Foundation
 import Imaging
 
-/// The pictures of one run: every prompt with every seed, and where each goes.
+/// The images of one run: every prompt with every seed, and where each goes.
 struct Batch: Sendable {
     struct Job: Sendable {
         var request: GenerationRequest
-        var place: PicturePlace
+        var place: ImageDestination
         /// Where latents go, if they are wanted.
         var latents: String?
         /// Whether all of it is there and stays.
@@ -16,11 +16,11 @@ struct Batch: Sendable {
     }
 
     private(set) var jobs: [Job]
-    /// Where a sheet of all pictures goes, if one is wanted.
-    let sheet: PicturePlace?
+    /// Where a sheet of all images goes, if one is wanted.
+    let sheet: ImageDestination?
     let output: Output
 
-    /// What all pictures have in common in how they are written.
+    /// What all images have in common in how they are written.
     struct Output: Sendable {
         var quality: Int?
         var force = false
@@ -36,8 +36,8 @@ struct Batch: Sendable {
     }
 
     /// - Parameters:
-    ///   - first: what all pictures have in common, and the seed of the first one of each prompt.
-    ///   - count: pictures of each prompt, with seeds that follow each other.
+    ///   - first: what all images have in common, and the seed of the first one of each prompt.
+    ///   - count: images of each prompt, with seeds that follow each other.
     ///   - model: as it was named.
     /// - Throws: `ValidationError` for names that cannot be.
     init(
@@ -74,14 +74,14 @@ struct Batch: Sendable {
 
     private static func places(
         _ output: String?, _ values: [[String: String]]
-    ) throws -> [PicturePlace] {
-        guard let output, case .path = PicturePlace(output) else {
-            return Array(repeating: PicturePlace(output), count: values.count)
+    ) throws -> [ImageDestination] {
+        guard let output, case .path = ImageDestination(output) else {
+            return Array(repeating: ImageDestination(output), count: values.count)
         }
         return try paths(output, values).map { .path($0) }
     }
 
-    /// A path for each picture, with its number where they would be the same.
+    /// A path for each image, with its number where they would be the same.
     private static func paths(_ text: String, _ values: [[String: String]]) throws -> [String] {
         let pattern = try OutputPattern(text)
         let paths = values.map(pattern.path)
@@ -91,9 +91,9 @@ struct Batch: Sendable {
 
     private static func sheet(
         _ output: String?, _ values: [String: String]
-    ) throws -> PicturePlace {
-        guard let output, case .path = PicturePlace(output) else {
-            return PicturePlace(output, stem: "image-grid")
+    ) throws -> ImageDestination {
+        guard let output, case .path = ImageDestination(output) else {
+            return ImageDestination(output, stem: "image-grid")
         }
         return .path(try OutputPattern(output).path(values).marked("grid"))
     }
@@ -103,7 +103,7 @@ struct Batch: Sendable {
     /// - Throws: `FileError`, `ImagingError`, `OutputError`.
     mutating func check() throws {
         for index in jobs.indices { try check(&jobs[index]) }
-        // A sheet is of all pictures, and made anew with any of them.
+        // A sheet is of all images, and made anew with any of them.
         try sheet?.check(overwrite: output.force || output.skipExisting)
     }
 
@@ -111,7 +111,7 @@ struct Batch: Sendable {
         do {
             let replaces = output.force || output.skipExisting
             try job.place.check(overwrite: replaces)
-            if let latents = job.latents { try PicturePlace.check(latents, overwrite: replaces) }
+            if let latents = job.latents { try ImageDestination.check(latents, overwrite: replaces) }
         } catch let error as FileError where error.reason == .exists {
             throw OutputError(path: error.path, isOneOfSeveral: jobs.count > 1)
         }
@@ -137,5 +137,5 @@ struct OutputError: Error, CustomStringConvertible {
 
     /// A folder takes ever new names, so that nothing is ever there.
     static let namesNothing = OutputError(
-        "--skip-existing needs an --output that names the pictures, not a folder")
+        "--skip-existing needs an --output that names the images, not a folder")
 }

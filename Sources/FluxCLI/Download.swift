@@ -119,7 +119,7 @@ struct Download: AsyncParsableCommand {
             patterns.allSatisfy { pattern in
                 let files = LocalFiles.matching(pattern, in: folder, crossesFolders: true)
                 return !files.isEmpty && LocalFiles.missingShards(of: files).isEmpty
-                    && !DownloadMark.isOpen(in: folder, for: pattern)
+                    && !IncompleteMarker.isOpen(in: folder, for: pattern)
             }
         }
         guard let found else {

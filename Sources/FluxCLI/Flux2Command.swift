@@ -8,7 +8,7 @@ struct Main {
     static func main() async {
         cf_open_streams()
         MappedFile.explainFaults()
-        LauncherWatch.begin()
+        ParentWatchdog.begin()
         do {
             try KernelOptions.checkEnvironment()
             let arguments = Spelling.dashed(try ForeignPath.arguments())
@@ -70,7 +70,7 @@ struct Flux2Command: AsyncParsableCommand {
         subcommands: [
             Generate.self, Train.self, Evaluate.self, Plan.self, Rerun.self, Models.self,
             Download.self, LoRACommand.self, Assemble.self, Quantize.self, Inspect.self,
-            Launch.self, Doctor.self, Bench.self, ShowVersion.self, GroupCheck.self,
+            Launch.self, Doctor.self, Bench.self, ShowVersion.self, DistributedSelfTest.self,
         ])
 }
 

@@ -33,7 +33,7 @@ struct Generate: AsyncParsableCommand {
     }
 
     func run() async throws {
-        HostMemory.keepFreed()
+        HostMemory.installPool()
         let report = Reporter(quiet: output.quiet)
         let prompts = try prompts(report)
         let early = try earlyCheck(prompts)
@@ -44,7 +44,7 @@ struct Generate: AsyncParsableCommand {
             model: prepared.model)
         try batch.check()
         tellOfNoEffect(prepared.request, batch, report)
-        let maker = PictureMaker(
+        let maker = BatchRunner(
             engine: prepared.engine(), model: prepared.model, settings: prepared.settings,
             report: report)
         try await maker.make(batch)
@@ -72,7 +72,7 @@ struct Generate: AsyncParsableCommand {
         }
         if count > 1, request.initialNoise != nil {
             report.warn(
-                "--count: all pictures of a prompt are the same, since --initial-noise takes the "
+                "--count: all images of a prompt are the same, since --initial-noise takes the "
                     + "place of seeds")
         }
     }

@@ -25,8 +25,8 @@ struct Inspect: ParsableCommand {
 
     func run() throws {
         let path = try place()
-        if PictureFormat.of(path) != nil {
-            return try show([PictureInspection(path)], \.text)
+        if ImageFileFormat.of(path) != nil {
+            return try show([ImageInspection(path)], \.text)
         }
         try show(Inspection.of(path), Self.text)
     }

@@ -46,7 +46,7 @@ struct MachineFindings: Encodable {
         uniqueKeysWithValues: Kernel.allCases.map { ($0.rawValue, $0.computer) })
     var processor = Self.features()
     /// What `--dtype auto` is.
-    var dtypeAuto = Precision.auto.resolved(on: .cpu).0.name
+    var dtypeAuto = DTypeChoice.auto.resolved(on: .cpu).0.name
     var memory = Memory(.cpu)
     var diskFreeBytes = try? DiskSpace.free(at: FileManager.default.currentDirectoryPath)
     /// Why there is no CUDA; nil where there is.
@@ -134,7 +134,7 @@ extension Kernel {
 
     private var instead: String {
         switch self {
-        case .int8: "libtorch, with weights brought into the type that is computed in"
+        case .int8: "libtorch, with weights converted to the compute type"
         case .winograd where Kernel.convolution.isUsed: "as all convolutions"
         default: "libtorch"
         }

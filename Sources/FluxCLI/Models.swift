@@ -18,7 +18,7 @@ extension Models {
 
         private struct Row: Encodable {
             var name: String
-            /// Nil for the model that comes with the program, of which nothing is known but its files.
+            /// Nil for the bundled model, of which nothing is known but its files.
             var hubID: String?
             var encoder: String?
             var steps: Int?
@@ -26,7 +26,7 @@ extension Models {
             var embeddedGuidance: Double?
             var height: Int?
             var width: Int?
-            var licence: String?
+            var license: String?
             var gated: Bool
             var bytes: Int?
             var path: String?
@@ -52,7 +52,7 @@ extension Models {
                 name: variant.rawValue, hubID: variant.hubID, encoder: variant.encoderName,
                 steps: variant.preset.steps, cfgScale: variant.preset.cfgScale,
                 embeddedGuidance: variant.preset.embeddedGuidance,
-                licence: variant.licence.name, gated: variant.licence.isGated,
+                license: variant.license.name, gated: variant.license.isGated,
                 bytes: variant.sizes.values.reduce(0, +), path: own,
                 missing: ModelRepository.Part.allCases.filter { present[$0] == nil }
                     .map(\.rawValue))
@@ -75,7 +75,7 @@ extension Models {
                 ("preset", preset(row)),
                 (
                     "licence",
-                    row.licence.map { $0 + (row.gated ? ", to be agreed to on the hub" : "") }
+                    row.license.map { $0 + (row.gated ? ", to be agreed to on the hub" : "") }
                 ),
                 ("on disk", place(row)),
             ]

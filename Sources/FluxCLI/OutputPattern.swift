@@ -2,7 +2,7 @@ import ArgumentParser
 import Flux2
 import Foundation
 
-/// A path in which fields such as `{seed}` stand for those of a picture; `{{` and `}}` are braces.
+/// A path in which fields such as `{seed}` stand for those of an image; `{{` and `}}` are braces.
 struct OutputPattern {
     private enum Piece {
         case text(String)
@@ -42,12 +42,12 @@ struct OutputPattern {
             + fields.map { "{\($0)}" }.joined(separator: ", ") + ", and {{ for a brace"
     }
 
-    /// Whether the path is another one for each picture.
+    /// Whether the path is another one for each image.
     var hasFields: Bool {
         pieces.contains { if case .field = $0 { true } else { false } }
     }
 
-    /// The path of a picture.
+    /// The path of an image.
     func path(_ values: [String: String]) -> String {
         pieces.map { piece in
             switch piece {
@@ -57,10 +57,10 @@ struct OutputPattern {
         }.joined()
     }
 
-    /// What the fields of a picture are.
+    /// What the fields of an image are.
     ///
     /// - Parameters:
-    ///   - index: of the picture among `count`, from 1.
+    ///   - index: of the image among `count`, from 1.
     ///   - model: as it was named.
     static func values(
         _ request: GenerationRequest, index: Int, of count: Int, model: String

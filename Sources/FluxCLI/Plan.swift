@@ -21,7 +21,7 @@ struct Plan: AsyncParsableCommand {
     @OptionGroup var machine: MachineOptions
 
     func run() async throws {
-        HostMemory.keepFreed()
+        HostMemory.installPool()
         let report = Reporter(quiet: result.quiet || result.json)
         try drawing.check()
         let prepared = try await options.prepared(

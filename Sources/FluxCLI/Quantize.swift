@@ -65,7 +65,7 @@ struct Quantize: AsyncParsableCommand {
     @OptionGroup var paths: Paths
 
     @Option(help: "Format to quantize to; int8-group:WIDTH has groups of another width.")
-    var format: Packing
+    var format: QuantizationFormat
 
     @Option(help: "Component to quantize.")
     var part = Part.transformer
@@ -156,14 +156,14 @@ struct Quantize: AsyncParsableCommand {
         }
         let names = rows.map(\.0.count).max() ?? 0
         let shapes = rows.map(\.1.count).max() ?? 0
-        let packed = rows.map { name, shape, error in
+        let quantized = rows.map { name, shape, error in
             name.padding(toLength: names + 2, withPad: " ", startingAt: 0)
                 + shape.padding(toLength: shapes + 2, withPad: " ", startingAt: 0)
                 + error
         }
         let option = part == .transformer ? "--transformer" : "--text-encoder"
-        return packed + [
-            "\(report.layers.count) weights packed as \(format.name), \(report.kept.count) kept; "
+        return quantized + [
+            "\(report.layers.count) weights quantized as \(format.name), \(report.kept.count) kept; "
                 + "rms error \(Self.percent(report.error)), "
                 + "\(Terminal.bytes(report.bytes)) of \(Terminal.bytes(report.sourceBytes))",
             "\(output): use it with \(option)",
@@ -181,9 +181,9 @@ struct Quantize: AsyncParsableCommand {
     }
 }
 
-extension Packing: ExpressibleByArgument {
+extension QuantizationFormat: ExpressibleByArgument {
     public init?(argument: String) { self.init(name: argument) }
 
     public var defaultValueDescription: String { name }
-    public static var allValueStrings: [String] { Packing.all.map(\.name) }
+    public static var allValueStrings: [String] { QuantizationFormat.all.map(\.name) }
 }

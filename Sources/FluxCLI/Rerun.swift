@@ -29,7 +29,7 @@ struct Rerun: AsyncParsableCommand {
     var check = false
 
     @OptionGroup(title: "Basics") var name: ModelName
-    @OptionGroup var picture: PictureOptions
+    @OptionGroup var imageOptions: ImageOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup(title: "Input images") var inputs: InputOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
@@ -43,19 +43,19 @@ struct Rerun: AsyncParsableCommand {
 
     func validate() throws {
         let changes =
-            (prompt == nil ? [] : ["the prompt"]) + picture.changes + inputs.changes
+            (prompt == nil ? [] : ["the prompt"]) + imageOptions.changes + inputs.changes
             + (tiling.isGiven ? ["--tiling"] : [])
         guard !check || changes.isEmpty else {
             throw ValidationError(
-                "--check compares with the picture as it was made; leave out "
+                "--check compares with the image as it was made; leave out "
                     + changes.joined(separator: ", "))
         }
     }
 
     func run() async throws {
-        HostMemory.keepFreed()
+        HostMemory.installPool()
         let report = Reporter(quiet: output.quiet)
-        let old = try OldPicture(image)
+        let old = try PreviousImage(image)
         var settings = old.settings
         let request = try request(settings, report)
         try request.validate()
@@ -67,7 +67,7 @@ struct Rerun: AsyncParsableCommand {
         var batch = try Batch(
             request, prompts: [request.prompt], count: 1, output: output, model: settings.model)
         if writes { try batch.check() }
-        let maker = PictureMaker(
+        let maker = BatchRunner(
             engine: engineSettings.engine(files), model: settings.model, settings: engineSettings,
             report: report)
         let made = try await maker.made(request)
@@ -77,8 +77,8 @@ struct Rerun: AsyncParsableCommand {
 
     private var writes: Bool { !check || output.output != nil }
 
-    /// The model that is given, else that of the picture.
-    private func modelOptions(_ settings: Settings) throws -> ModelOptions {
+    /// The model that is given, else that of the image.
+    private func modelOptions(_ settings: GenerationMetadata) throws -> ModelOptions {
         var options = model
         if options.model == nil, parts.transformer == nil {
             options.model = try known(settings.model)
@@ -87,7 +87,7 @@ struct Rerun: AsyncParsableCommand {
     }
 
     /// The model of a name, if it is the program's or a published one: no other is taken by the
-    /// picture's word, which may be anybody's.
+    /// image's word, which may be anybody's.
     private func known(_ name: String) throws -> String {
         if name == BundledModel.name, let folder = BundledModel.folder() { return folder }
         guard let variant = Variant(named: name) else {
@@ -97,9 +97,9 @@ struct Rerun: AsyncParsableCommand {
         return variant.rawValue
     }
 
-    /// What is computed on and with, as the picture was unless something else is given.
+    /// What is computed on and with, as the image was unless something else is given.
     private func engineSettings(
-        _ settings: inout Settings, _ report: Reporter
+        _ settings: inout GenerationMetadata, _ report: Reporter
     ) throws -> EngineSettings {
         let device =
             try computation.device?.resolved().0
@@ -119,10 +119,10 @@ struct Rerun: AsyncParsableCommand {
             promptCache: nil, weightCache: memory.noWeightCache ? nil : .standard())
     }
 
-    private func request(_ settings: Settings, _ report: Reporter) throws -> GenerationRequest {
+    private func request(_ settings: GenerationMetadata, _ report: Reporter) throws -> GenerationRequest {
         var request = try settings.request()
         request.prompt = prompt ?? request.prompt
-        picture.change(&request)
+        imageOptions.change(&request)
         request.tiling =
             try tiling.isGiven
             ? tiling.resolved()
@@ -144,19 +144,19 @@ struct Rerun: AsyncParsableCommand {
         return request
     }
 
-    /// Refuses to make another picture for want of what the old one was made with; with --check, also
+    /// Refuses to make another image for want of what the old one was made with; with --check, also
     /// for what it was not.
     private func requireInputs(
-        _ request: GenerationRequest, _ settings: Settings, _ report: Reporter
+        _ request: GenerationRequest, _ settings: GenerationMetadata, _ report: Reporter
     ) throws {
-        let (given, stored) = (Settings.inputs(request), settings.inputs ?? [:])
+        let (given, stored) = (GenerationMetadata.inputs(request), settings.inputs ?? [:])
         for name in Set(given.keys).union(stored.keys).sorted()
         where given[name] != stored[name] && (check || given[name] == nil) {
             throw ValidationError(
                 "\(image) was made with \(stored[name] ?? 0) of "
                     + "--\(name.replacing("_", with: "-")), not \(given[name] ?? 0)")
         }
-        let (uses, old) = (Settings.names(of: request.loras), settings.loras ?? [])
+        let (uses, old) = (GenerationMetadata.names(of: request.loras), settings.loras ?? [])
         guard uses.count == old.count || (!check && !uses.isEmpty) else {
             throw ValidationError(
                 "\(image) was made with LoRAs \(old), not with \(uses.count); give them, or "
@@ -167,7 +167,7 @@ struct Rerun: AsyncParsableCommand {
         }
     }
 
-    private func tell(_ found: OldPicture.Difference, _ report: Reporter) throws {
+    private func tell(_ found: PreviousImage.Difference, _ report: Reporter) throws {
         print(
             output.json ? try JSON.line(found, warnings: report.warnings) : found.description)
         if found.differing > 0 { throw Exit.differs.code }

@@ -47,8 +47,8 @@ struct Suggestion: Error {
         }
         let option = String(words[1])
         let (type, path) = Self.command(of: arguments)
-        let spelt = Self.options(of: type).map { String($0.dropFirst(2)) }
-        let meant = Nearest.names(to: String(option.dropFirst(2)), among: spelt)
+        let spelled = Self.options(of: type).map { String($0.dropFirst(2)) }
+        let meant = Nearest.names(to: String(option.dropFirst(2)), among: spelled)
         guard !meant.isEmpty else { return nil }
         command = path
         text =

@@ -2,7 +2,7 @@
 ///
 /// Rows of a tensor are whole blocks; a plain number is a block of one.
 public enum GGUFTensorType: UInt32, Hashable, Sendable, CaseIterable {
-    /// Plain floating-point numbers.
+    /// Plain floating-point values.
     case F32 = 0
     case F16 = 1
     case BF16 = 30

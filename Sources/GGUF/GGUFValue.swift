@@ -9,7 +9,7 @@ public enum GGUFValueType: UInt32, Hashable, Sendable {
     case int32 = 5
     case uint64 = 10
     case int64 = 11
-    /// IEEE's floating-point numbers.
+    /// IEEE's floating-point values.
     case float32 = 6
     case float64 = 12
     /// A byte that is 0 or 1.

@@ -1,18 +1,18 @@
 extension Image {
-    /// A sheet that shows pictures in rows, each centred in a cell of the largest size.
+    /// A sheet that shows images in rows, each centered in a cell of the largest size.
     ///
     /// - Parameters:
-    ///   - images: pictures, row by row.
-    ///   - columns: pictures in a row; without it the sheet is about as wide as high in cells.
+    ///   - images: images, row by row.
+    ///   - columns: images in a row; without it the sheet is about as wide as high in cells.
     ///   - gap: pixels between cells and around them.
-    ///   - shade: grey level of the background, 255 is white.
-    /// - Throws: `ImagingError` without pictures, or where the sheet exceeds 2^28 pixels or 16384
+    ///   - shade: gray level of the background, 255 is white.
+    /// - Throws: `ImagingError` without images, or where the sheet exceeds 2^28 pixels or 16384
     ///   on a side.
     public static func contactSheet(
         _ images: [Image], columns: Int? = nil, gap: Int = 8, shade: UInt8 = 255
     ) throws -> Image {
         guard let cellWidth = images.map(\.width).max(), let cellHeight = images.map(\.height).max()
-        else { throw ImagingError(.noPictures) }
+        else { throw ImagingError(.noImages) }
         let square = Int(Double(images.count).squareRoot().rounded(.up))
         let columns = min(max(columns ?? square, 1), images.count)
         let rows = (images.count + columns - 1) / columns

@@ -1,20 +1,20 @@
 extension Image {
-    /// The part of the picture whose upper left pixel is (`x`, `y`).
+    /// The part of the image whose upper left pixel is (`x`, `y`).
     ///
-    /// - Throws: `ImagingError` where the rectangle is empty or leaves the picture.
+    /// - Throws: `ImagingError` where the rectangle is empty or leaves the image.
     public func cropped(x: Int, y: Int, width: Int, height: Int) throws -> Image {
         // Compared this way round, no sum can overflow.
         guard x >= 0, y >= 0, width > 0, height > 0, width <= self.width, height <= self.height,
             x <= self.width - width, y <= self.height - height
         else {
             throw ImagingError(
-                .outsideOfThePicture(
+                .outsideOfTheImage(
                     x: x, y: y, width: width, height: height, of: [self.width, self.height]))
         }
         return rectangle(x: x, y: y, width: width, height: height)
     }
 
-    /// The picture scaled to cover a size and cut to it around the centre.
+    /// The image scaled to cover a size and cut to it around the center.
     ///
     /// Scaled sides and the offset of the cut are rounded half to even, as Python does.
     public func resizedToCover(width: Int, height: Int, filter: ResamplingFilter) -> Image {
@@ -28,7 +28,7 @@ extension Image {
                 y: Rounding.halfToEven(Double(high - height) / 2), width: width, height: height)
     }
 
-    /// Cuts a rectangle that is known to lie in the picture.
+    /// Cuts a rectangle that is known to lie in the image.
     func rectangle(x: Int, y: Int, width: Int, height: Int) -> Image {
         if width == self.width, height == self.height { return self }
         var part: [UInt8] = []

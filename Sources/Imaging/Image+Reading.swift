@@ -1,24 +1,24 @@
-/// How pictures are turned into upright, opaque 8-bit RGB.
+/// How images are turned into upright, opaque 8-bit RGB.
 public struct ReadOptions: Hashable, Sendable {
     /// What happens to the orientation that a camera noted in EXIF.
     public enum Orientation: Hashable, Sendable {
-        /// Turns and mirrors the picture so that it is upright.
+        /// Turns and mirrors the image so that it is upright.
         case apply
         /// Keeps the pixels as stored.
         case ignore
     }
 
-    /// What happens to transparency: an alpha channel, or a transparent colour.
+    /// What happens to transparency: an alpha channel, or a transparent color.
     public enum Alpha: Hashable, Sendable {
-        /// Puts the picture on white.
+        /// Puts the image on white.
         case compositeOnWhite
-        /// Puts the picture on black.
+        /// Puts the image on black.
         case compositeOnBlack
-        /// Keeps the colours behind transparent places.
+        /// Keeps the colors behind transparent places.
         case drop
     }
 
-    /// Whether the picture is turned as its camera was held.
+    /// Whether the image is turned as its camera was held.
     public var orientation: Orientation
     /// What is behind transparent places.
     public var alpha: Alpha
@@ -33,7 +33,7 @@ public struct ReadOptions: Hashable, Sendable {
     }
 }
 
-/// The size of the largest picture that is read, a guard against files that unpack to terabytes.
+/// The size of the largest image that is read, a guard against files that unpack to terabytes.
 enum PixelLimit {
     static let side = 16_384
     static let count = 1 << 28
@@ -50,14 +50,14 @@ enum PixelLimit {
 extension Image {
     /// Reads a PNG, JPEG or WebP file; its first bytes, not its name, tell the format.
     ///
-    /// Grey and palette pictures become RGB. Of 16-bit values the high byte is kept. CMYK becomes
-    /// RGB by `(255 - ink) * (255 - black) / 255`. Colour profiles are not applied.
+    /// Gray and palette images become RGB. Of 16-bit values the high byte is kept. CMYK becomes
+    /// RGB by `(255 - ink) * (255 - black) / 255`. Color profiles are not applied.
     ///
     /// - Throws: `ImagingError` where the file is missing, damaged, animated, or larger than
     ///   16384 pixels on a side or 2^28 in all.
     public init(contentsOf path: String, options: ReadOptions = ReadOptions()) throws {
         self = try ImagingError.naming(path) {
-            try Image(decoding: PictureFile.bytes(of: path), options: options)
+            try Image(decoding: ImageFile.bytes(of: path), options: options)
         }
     }
 
@@ -73,20 +73,20 @@ extension Image {
         }
     }
 
-    /// Reads the text entries that a picture file carries.
+    /// Reads the text entries that an image file carries.
     ///
     /// PNG: all text chunks. JPEG and WebP: the entries that ``write(to:metadata:quality:overwrite:)``
     /// put there; another program's user comment is found under `UserComment`, and the
     /// comment of a JPEG file under `Comment`.
     ///
-    /// - Throws: `ImagingError` where the file is not a readable picture.
+    /// - Throws: `ImagingError` where the file is not a readable image.
     public static func readMetadata(of path: String) throws -> [String: String] {
         try ImagingError.naming(path) {
-            try readMetadata(in: PictureFile.bytes(of: path))
+            try readMetadata(in: ImageFile.bytes(of: path))
         }
     }
 
-    /// Reads the text entries in the bytes of a picture file.
+    /// Reads the text entries in the bytes of an image file.
     ///
     /// - Throws: `ImagingError` without a path.
     public static func readMetadata(in bytes: [UInt8]) throws -> [String: String] {

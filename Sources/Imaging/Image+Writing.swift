@@ -1,12 +1,12 @@
 import Files
 
 extension Image {
-    /// Writes the picture in the format of the path's extension: png, jpg, jpeg or webp.
+    /// Writes the image in the format of the path's extension: png, jpg, jpeg or webp.
     ///
     /// The file appears complete or not at all. See ``encoded(as:metadata:quality:)`` for
     /// `metadata` and `quality`.
     ///
-    /// - Throws: `ImagingError` where the picture, metadata or extension does not fit;
+    /// - Throws: `ImagingError` where the image, metadata or extension does not fit;
     ///   `FileError` where the file cannot be written.
     public func write(
         to path: String, metadata: [String: String] = [:], quality: Int? = nil,
@@ -19,7 +19,7 @@ extension Image {
         try AtomicFile.write(path, bytes: bytes, overwrite: overwrite)
     }
 
-    /// The bytes of a picture file.
+    /// The bytes of an image file.
     ///
     /// Metadata become text chunks of a PNG file (`tEXt` for Latin-1, `iTXt` for the rest), and
     /// one JSON object in the EXIF user comment of JPEG and WebP files.
@@ -27,8 +27,8 @@ extension Image {
     /// - Parameters:
     ///   - metadata: text entries; keys have 1 to 79 printable Latin-1 characters.
     ///   - quality: 1 to 100. Without it JPEG takes 95 and WebP is written without loss. JPEG
-    ///     keeps full colour resolution from 90 on and halves it below. PNG has no quality.
-    /// - Throws: `ImagingError` where the picture or the metadata do not fit into the format.
+    ///     keeps full color resolution from 90 on and halves it below. PNG has no quality.
+    /// - Throws: `ImagingError` where the image or the metadata do not fit into the format.
     public func encoded(
         as format: ImageFormat, metadata: [String: String] = [:], quality: Int? = nil
     ) throws -> [UInt8] {

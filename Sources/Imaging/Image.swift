@@ -1,4 +1,4 @@
-/// An 8-bit RGB picture.
+/// An 8-bit RGB image.
 ///
 /// Rows follow each other from the top without padding; a pixel is three bytes, red first.
 public struct Image: Hashable, Sendable {
@@ -13,16 +13,16 @@ public struct Image: Hashable, Sendable {
 
     /// Takes pixels from memory; sides are positive and `pixels` has `3 * width * height` bytes.
     public init(width: Int, height: Int, pixels: [UInt8]) {
-        precondition(width > 0 && height > 0, "a picture has positive sides")
+        precondition(width > 0 && height > 0, "an image has positive sides")
         precondition(pixels.count == 3 * width * height, Self.countRule)
         self.width = width
         self.height = height
         self.pixels = pixels
     }
 
-    /// Fills a picture with one colour.
+    /// Fills an image with one color.
     public init(width: Int, height: Int, red: UInt8, green: UInt8, blue: UInt8) {
-        precondition(width > 0 && height > 0, "a picture has positive sides")
+        precondition(width > 0 && height > 0, "an image has positive sides")
         let pixels = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { buffer, count in
             var at = 0
             while at < 3 * width * height {
@@ -36,5 +36,5 @@ public struct Image: Hashable, Sendable {
         self.init(width: width, height: height, pixels: pixels)
     }
 
-    private static let countRule = "a picture has 3 * width * height bytes"
+    private static let countRule = "an image has 3 * width * height bytes"
 }

@@ -1,4 +1,4 @@
-/// A picture file format that is read and written.
+/// An image file format that is read and written.
 public enum ImageFormat: String, CaseIterable, Hashable, Sendable {
     /// JPEG loses detail, and so does WebP where a quality is given; PNG never does.
     case png, jpeg, webp

@@ -1,6 +1,6 @@
-/// A picture that cannot be read, changed or written.
+/// An image that cannot be read, changed or written.
 public struct ImagingError: Error, Hashable, CustomStringConvertible {
-    /// What is wrong with the picture or with what was asked of it.
+    /// What is wrong with the image or with what was asked of it.
     public enum Reason: Hashable, Sendable {
         /// The file cannot be opened, with the system's reason.
         case unreadable(String)
@@ -18,16 +18,16 @@ public struct ImagingError: Error, Hashable, CustomStringConvertible {
         case damaged(ImageFormat, String)
         /// A kind of this format that is not read, such as animated WebP.
         case unsupported(ImageFormat, String)
-        /// The format has no room for the picture or its metadata.
+        /// The format has no room for the image or its metadata.
         case notEncodable(ImageFormat, String)
         /// A quality outside 1 to 100.
         case badQuality(Int)
         /// A key or value that files cannot carry, with the rule that it breaks.
         case badMetadata(key: String, String)
-        /// A rectangle that is empty or leaves the picture, whose width and height `of` gives.
-        case outsideOfThePicture(x: Int, y: Int, width: Int, height: Int, of: [Int])
+        /// A rectangle that is empty or leaves the image, whose width and height `of` gives.
+        case outsideOfTheImage(x: Int, y: Int, width: Int, height: Int, of: [Int])
         /// A contact sheet of nothing.
-        case noPictures
+        case noImages
     }
 
     /// What is wrong; `description` puts it into words.
@@ -49,24 +49,24 @@ public struct ImagingError: Error, Hashable, CustomStringConvertible {
     private var text: String {
         switch reason {
         case .unreadable(let why): "cannot be read: \(why)"
-        case .empty: "the file is empty; expected a PNG, JPEG or WebP picture"
-        case .unknownFormat: "is not a PNG, JPEG or WebP picture"
+        case .empty: "the file is empty; expected a PNG, JPEG or WebP image"
+        case .unknownFormat: "is not a PNG, JPEG or WebP image"
         case .unknownExtension(let name):
-            "unknown picture extension '\(name)'; known are "
+            "unknown image extension '\(name)'; known are "
                 + ImageFormat.knownExtensions.map { ".\($0)" }.joined(separator: ", ")
-        case .noPixels: "the picture has no pixels: a side is zero"
+        case .noPixels: "the image has no pixels: a side is zero"
         case .tooLarge(let width, let height):
-            "the picture has \(width)x\(height) pixels; at most \(PixelLimit.side) on a side"
+            "the image has \(width)x\(height) pixels; at most \(PixelLimit.side) on a side"
                 + " and \(PixelLimit.count) in all are read"
         case .damaged(let format, let why): "damaged \(format.title) file: \(why)"
         case .unsupported(let format, let what): "\(what) \(format.title) files are not supported"
         case .notEncodable(let format, let why): "cannot be written as \(format.title): \(why)"
         case .badQuality(let quality): "quality must be 1 to 100, not \(quality)"
         case .badMetadata(let key, let why): "metadata '\(key)': \(why)"
-        case .outsideOfThePicture(let x, let y, let width, let height, let size):
-            "the rectangle of \(width)x\(height) at (\(x), \(y)) does not lie in the picture of "
+        case .outsideOfTheImage(let x, let y, let width, let height, let size):
+            "the rectangle of \(width)x\(height) at (\(x), \(y)) does not lie in the image of "
                 + size.map(String.init).joined(separator: "x")
-        case .noPictures: "a contact sheet needs at least one picture"
+        case .noImages: "a contact sheet needs at least one image"
         }
     }
 

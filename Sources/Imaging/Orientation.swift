@@ -1,4 +1,4 @@
-/// How a stored picture must be turned to be upright; values are those of the EXIF tag.
+/// How a stored image must be turned to be upright; values are those of the EXIF tag.
 enum Orientation: Int, CaseIterable {
     case upright = 1
     case mirrored = 2
@@ -11,19 +11,19 @@ enum Orientation: Int, CaseIterable {
 
     var swapsSides: Bool { rawValue >= 5 }
 
-    /// Whether columns of the stored picture run backwards in the upright one.
+    /// Whether columns of the stored image run backwards in the upright one.
     fileprivate var reversesColumns: Bool {
         [.mirrored, .upsideDown, .transversed, .turnCounterclockwise].contains(self)
     }
 
-    /// Whether rows of the stored picture run backwards in the upright one.
+    /// Whether rows of the stored image run backwards in the upright one.
     fileprivate var reversesRows: Bool {
         [.upsideDown, .flipped, .turnClockwise, .transversed].contains(self)
     }
 }
 
 extension Image {
-    /// The upright picture of one stored with `orientation`.
+    /// The upright image of one stored with `orientation`.
     func upright(from orientation: Orientation) -> Image {
         if orientation == .upright { return self }
         let wide = orientation.swapsSides ? height : width

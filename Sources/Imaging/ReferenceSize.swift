@@ -1,13 +1,13 @@
-/// Sizes that pictures take before a model sees them.
+/// Sizes that images take before a model sees them.
 public enum ReferenceSize {
-    /// The size to which DiffSynth brings a reference picture: about `area` pixels at nearly the
+    /// The size to which DiffSynth brings a reference image: about `area` pixels at nearly the
     /// same aspect ratio, both sides multiples of 32.
     ///
     /// Sides are rounded half to even; one that would vanish becomes 32.
     ///
     /// - Parameters:
-    ///   - width: pixels of the picture at hand, positive.
-    ///   - height: pixels of the picture at hand, positive.
+    ///   - width: pixels of the image at hand, positive.
+    ///   - height: pixels of the image at hand, positive.
     ///   - area: pixels aimed at.
     /// - Source: `calculate_dimensions` of DiffSynth's FLUX.2 edit image embedder.
     public static func diffSynth(
@@ -25,7 +25,7 @@ public enum ReferenceSize {
 }
 
 extension Image {
-    /// The picture scaled down to an area if it has more, then cut around the centre to sides that
+    /// The image scaled down to an area if it has more, then cut around the center to sides that
     /// are multiples of a number.
     ///
     /// Sides are rounded down; one that would vanish becomes the multiple itself.

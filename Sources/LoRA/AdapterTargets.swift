@@ -21,7 +21,7 @@ public struct AdapterTarget: Hashable, Sendable {
         /// One of equal parts: a fused projection.
         case part(Int, of: Int)
         /// The two halves in the other order.
-        case swappedHalves
+        case swapHalves
     }
 }
 
@@ -64,13 +64,13 @@ public struct AdapterTargets: Sendable {
 
     /// Black Forest Labs' module that holds a canonical parameter, and which of its rows do.
     static func bfl(_ key: String) -> (module: String, rows: AdapterTarget.Rows) {
-        let recipe = Layout.bflTransformer.recipe(key)
-        let module = String(recipe.source.dropLast(".weight".count))
-        switch recipe {
+        let transform = KeyMap.bflTransformer.transform(key)
+        let module = String(transform.source.dropLast(".weight".count))
+        switch transform {
         // Only files of text encoders interleave.
-        case .tensor, .interleavedHeads: return (module, .all)
-        case .rows(_, let part, let parts): return (module, .part(part, of: parts))
-        case .swappedHalves: return (module, .swappedHalves)
+        case .identity, .unpermuteRotary: return (module, .all)
+        case .slice(_, let part, let parts): return (module, .part(part, of: parts))
+        case .swapHalves: return (module, .swapHalves)
         }
     }
 }
@@ -83,7 +83,7 @@ extension AdapterTarget {
         switch rows {
         case .all: [0..<count]
         case .part(let part, let parts): [part * count / parts..<(part + 1) * count / parts]
-        case .swappedHalves: [count / 2..<count, 0..<count / 2]
+        case .swapHalves: [count / 2..<count, 0..<count / 2]
         }
     }
 

@@ -34,10 +34,10 @@ extension WeightDelta {
             return try cut(matrix.singularValues())
         }
         let start = try Tensor.randn([matrix.size(1), width], generator: Generator(seed: seed))
-        var basis = try matrix.matmul(start).orthonormalised()
+        var basis = try matrix.matmul(start).orthonormalized()
         for _ in 0..<4 {
-            let back = try matrix.transposed(0, 1).matmul(basis).orthonormalised()
-            basis = try matrix.matmul(back).orthonormalised()
+            let back = try matrix.transposed(0, 1).matmul(basis).orthonormalized()
+            basis = try matrix.matmul(back).orthonormalized()
         }
         let small = try basis.transposed(0, 1).matmul(matrix).singularValues()
         return try cut((basis.matmul(small.u), small.s, small.v))

@@ -26,7 +26,7 @@ extension LoRAChanges {
 }
 
 extension Adapter {
-    /// The matrices with scale and strength in the second, multiplied in 32 bits.
+    /// The matrices with scale and strength in the second, multiplied in float32.
     fileprivate func factors(
         _ strength: Double, _ source: String, _ key: String
     ) throws -> (down: Tensor, up: Tensor) {

@@ -30,7 +30,7 @@ struct LoRAScales {
         }
     }
 
-    /// Whether settings beside the file are its own, and not those of a neighbour.
+    /// Whether settings beside the file are its own, and not those of a neighbor.
     private static func isOfPEFT(_ file: SafetensorsFile) -> Bool {
         URL(fileURLWithPath: file.path).lastPathComponent == "adapter_model.safetensors"
             || file.tensors.contains { $0.name.hasPrefix("base_model.model.") }

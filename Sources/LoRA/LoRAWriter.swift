@@ -196,7 +196,7 @@ struct LoRALayer {
             let (module, rows) = AdapterTargets.bfl(key)
             switch rows {
             case .all: result.append(layer.named(module))
-            case .swappedHalves:
+            case .swapHalves:
                 let (first, second) = try layer.up.halves(along: 0)
                 var swapped = layer.named(module)
                 swapped.up = try .concatenating([second, first], along: 0)

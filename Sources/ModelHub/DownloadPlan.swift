@@ -24,7 +24,7 @@ public struct DownloadJob: Sendable {
 struct DownloadPlan: Sendable {
     /// One for each content; what several files share is fetched once.
     private(set) var transfers: [FileTransfer] = []
-    private let jobs: [(job: DownloadJob, record: SumRecord?)]
+    private let jobs: [(job: DownloadJob, record: ChecksumCache?)]
     private let onEvent: @Sendable (DownloadEvent) -> Void
 
     /// Looks at what is there; what a cache has under another name is linked.
@@ -37,7 +37,7 @@ struct DownloadPlan: Sendable {
         self.onEvent = onEvent
         self.jobs = jobs.map { job in
             guard case .folder(let folder) = job.destination else { return (job, nil) }
-            return (job, SumRecord(folder: folder))
+            return (job, ChecksumCache(folder: folder))
         }
         try look(settings, cancellation)
     }
@@ -66,7 +66,7 @@ struct DownloadPlan: Sendable {
     }
 
     private func isThere(
-        _ file: RemoteFile, _ places: FilePlaces, _ record: SumRecord?,
+        _ file: RemoteFile, _ places: CachePaths, _ record: ChecksumCache?,
         _ cancellation: Cancellation
     ) throws -> Bool {
         guard places.hold(size: file.size) else { return false }
@@ -110,13 +110,13 @@ struct DownloadPlan: Sendable {
 
     /// Notes in the folders what is still to come.
     func mark() throws {
-        for (job, _) in jobs { try DownloadMark.begin(job.files.map(\.path), in: job.folder) }
+        for (job, _) in jobs { try IncompleteMarker.begin(job.files.map(\.path), in: job.folder) }
     }
 
     /// Takes the notes away, remembers sums and which commits the caches hold.
     func finish(pins: Bool) throws {
         for (job, record) in jobs {
-            try DownloadMark.end(job.files.map(\.path), in: job.folder)
+            try IncompleteMarker.end(job.files.map(\.path), in: job.folder)
             try record?.save()
             if pins { try job.destination.pin(job.snapshot) }
         }

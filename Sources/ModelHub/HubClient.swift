@@ -18,14 +18,14 @@ public struct HubClient: Sendable {
         let api = settings.api(hub)
         let revision = revision ?? hub.mainRevision
         return try await Cancellation.onThread { cancellation in
-            let asker = HubAsker(
+            let request = HubRequest(
                 session: try HTTPSession(settings, cancellation),
-                retrying: Retrying(settings, cancellation, attemptsUnanswered: 3) {
+                retryPolicy: RetryPolicy(settings, cancellation, attemptsUnanswered: 3) {
                     onEvent(.waiting(seconds: $0, because: $1))
                 },
                 hub: hub, credentials: try api.credentials())
             do {
-                let snapshot = try api.snapshot(of: repository, revision: revision, by: asker)
+                let snapshot = try api.snapshot(of: repository, revision: revision, by: request)
                 if let file = snapshot.files.first(where: { !$0.isSafe }) {
                     throw HubError(
                         repository.id, .badAnswer("the hub lists a file named '\(file.path)'"))

@@ -8,7 +8,7 @@ public struct HubError: Error, Hashable, CustomStringConvertible {
         case offline(because: String, searched: [String])
         /// The files are not here.
         case notHere(searched: [String])
-        /// The owner wants one to agree to a licence first.
+        /// The owner wants one to agree to a license first.
         case needsAgreement(page: String, token: String, hasToken: Bool)
         /// The hub does not know the repository, or does not show it to this user.
         case noRepository(hub: String, revision: String, advice: String)

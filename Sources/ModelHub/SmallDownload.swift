@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// Fetches small files from any server, such as the pictures of a data set.
+/// Fetches small files from any server, such as the images of a data set.
 public enum SmallDownload {
     /// The whole of what an address holds.
     ///
@@ -15,12 +15,12 @@ public enum SmallDownload {
             throw HubError(address, .offline(because: because, searched: []))
         }
         let cancellation = Cancellation()
-        let retrying = Retrying(
+        let retryPolicy = RetryPolicy(
             attempts: 3, attemptsUnanswered: 3, pause: 1, cancellation: cancellation,
             onWait: { _, _ in })
         let session = try HTTPSession(settings, cancellation)
         do {
-            return try retrying(address, hub: "the server") {
+            return try retryPolicy(address, hub: "the server") {
                 var body: [UInt8] = []
                 try session.get(address, credentials: nil) { piece in
                     if Task.isCancelled { throw CancellationError() }

@@ -33,13 +33,13 @@ extension Checkpoint {
         guard !isRotated || (values.dtype == .int8 && factors.shape == [values.size(0), 1]) else {
             throw unusable(scale, "is not of int8 values in rows, each with a scale")
         }
-        return .packed(PackedWeight(values, scale: factors, isRotated: isRotated))
+        return .quantized(QuantizedTensor(values, scale: factors, isRotated: isRotated))
     }
 
-    /// Whether a weight's scale is one of turned rows.
+    /// Whether a weight's scale is one of rotated rows.
     private func isRotated(_ weight: WeightLoader.Place, _ scale: WeightLoader.Place) throws -> Bool
     {
-        guard let rotated = WeightCompanion.rotatedScale.name(for: weight.info.name),
+        guard let rotated = ScaleTensorName.rotatedScale.name(for: weight.info.name),
             self[rotated] != nil
         else { return false }
         guard scale.info.name == rotated else {
@@ -48,7 +48,7 @@ extension Checkpoint {
         return true
     }
 
-    /// A scale in 32 bits: [], [rows, 1] or [rows, groups].
+    /// A scale in float32: [], [rows, 1] or [rows, groups].
     private func factors(at place: WeightLoader.Place, for values: Tensor) throws -> Tensor {
         let stored = try Tensor.mapped(place.info, of: place.file)
         guard stored.dtype.isFloatingPoint else {

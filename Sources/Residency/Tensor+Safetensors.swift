@@ -80,8 +80,8 @@ extension StoredWeight {
             file.bytes(of: info), shape: [rows, width], dtype: .uint8, owner: file)
         guard info.shape.count > 1 else {
             return .dense(
-                try bytes.unpackedBlocks(format, dtype: .float32).reshaped(info.shape))
+                try bytes.dequantizedBlocks(format, dtype: .float32).reshaped(info.shape))
         }
-        return .blocks(BlockWeight(bytes, format: format, shape: info.shape))
+        return .blocks(GGUFBlocks(bytes, format: format, shape: info.shape))
     }
 }

@@ -12,7 +12,7 @@ public struct WeightError: Error, Hashable, CustomStringConvertible {
         case unsupportedType(String)
         /// The tensor holds integers of this type, as the file spells it, without a scale.
         case integers(String)
-        /// The scale of a weight of 8 bits cannot be used, with the cause.
+        /// The scale of an 8-bit weight cannot be used, with the cause.
         case badScale(String)
         /// The weight is stored in a way that is not understood, with what the file says of it.
         case unknownFormat(String)

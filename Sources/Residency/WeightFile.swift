@@ -35,7 +35,7 @@ public enum WeightType: Hashable, Sendable {
     /// One by one.
     case plain(ElementType)
     /// In blocks with scales, each row for itself.
-    case blocks(BlockFormat)
+    case blocks(GGUFBlockType)
 
     /// The name as files spell it: `BF16`, `Q8_0`.
     public var name: String {
@@ -76,7 +76,7 @@ extension WeightFile {
     /// Reads a tensor from the disk where it is not in memory, and returns when it is.
     ///
     /// - Returns: the bytes that were not in memory before.
-    func bring(_ weight: WeightInfo) -> Int { mapped.bring(weight.range) }
+    func pageIn(_ weight: WeightInfo) -> Int { mapped.pageIn(weight.range) }
 
     /// Lets a tensor's pages go: from this process, and from the system's cache as well.
     func release(_ weight: WeightInfo, fromCache: Bool) {

@@ -7,7 +7,7 @@ internal import Safetensors
 /// A note counts as understood when all of it is known, at every depth: a word that is not known may say
 /// that the numbers mean something else.
 enum WeightFormat {
-    /// The formats in which a weight is its values times a scale of ``WeightCompanion``.
+    /// The formats in which a weight is its values times a scale of ``ScaleTensorName``.
     static let known: [String: ElementType] = [
         "float8_e4m3fn": .F8_E4M3, "float8_e5m2": .F8_E5M2, "int8_tensorwise": .I8,
     ]
@@ -28,12 +28,12 @@ enum WeightFormat {
     static func check(_ checkpoint: Checkpoint) throws {
         for file in checkpoint.files {
             try checkHeader(of: file, checkpoint)
-            let suffix = "." + WeightCompanion.note.rawValue
+            let suffix = "." + ScaleTensorName.note.rawValue
             for tensor in file.weights where tensor.name.hasSuffix(suffix) {
                 let note = Note(checkpoint, file, tensor.name)
                 try note.check(json(file.bytes(of: tensor)), weight: note.beside)
             }
-            for tensor in file.weights where WeightCompanion.isMark(tensor.name) {
+            for tensor in file.weights where ScaleTensorName.isMark(tensor.name) {
                 // Its type names the format; older programs wrote 32 bits.
                 let types: [WeightType] = [.plain(.F8_E4M3), .plain(.F8_E5M2), .plain(.F32)]
                 guard !types.contains(tensor.type) else { continue }
@@ -87,7 +87,7 @@ private struct Note {
     }
 
     /// The weight that a tensor with a note lies beside.
-    var beside: String { WeightCompanion.weight(of: key) ?? key }
+    var beside: String { ScaleTensorName.weight(of: key) ?? key }
 
     func unknown(_ what: String) -> WeightError {
         WeightError(file: file.path, key: key, reason: .unknownFormat(what))

@@ -6,24 +6,24 @@ public import Torch
 /// than the model computes in is converted each time it is used.
 public struct WeightLoader {
     /// Where the values of a canonical name are in the file.
-    public typealias Recipe = (String) -> WeightRecipe
+    public typealias Transform = (String) -> WeightTransform
 
     /// A tensor and the file that holds it.
     public typealias Place = (file: any WeightFile, info: WeightInfo)
 
     private let checkpoint: Checkpoint
-    private let recipe: Recipe
-    private let isSpare: (String) -> Bool
+    private let transform: Transform
+    private let isIgnorable: (String) -> Bool
 
-    /// - Parameter isSpare: whether a tensor of the file is known and not needed; any other tensor
+    /// - Parameter isIgnorable: whether a tensor of the file is known and not needed; any other tensor
     ///   that no parameter takes is an error.
     public init(
-        _ checkpoint: Checkpoint, recipe: @escaping Recipe,
-        isSpare: @escaping (String) -> Bool = { _ in false }
+        _ checkpoint: Checkpoint, transform: @escaping Transform,
+        isIgnorable: @escaping (String) -> Bool = { _ in false }
     ) {
         self.checkpoint = checkpoint
-        self.recipe = recipe
-        self.isSpare = isSpare
+        self.transform = transform
+        self.isIgnorable = isIgnorable
     }
 
     /// The file, index or folder that values come from.
@@ -70,18 +70,18 @@ public struct WeightLoader {
     ///   is not understood.
     public func check(_ parameters: [Parameter]) throws {
         try Self.requireKnownFormats(checkpoint)
-        let names = parameters.map { recipe($0.key).source }
+        let names = parameters.map { transform($0.key).source }
         let missing = names.filter { checkpoint[$0] == nil }
         if let first = missing.first {
             throw WeightError(
                 file: checkpoint.location, key: first, reason: .missing(count: missing.count))
         }
         let taken = Set(names)
-        try checkpoint.requireCompanionsHaveWeights()
+        try checkpoint.requireScalesHaveWeights()
         let unused = checkpoint.names.filter {
             // What lies beside a weight shares its fate.
-            let name = WeightCompanion.weight(of: $0) ?? $0
-            return !taken.contains(name) && !isSpare(name) && !WeightCompanion.isMark(name)
+            let name = ScaleTensorName.weight(of: $0) ?? $0
+            return !taken.contains(name) && !isIgnorable(name) && !ScaleTensorName.isMark(name)
         }.sorted()
         if let first = unused.first {
             throw WeightError(
@@ -101,12 +101,12 @@ public struct WeightLoader {
     }
 
     private func stored(_ parameter: Parameter) throws -> StoredWeight {
-        let recipe = recipe(parameter.key)
-        guard let place = checkpoint[recipe.source] else {
+        let transform = transform(parameter.key)
+        guard let place = checkpoint[transform.source] else {
             throw WeightError(
-                file: checkpoint.location, key: recipe.source, reason: .missing(count: 1))
+                file: checkpoint.location, key: transform.source, reason: .missing(count: 1))
         }
-        let weight = try recipe(checkpoint.weight(at: place), shape: parameter.shape)
+        let weight = try transform(checkpoint.weight(at: place), shape: parameter.shape)
         guard weight.shape == parameter.shape else {
             throw WeightError(
                 file: place.file.path, key: place.info.name,
@@ -120,15 +120,15 @@ public struct WeightLoader {
     ///
     /// Parameters that share a tensor each name all of it.
     public func places(_ parameter: Parameter) -> [Place] {
-        let name = recipe(parameter.key).source
+        let name = transform(parameter.key).source
         guard let weight = checkpoint[name] else { return [] }
         return [weight] + [checkpoint.scale(of: name)].compactMap(\.self)
     }
 
-    /// Whether a parameter's rows are turned in the file, to be multiplied as integers.
+    /// Whether a parameter's rows are rotated in the file, to be multiplied as integers.
     func isRotated(_ parameter: Parameter) -> Bool {
         places(parameter).dropFirst().contains {
-            $0.info.name.hasSuffix("." + WeightCompanion.rotatedScale.rawValue)
+            $0.info.name.hasSuffix("." + ScaleTensorName.rotatedScale.rawValue)
         }
     }
 

@@ -3,7 +3,7 @@ public import Torch
 /// What the weights of a model take, told from a file's header.
 public struct WeightSizes {
     /// Groups of weights that are used together, in the order of their use.
-    public let units: [UnitSize]
+    public let units: [WeightGroupSize]
     /// Bytes of the weights that are used all the time and belong on the device.
     public let small: Int
     /// Bytes of the weights that never leave the host.
@@ -16,43 +16,43 @@ public struct WeightSizes {
     /// The length of the longest row of matrices that are multiplied as integers.
     private let longestIntegers: Int
     private let dtype: DType
-    /// Whether weights are packed here, into memory of this process.
-    public let isPacked: Bool
+    /// Whether weights are quantized here, into memory of this process.
+    public let isQuantized: Bool
     /// Bytes of those; the others stay in a mapped file where the processor computes.
-    public let packed: Int
-    /// How most weights are kept: the name of a type, of blocks or of a way to pack them.
+    public let quantized: Int
+    /// How most weights are kept: the name of a type, of blocks or of a way to quantize them.
     public let format: String
 
     /// Bytes of all weights.
     public var all: Int { units.reduce(small + host) { $0 + $1.byteCount } }
 
     init(
-        _ loader: WeightLoader, _ parameters: [Parameter], dtype: DType, policy: PackingPolicy,
+        _ loader: WeightLoader, _ parameters: [Parameter], dtype: DType, policy: QuantizationPolicy,
         groups: [(name: String, parameters: [Parameter])], device: Device,
         staysOnHost: (Parameter) -> Bool
     ) {
         self.dtype = dtype
         func bytes(_ parameter: Parameter) -> Int {
-            policy.packing(of: parameter, in: loader)?.byteCount(of: parameter.shape)
+            policy.format(of: parameter, in: loader)?.byteCount(of: parameter.shape)
                 ?? loader.byteCount(parameter)
         }
         func sum(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + bytes($1) } }
-        units = groups.map { UnitSize(name: $0.name, byteCount: sum($0.parameters)) }
+        units = groups.map { WeightGroupSize(name: $0.name, byteCount: sum($0.parameters)) }
         let grouped = groups.flatMap(\.parameters)
         let known = Set(grouped.map(ObjectIdentifier.init))
         let others = parameters.filter { !known.contains(ObjectIdentifier($0)) }
         small = sum(others.filter { !staysOnHost($0) })
         host = sum(others.filter(staysOnHost))
-        let isPackedOf = parameters.map { policy.packing(of: $0, in: loader) != nil }
-        isPacked = isPackedOf.contains(true)
-        packed = sum(zip(parameters, isPackedOf).filter(\.1).map(\.0))
-        let converted = zip(parameters, isPackedOf).filter { parameter, isPacked in
-            !staysOnHost(parameter) && (isPacked || loader.type(parameter)?.dtype != dtype)
+        let isQuantizedOf = parameters.map { policy.format(of: $0, in: loader) != nil }
+        isQuantized = isQuantizedOf.contains(true)
+        quantized = sum(zip(parameters, isQuantizedOf).filter(\.1).map(\.0))
+        let converted = zip(parameters, isQuantizedOf).filter { parameter, isQuantized in
+            !staysOnHost(parameter) && (isQuantized || loader.type(parameter)?.dtype != dtype)
         }.map(\.0)
-        let multiplies = PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
+        let multiplies = QuantizedTensor.areMultipliedAsIntegers(on: device, in: dtype)
         let integers = converted.filter {
             multiplies
-                && (policy.packing(of: $0, in: loader) == .int8Rotated || loader.isRotated($0))
+                && (policy.format(of: $0, in: loader) == .int8Rotated || loader.isRotated($0))
         }
         let asIntegers = Set(integers.map(ObjectIdentifier.init))
         func largest(_ parameters: [Parameter]) -> Int {
@@ -64,7 +64,7 @@ public struct WeightSizes {
         longestIntegers = integers.compactMap(\.shape.last).max() ?? 0
         let counted = grouped.isEmpty ? parameters : grouped
         let names = counted.map {
-            policy.packing(of: $0, in: loader)?.name ?? loader.type($0)?.format ?? "none"
+            policy.format(of: $0, in: loader)?.name ?? loader.type($0)?.format ?? "none"
         }
         let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
         format = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "none"

@@ -1,8 +1,8 @@
 /// The type of a tensor's elements, as files spell it.
 public enum ElementType: String, CaseIterable, Hashable, Sendable {
-    /// Floating-point numbers: IEEE's of 64, 32 and 16 bits, and the upper half of 32.
+    /// Floating-point values: IEEE's of 64, 32 and 16 bits, and the upper half of 32.
     case F64, F32, F16, BF16
-    /// Floating-point numbers of 8 bits with 4 or 5 bits of exponent.
+    /// Floating-point 8-bit values with 4 or 5 bits of exponent.
     case F8_E4M3, F8_E5M2
     /// Integers in two's complement.
     case I64, I32, I16, I8

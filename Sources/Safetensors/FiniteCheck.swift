@@ -1,6 +1,6 @@
 internal import CFiles
 
-/// Looks through the bytes of a tensor, piece by piece, for numbers that are not finite.
+/// Looks through the bytes of a tensor, piece by piece, for values that are not finite.
 public struct FiniteCheck {
     private let type: ElementType
     /// The beginning of an element whose end is in the next piece.
@@ -32,14 +32,14 @@ public struct FiniteCheck {
 }
 
 extension ElementType {
-    /// The bits that infinite numbers and NaN have set, and no others; nil for integers.
+    /// The bits that infinite values and NaN have set, and no others; nil for integers.
     fileprivate var exponent: UInt64? {
         switch self {
         case .F64: 0x7FF0_0000_0000_0000
         case .F32: 0x7F80_0000
         case .F16: 0x7C00
         case .BF16: 0x7F80
-        // This type has no infinity, and one magnitude that is no number.
+        // This type has no infinity, and one magnitude that is NaN.
         case .F8_E4M3: 0x7F
         case .F8_E5M2: 0x7C
         case .I64, .I32, .I16, .I8, .U64, .U32, .U16, .U8, .BOOL: nil

@@ -28,7 +28,7 @@ public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
         case noFiles
         /// The source of a tensor gave another number of bytes than its shape needs.
         case badSource(expected: Int, found: Int)
-        /// The tensor would be written with numbers that are infinite or NaN.
+        /// The tensor would be written with values that are infinite or NaN.
         case notFinite
     }
 

@@ -45,9 +45,9 @@ public enum SafetensorsWriter {
 
     /// Writes a file, which appears complete or not at all.
     ///
-    /// - Parameter requiresFinite: refuses numbers that are not finite, which nobody can use.
+    /// - Parameter requiresFinite: refuses values that are not finite, which nobody can use.
     /// - Throws: `SafetensorsError` for a repeated name, an impossible shape, a source that gives
-    ///   another number of bytes than its shape needs, or numbers that are not finite; `FileError`;
+    ///   another number of bytes than its shape needs, or values that are not finite; `FileError`;
     ///   what a source throws.
     public static func write(
         to path: String, tensors: [TensorToWrite], metadata: [String: String] = [:],

@@ -89,7 +89,7 @@ struct ByteTable: Sendable {
     }
 
     /// FNV-1a with a final mix, since the low bits choose the slot and the high bits tell
-    /// neighbours apart.
+    /// neighbors apart.
     private static func hash(_ bytes: some RandomAccessCollection<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }

@@ -21,7 +21,7 @@ struct MergeTable: Sendable {
         rules = Array(repeating: Rule(rank: Self.never, result: -1), count: slots)
     }
 
-    /// The rule for two neighbours; its rank is `never` when there is none.
+    /// The rule for two neighbors; its rank is `never` when there is none.
     func rule(_ left: Int32, _ right: Int32) -> Rule {
         rules[slot(of: Self.pair(left, right))]
     }

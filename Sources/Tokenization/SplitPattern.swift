@@ -1,7 +1,7 @@
 /// A pre-tokenizer pattern that the scanner knows.
 ///
 /// The published patterns are made of the same alternatives with four differences. Each pattern
-/// is recognised by its exact text, because a similar one may split differently.
+/// is recognized by its exact text, because a similar one may split differently.
 package struct SplitPattern: Hashable, Sendable {
     /// How letters are gathered into words.
     enum Words: CaseIterable, Sendable {

@@ -8,7 +8,7 @@ public struct TokenizationError: Error, Hashable, CustomStringConvertible {
         case unreadable(cause: String)
         /// The text is not JSON.
         case malformedJSON(String)
-        /// A key has a value this module cannot honour.
+        /// A key has a value this module cannot honor.
         case unexpected(key: String, expected: String, found: String)
         /// The pre-tokenizer pattern is not one of those the scanner knows.
         case unknownPattern(String)

@@ -14,7 +14,7 @@ public final class AllocationCounter {
     ///   - limit: the size from which freed blocks go back to the system, in bytes.
     public init(
         standingFor kind: Device.Kind, threads: Int = Runtime.threads,
-        limit: Int = HostMemory.keptPiece
+        limit: Int = HostMemory.retainLimit
     ) {
         raw = ct_counter_create(limit, Device(kind).raw.type, Int32(clamping: threads))
     }
@@ -58,7 +58,7 @@ public final class AllocationCounter {
     static func withLimit<Result>(_ limit: Int, _ body: () throws -> Result) rethrows -> Result? {
         guard let current = ct_counter_current() else { return nil }
         ct_counter_set_limit(current, limit)
-        defer { ct_counter_set_limit(current, HostMemory.keptPiece) }
+        defer { ct_counter_set_limit(current, HostMemory.retainLimit) }
         return try body()
     }
 }

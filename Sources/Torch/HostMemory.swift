@@ -31,32 +31,32 @@ public enum HostMemory {
     /// By default every large tensor is fetched from the system and given back, and the system
     /// clears its pages each time: a fifth of the time that a decoder takes. What memory is needed
     /// can be told in advance only with the pool. Call it before anything is computed.
-    public static func keepFreed() { ct_pool_install(keptPiece) }
+    public static func installPool() { ct_pool_install(retainLimit) }
 
-    /// What large tensors come from; nil before ``keepFreed()`` and where there is no pool.
+    /// What large tensors come from; nil before ``installPool()`` and where there is no pool.
     public static var pool: MemoryPool? { .shared }
 
     /// Has everything of some size given back while `body` runs, at the cost of some speed: pieces
     /// of many sizes would leave gaps between them as large as they are.
-    public static func withoutKeeping<Result>(_ body: () throws -> Result) rethrows -> Result {
-        if let result = try AllocationCounter.withLimit(scarcePiece, body) { return result }
+    public static func trimmingPool<Result>(_ body: () throws -> Result) rethrows -> Result {
+        if let result = try AllocationCounter.withLimit(trimLimit, body) { return result }
         guard let pool else { return try body() }
-        pool.setLimit(scarcePiece)
-        defer { pool.setLimit(keptPiece) }
+        pool.setLimit(trimLimit)
+        defer { pool.setLimit(retainLimit) }
         return try body()
     }
 
     /// The size from which freed pieces go back to the system.
-    public static let keptPiece = 256 << 20
+    public static let retainLimit = 256 << 20
     /// The same while memory is scarce.
-    public static let scarcePiece = 4 << 20
+    public static let trimLimit = 4 << 20
 
     /// What this process may take: of the machine, or of the group that it was put into.
     static func figures() throws -> (free: Int, total: Int) {
         let fields = kilobyteFields(of: "/proc/meminfo")
         let total = fields["MemTotal"] ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
         let free = fields["MemAvailable"] ?? total
-        guard let group = MemoryGroup.current() else { return (free, total) }
+        guard let group = Cgroup.current() else { return (free, total) }
         return (min(free, max(group.limit - group.used, 0)), min(total, group.limit))
     }
 
@@ -74,7 +74,7 @@ public enum HostMemory {
 }
 
 /// Follows the private memory of this process, whose peak the system does not keep.
-public final class MemoryWatch: Sendable {
+public final class PeakMemorySampler: Sendable {
     private struct State {
         var peak = 0
         var stopped = false
@@ -88,20 +88,20 @@ public final class MemoryWatch: Sendable {
     public init(interval: Double = 0.01) {
         Thread.detachNewThread { [self] in
             while !state.withLock({ $0.stopped }) {
-                look()
+                sample()
                 Thread.sleep(forTimeInterval: interval)
             }
         }
     }
 
-    private func look() {
+    private func sample() {
         let now = HostMemory.usage().private
         state.withLock { $0.peak = max($0.peak, now) }
     }
 
     /// Tells the most private memory that was seen since the last time, in bytes.
-    public func lap() -> Int {
-        look()
+    public func takePeak() -> Int {
+        sample()
         let now = HostMemory.usage().private
         return state.withLock { state in
             defer { state.peak = now }
@@ -111,7 +111,7 @@ public final class MemoryWatch: Sendable {
 
     /// Stops and tells the most private memory that was seen since the last lap, in bytes.
     public func stop() -> Int {
-        look()
+        sample()
         return state.withLock {
             $0.stopped = true
             return $0.peak

@@ -12,7 +12,7 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
     case reference
     /// Those that every processor runs.
     case portable
-    /// Those of processors that multiply integers of 8 bits with AVX-512 as well.
+    /// Those of processors that multiply 8-bit integers with AVX-512 as well.
     case avx512Integers = "avx512-vnni"
     /// Those of processors that multiply `bfloat16` with AVX-512 as well, as far as they round no
     /// sums of what is computed before multiplying them.
@@ -67,7 +67,7 @@ public enum KernelSet: String, Hashable, Sendable, CaseIterable, Comparable {
 
 /// An operation that there is a kernel for.
 public enum Kernel: String, Hashable, Sendable, CaseIterable {
-    /// Scaled dot-product attention, without the table of weights.
+    /// Scaled dot-product attention, without the attention matrix.
     case attention
     /// RMS norm with its weight.
     case norm
@@ -85,7 +85,7 @@ public enum Kernel: String, Hashable, Sendable, CaseIterable {
     case convolution
     /// 3x3 convolutions by fewer products.
     case winograd
-    /// The product with a weight of ``Packing/int8Rotated``, integers by integers.
+    /// The product with a weight of ``QuantizationFormat/int8Rotated``, integers by integers.
     case int8
 
     /// The set that the kernel belongs to.

@@ -23,7 +23,7 @@ public final class MemoryPool: Sendable {
     private nonisolated(unsafe) let pool: ct_pool
     private let isShared: Bool
 
-    /// What tensors come from; nil before ``HostMemory/keepFreed()`` and where there is no pool.
+    /// What tensors come from; nil before ``HostMemory/installPool()`` and where there is no pool.
     static var shared: MemoryPool? { ct_pool_shared().map { MemoryPool($0, isShared: true) } }
 
     private init(_ pool: ct_pool, isShared: Bool) {

@@ -18,7 +18,7 @@ extension Tensor {
     /// The tensor of rank 4 with its channels innermost in memory.
     public func channelsLast() throws -> Tensor { try unary(ct_channels_last) }
 
-    /// The same values in memory of their own.
+    /// The same values in private memory.
     public func copy() throws -> Tensor { try unary(ct_clone) }
 
     /// Overwrites the values with those of `source`.

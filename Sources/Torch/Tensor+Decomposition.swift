@@ -17,5 +17,5 @@ extension Tensor {
     /// An orthonormal basis of the columns.
     ///
     /// - Shapes: [m, n] with m ≥ n → the same.
-    public func orthonormalised() throws -> Tensor { try unary(ct_orthonormal) }
+    public func orthonormalized() throws -> Tensor { try unary(ct_orthonormal) }
 }

@@ -92,7 +92,7 @@ extension Tensor {
     public func abs() throws -> Tensor { try unary(ct_abs) }
     /// Every element times itself.
     public func square() throws -> Tensor { try unary(ct_square) }
-    /// Whole numbers of the same type; halves go to the even neighbour.
+    /// Whole numbers of the same type; halves go to the even neighbor.
     public func round() throws -> Tensor { try unary(ct_round) }
     /// True where an element is neither infinite nor NaN, as `bool`.
     public func isFinite() throws -> Tensor { try unary(ct_isfinite) }

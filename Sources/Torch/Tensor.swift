@@ -33,7 +33,7 @@ public final class Tensor {
         }
     }
 
-    /// The distance between neighbours along each axis, in elements.
+    /// The distance between neighbors along each axis, in elements.
     public var strides: [Int] {
         withExtendedLifetime(self) {
             (0..<ct_tensor_rank(raw)).map { Int(ct_tensor_stride(raw, $0)) }

@@ -12,7 +12,7 @@ extension CommandLineTests {
         private let lora = Reference.own + "/inputs/lora/diffsynth.safetensors"
         private let transformer = "transformer/diffusion_pytorch_model.safetensors"
 
-        init() throws { place = try TrainingPlace(pictures: 1) }
+        init() throws { place = try TrainingPlace(images: 1) }
 
         /// Weights that differ from the model's.
         private func trained(_ parts: String) throws -> (path: String, output: String) {
@@ -50,7 +50,7 @@ extension CommandLineTests {
             }
         }
 
-        @Test func aTrainedTransformerGivesThePictureOfItsCheckpoint() throws {
+        @Test func aTrainedTransformerGivesTheImageOfItsCheckpoint() throws {
             let checkpoint = try trained("dit").path
             let text = try assemble(["--checkpoint", checkpoint])
             #expect(text.contains("53 of 53 weights from \(checkpoint)\n"))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension CommandLineTests {
-    @Suite("Several pictures in one run", .serialized)
+    @Suite("Several images in one run", .serialized)
     struct Batches {
         @Test func areThoseOfSingleRuns() throws {
             let folder = try TemporaryFolder()
@@ -71,7 +71,7 @@ extension CommandLineTests {
             #expect(made[0] == made[1] && made[1] == made[2])
         }
 
-        /// A place where prompts cannot be kept costs a line, not the picture; neither does a
+        /// A place where prompts cannot be kept costs a line, not the image; neither does a
         /// standard error that nobody reads.
         @Test func areMadeWhereNothingCanBeKeptOrTold() throws {
             let folder = try TemporaryFolder()

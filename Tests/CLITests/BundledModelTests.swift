@@ -48,13 +48,13 @@ extension CommandLineTests {
                 #expect(outcome.errors.contains(words), "\(outcome.errors)")
             }
             #expect(outcome.output.contains(#""model":"emoji""#))
-            let picture = try Image(contentsOf: folder.file("a.png"))
-            #expect(picture.width == 64 && picture.height == 32)
+            let image = try Image(contentsOf: folder.file("a.png"))
+            #expect(image.width == 64 && image.height == 32)
             _ = try succeed("rerun", "a.png", "--check")
             let named = try succeed(
                 "generate", "smiling cat", "--seed", "3", "--output", "b.png", "--model", "emoji")
             #expect(!named.errors.contains("which comes with flux2"))
-            #expect(try Image(contentsOf: folder.file("b.png")) == picture)
+            #expect(try Image(contentsOf: folder.file("b.png")) == image)
         }
 
         @Test func whatIsSaidWins() throws {
@@ -64,8 +64,8 @@ extension CommandLineTests {
             #expect(outcome.errors.contains("preset 'emoji': 64x48\n"), "\(outcome.errors)")
             #expect(
                 outcome.errors.contains("step 1 of 1") && outcome.errors.contains("of 24 tokens"))
-            let picture = try Image(contentsOf: folder.file("a.png"))
-            #expect(picture.width == 64 && picture.height == 48)
+            let image = try Image(contentsOf: folder.file("a.png"))
+            #expect(image.width == 64 && image.height == 48)
             let all = try succeed(
                 "generate", "smiling cat", "--height", "16", "--width", "16", "--steps", "1",
                 "--cfg-scale", "1", "--output", "b.png")

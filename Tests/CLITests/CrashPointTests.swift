@@ -116,7 +116,7 @@
             }
 
             @Test(.enabled(if: Shim.compiler != nil)) func trainingGoesOn() throws {
-                let place = try TrainingPlace(pictures: 2)
+                let place = try TrainingPlace(images: 2)
                 let arguments = place.arguments(TrainingPlace.lora + ["--save_steps", "1"])
                 let command = CrashingCommand(name: "train") { out in
                     arguments + ["--output_path", out]

@@ -79,8 +79,8 @@ extension CommandLineTests {
             #expect(outcome.output == home.file("base") + "\n")
             let names = try FileManager.default.contentsOfDirectory(atPath: home.file("base"))
             #expect(Set(names).isSuperset(of: ["transformer", "text_encoder", "vae", "tokenizer"]))
-            let picture = try run(generate(["--model", home.file("base"), "--dtype", "float32"]))
-            #expect(picture.status == 0, "\(picture.errors)")
+            let image = try run(generate(["--model", home.file("base"), "--dtype", "float32"]))
+            #expect(image.status == 0, "\(image.errors)")
         }
 
         @Test func partsComeFromRepositoriesByPattern() throws {
@@ -268,7 +268,7 @@ extension CommandLineTests {
 
         @Test func aStoppedDownloadLeavesNothingUnderItsName() throws {
             let content = Data(count: 3_000_000)
-            try hub.add("slow/model", ["large.bin": content], behaviour: ["drop": 100])
+            try hub.add("slow/model", ["large.bin": content], behavior: ["drop": 100])
             let running = try Program.start(
                 ["download", "slow/model", "--local-dir", home.file("slow")],
                 environment: environment, in: home.path)

@@ -8,7 +8,7 @@ extension CommandLineTests {
     struct EvaluateCommand {
         private let folder: TemporaryFolder
 
-        /// Two names, and a row whose picture is of neither.
+        /// Two names, and a row whose image is of neither.
         init() throws {
             folder = try TemporaryFolder()
             for (name, red, blue) in [("red", 237, 59), ("blue", 59, 237), ("other", 200, 20)] {
@@ -59,7 +59,7 @@ extension CommandLineTests {
             return String(decoding: data, as: UTF8.self)
         }
 
-        @Test func writesFiguresPicturesAndASheet() throws {
+        @Test func writesFiguresImagesAndASheet() throws {
             let output = folder.file("out")
             let made = try run(["--output", output, "--json"])
             #expect(made.status == 0 && made.errors.isEmpty, "\(made.errors)")
@@ -79,21 +79,21 @@ extension CommandLineTests {
             #expect((report["rows"] as? [Any])?.count == 3)
             let sheet = try Image(contentsOf: output + "/sheet.png")
             #expect(sheet.width > 3 * 64 && sheet.height > 32)
-            try expectTheSameOfPictures(output + "/pictures", as: summary)
+            try expectTheSameOfImages(output + "/pictures", as: summary)
         }
 
-        /// Pictures that were made get what they got when they were made.
-        private func expectTheSameOfPictures(
-            _ pictures: String, as summary: [String: Any]
+        /// Images that were made get what they got when they were made.
+        private func expectTheSameOfImages(
+            _ images: String, as summary: [String: Any]
         ) throws {
-            let again = try object(try run(["--pictures", pictures, "--json"]).output)
+            let again = try object(try run(["--pictures", images, "--json"]).output)
             #expect(again["settings"] == nil)
             for key in ["groups", "all", "autoencoder_psnr"] {
                 #expect(try text(again[key]) == text(summary[key]))
             }
         }
 
-        /// So that a part of the rows shows the pictures that all of them do.
+        /// So that a part of the rows shows the images that all of them do.
         @Test func theSeedFollowsTheRowsNumber() throws {
             let (whole, part) = (folder.file("whole"), folder.file("part"))
             #expect(try run(["--output", whole]).status == 0)
@@ -114,7 +114,7 @@ extension CommandLineTests {
                 try Image(contentsOf: generated).pixels == Image(contentsOf: whole + path).pixels)
         }
 
-        @Test func expectedPicturesReachEveryCeiling() throws {
+        @Test func expectedImagesReachEveryCeiling() throws {
             for (number, name) in ["red", "blue", "other"].enumerated() {
                 try FileManager.default.copyItem(
                     atPath: folder.file(name + ".png"),
@@ -130,7 +130,7 @@ extension CommandLineTests {
             let outcome = try run(["--vae-only"], rows: nil)
             #expect(outcome.status == 0, "\(outcome.errors)")
             #expect(outcome.output.hasPrefix("autoencoder: "))
-            #expect(outcome.output.hasSuffix(" dB over 2 pictures\n"))
+            #expect(outcome.output.hasSuffix(" dB over 2 images\n"))
         }
 
         @Test func whatDoesNotFitIsOneLine() throws {
@@ -144,8 +144,8 @@ extension CommandLineTests {
                 ([], "odd.jsonl", "'color' must be red, orange, yellow, green, blue"),
                 ([], "gone.jsonl", "no.png"),
                 (["--group", "place"], "rows.jsonl", "'group' must be color, name, not 'place'"),
-                (["--height", "64"], "rows.jsonl", "must be those of the expected pictures"),
-                (["--pictures", folder.path], "rows.jsonl", "has no picture of row 1"),
+                (["--height", "64"], "rows.jsonl", "must be those of the expected images"),
+                (["--pictures", folder.path], "rows.jsonl", "has no image of row 1"),
                 (["--lora", folder.file("no.safetensors")], "rows.jsonl", "no.safetensors"),
                 (["--steps", "0"], "rows.jsonl", "--steps must be an integer from 1 to 10000"),
             ]

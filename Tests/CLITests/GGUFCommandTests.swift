@@ -7,7 +7,7 @@ extension CommandLineTests {
     struct GGUF {
         private func path(_ name: String) -> String { "\(Reference.own)/gguf/\(name).gguf" }
 
-        @Test func makesPicturesWithThem() throws {
+        @Test func makesImagesWithThem() throws {
             let folder = try TemporaryFolder()
             let output = folder.file("a.png")
             let outcome = try Program.run(

@@ -36,7 +36,7 @@ struct CommandLineTests {
             #expect(cases > 0)
         }
 
-        @Test func recognisesCheckpointsAsTheReferenceDoes() throws {
+        @Test func recognizesCheckpointsAsTheReferenceDoes() throws {
             let golden = try #require(
                 try JSONSerialization.jsonObject(
                     with: Data(
@@ -98,7 +98,7 @@ struct CommandLineTests {
                         bytes: try values.withBytes { Array($0) })
                 })
             #expect(file.tensors.contains { $0.type == .F8_E4M3 })
-            let pictures = try [eight, wide].map { transformer in
+            let images = try [eight, wide].map { transformer in
                 let path = folder.file("a.png")
                 let outcome = try Program.run(
                     tinyArguments(
@@ -107,7 +107,7 @@ struct CommandLineTests {
                 #expect(outcome.status == 0, "\(outcome.errors)")
                 return try Image(contentsOf: path)
             }
-            #expect(pictures[0] == pictures[1])
+            #expect(images[0] == images[1])
         }
 
         private func arguments(_ golden: Golden) throws -> [String] {
@@ -136,10 +136,10 @@ struct CommandLineTests {
             return result
         }
 
-        @Test func writesSettingsIntoThePictureAndPrintsThemAsJSON() throws {
+        @Test func writesSettingsIntoTheImageAndPrintsThemAsJSON() throws {
             let folder = try TemporaryFolder()
-            let picture = folder.file("a.png")
-            let outcome = try Program.run(tinyArguments("жук \"x\"", output: picture, ["--json"]))
+            let image = folder.file("a.png")
+            let outcome = try Program.run(tinyArguments("жук \"x\"", output: image, ["--json"]))
             #expect(outcome.status == 0, "\(outcome.errors)")
             let json = try #require(
                 try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
@@ -151,7 +151,7 @@ struct CommandLineTests {
             #expect((seconds["steps"] as? [Double])?.count == 1)
             let memory = try #require(json["memory"] as? [String: Any])
             #expect((memory["peak_private_bytes"] as? Int ?? 0) > 1_000_000)
-            let stored = try Image.readMetadata(of: picture)
+            let stored = try Image.readMetadata(of: image)
             let kept = try #require(
                 try JSONSerialization.jsonObject(with: Data((stored["flux2"] ?? "").utf8))
                     as? [String: Any])
@@ -178,10 +178,10 @@ struct CommandLineTests {
 
         @Test func drawsTellsAndStoresASeedWhenNoneIsGiven() throws {
             let folder = try TemporaryFolder()
-            let pictures = ["a.png", "b.png"].map(folder.file)
+            let images = ["a.png", "b.png"].map(folder.file)
             var seeds: [String] = []
-            for picture in pictures {
-                let arguments = tinyArguments(output: picture)
+            for image in images {
+                let arguments = tinyArguments(output: image)
                 let index = try #require(arguments.firstIndex(of: "--seed"))
                 let outcome = try Program.run(
                     Array(arguments[..<index] + arguments[(index + 2)...]))
@@ -189,7 +189,7 @@ struct CommandLineTests {
                 let line = outcome.errors.split(separator: "\n").first { $0.hasPrefix("seed ") }
                 seeds.append(String(try #require(line).dropFirst("seed ".count)))
                 #expect(
-                    try Image.readMetadata(of: picture)["flux2"]?
+                    try Image.readMetadata(of: image)["flux2"]?
                         .contains("\"seed\":\(try #require(seeds.last))") == true)
             }
             #expect(seeds[0] != seeds[1])
@@ -241,22 +241,22 @@ struct CommandLineTests {
             #expect(outcome.errors.contains("longer than 512 tokens"))
         }
 
-        @Test func everyTypeComputesThePictureWithItsOwnRounding() throws {
+        @Test func everyTypeComputesTheImageWithItsOwnRounding() throws {
             let folder = try TemporaryFolder()
-            func picture(_ dtype: String) throws -> [UInt8] {
+            func image(_ dtype: String) throws -> [UInt8] {
                 let path = folder.file("\(dtype).png")
                 let outcome = try Program.run(tinyArguments(output: path, ["--dtype", dtype]))
                 #expect(outcome.status == 0, "\(dtype): \(outcome.errors)")
                 return try Image(contentsOf: path).pixels
             }
-            let exact = try picture("float32")
-            let halves = try ["bf16", "float16"].map(picture)
+            let exact = try image("float32")
+            let halves = try ["bf16", "float16"].map(image)
             for half in halves {
                 let levels = zip(half, exact).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
                 #expect(half != exact && levels < 4 * exact.count)
             }
             #expect(halves[0] != halves[1])
-            #expect(try [halves[0], exact].contains(picture("auto")))
+            #expect(try [halves[0], exact].contains(image("auto")))
         }
     }
 }

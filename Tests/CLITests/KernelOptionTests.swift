@@ -9,9 +9,9 @@ struct KernelOptionTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// The option and the environment say the same, and what they say is one picture every time.
+    /// The option and the environment say the same, and what they say is one image every time.
     @Test func theOptionAndTheEnvironmentChooseTheSame() throws {
-        func picture(_ arguments: [String], _ environment: [String: String]) throws -> [UInt8] {
+        func image(_ arguments: [String], _ environment: [String: String]) throws -> [UInt8] {
             let output = folder.file("a.png")
             let outcome = try Program.run(
                 tinyArguments(output: output, arguments + ["--force"]), environment: environment)
@@ -19,8 +19,8 @@ struct KernelOptionTests {
             return try Image(contentsOf: output).pixels
         }
         for set in ["reference", "portable"] {
-            let chosen = try picture(["--kernels", set], ["FLUX2_KERNELS": ""])
-            #expect(try picture([], ["FLUX2_KERNELS": set]) == chosen)
+            let chosen = try image(["--kernels", set], ["FLUX2_KERNELS": ""])
+            #expect(try image([], ["FLUX2_KERNELS": set]) == chosen)
         }
     }
 

@@ -52,7 +52,7 @@ extension CommandLineTests {
             }
         }
 
-        /// Folded in for good, LoRAs give the picture that they give folded in for a run.
+        /// Folded in for good, LoRAs give the image that they give folded in for a run.
         @Test func foldedIntoACheckpoint() throws {
             let base = try transformerOf32Bits()
             let loras = [input("diffsynth") + ":0.7", input("kohya")]
@@ -60,7 +60,7 @@ extension CommandLineTests {
             let outcome = try run(["merge"] + loras + ["--into", base, "--output", merged])
             #expect(outcome.output.contains("30 weights changed"))
             let common = ["--dtype", "float32", "--threads", "1"]
-            let pictures = try [
+            let images = try [
                 common + ["--transformer", merged],
                 common + ["--transformer", base, "--lora-mode", "fused"]
                     + loras.flatMap { ["--lora", $0] },
@@ -72,8 +72,8 @@ extension CommandLineTests {
                 #expect(made.status == 0, "\(made.errors)")
                 return try Image(contentsOf: path)
             }
-            #expect(pictures[0] == pictures[1])
-            #expect(pictures[0] != pictures[2])
+            #expect(images[0] == images[1])
+            #expect(images[0] != images[2])
             let eight = try Program.run(
                 ["lora", "merge", input("diffsynth"), "--into"]
                     + [Reference.ownModel("tiny-klein-fp8") + "/transformer", "--output", merged]
@@ -134,7 +134,7 @@ extension CommandLineTests {
                 "merge", input("diffsynth_no_adapter_name"), input("kohya") + ":-0.5", "--model",
                 model, "--output", merged,
             ])
-            let pictures = try [
+            let images = try [
                 ["--lora", merged],
                 ["--lora", input("diffsynth_no_adapter_name"), "--lora", input("kohya") + ":-0.5"],
                 [],
@@ -148,8 +148,8 @@ extension CommandLineTests {
                 let file = try SafetensorsFile(path: latents)
                 return try Tensor.mapped(#require(file["latents"]), of: file)
             }
-            #expect(try distance(pictures[0], pictures[1]) < 1e-3)
-            #expect(try distance(pictures[0], pictures[2]) > 1e-2)
+            #expect(try distance(images[0], images[1]) < 1e-3)
+            #expect(try distance(images[0], images[2]) > 1e-2)
         }
 
         private func distance(_ a: Tensor, _ b: Tensor) throws -> Double {

@@ -71,7 +71,7 @@ struct NumericOptionTests {
         try NumericArguments.check(["train", "--seed=-1", "--zero", "0", "--vram-limit", "auto"])
     }
 
-    @Test func settingsOfPicturesThatNoneIsMadeWith() {
+    @Test func settingsOfImagesThatNoneIsMadeWith() {
         for text in [
             "feathered 8 nan", "feathered 8 1e300", "feathered 8 9", "feathered 8 0.5",
             "overlapping 0 0", "overlapping 1152921504606846976 0.5", "overlapping 64 1",

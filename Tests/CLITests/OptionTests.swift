@@ -11,9 +11,9 @@ extension CommandLineTests {
     @Suite("Every option of generate does something", .serialized)
     struct Options {
         private enum Effect {
-            /// Another picture than the base's with `besides`.
+            /// Another image than the base's with `besides`.
             case changes([String], besides: [String] = [])
-            /// The same picture as the base's with `besides`, by another way.
+            /// The same image as the base's with `besides`, by another way.
             case keeps([String], besides: [String] = [])
             /// Shown by another test.
             case shown(by: String)
@@ -153,11 +153,11 @@ extension CommandLineTests {
                 "threads": .keeps(["--threads", "1"]), "kernels": .shown(by: "KernelOptionTests"),
                 "output": .shown(by: "writesEveryFormat"),
                 "quality": .shown(by: "writesEveryFormat"),
-                "force": .shown(by: "replacingAPictureUnlessForced"),
+                "force": .shown(by: "replacingAnImageUnlessForced"),
                 "skip-existing": .shown(by: "OutputTests"),
                 "partial-lora": .shown(by: "WarningTests"),
                 "save-latents": .shown(by: "reachesTheReferencesLatentsThroughTheCommandLine"),
-                "json": .shown(by: "writesSettingsIntoThePictureAndPrintsThemAsJSON"),
+                "json": .shown(by: "writesSettingsIntoTheImageAndPrintsThemAsJSON"),
                 "quiet": .shown(by: "writesEveryFormat"),
                 "version": .shown(by: "thePlainOnes"), "help": .shown(by: "thePlainOnes"),
             ]
@@ -167,24 +167,24 @@ extension CommandLineTests {
             let names = try Self.names()
             #expect(names.count > 40)
             #expect(Set(effects.keys) == Set(names), "options without a case, or cases without one")
-            var pictures: [[String]: [UInt8]] = [:]
-            func picture(_ arguments: [String]) throws -> [UInt8] {
-                if let known = pictures[arguments] { return known }
-                let output = folder.file("\(pictures.count).png")
+            var images: [[String]: [UInt8]] = [:]
+            func image(_ arguments: [String]) throws -> [UInt8] {
+                if let known = images[arguments] { return known }
+                let output = folder.file("\(images.count).png")
                 let outcome = try Program.run(
                     tinyArguments(output: output, arguments))
                 #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
-                pictures[arguments] = try Image(contentsOf: output).pixels
-                return pictures[arguments] ?? []
+                images[arguments] = try Image(contentsOf: output).pixels
+                return images[arguments] ?? []
             }
             for (name, effect) in effects.sorted(by: { $0.key < $1.key }) {
                 switch effect {
                 case .changes(let more, let besides):
-                    let same = try picture(besides + more) == picture(besides)
+                    let same = try image(besides + more) == image(besides)
                     if same { Issue.record("--\(name) changes nothing") }
                 case .keeps(let more, let besides):
-                    let same = try picture(besides + more) == picture(besides)
-                    if !same { Issue.record("--\(name) changes the picture") }
+                    let same = try image(besides + more) == image(besides)
+                    if !same { Issue.record("--\(name) changes the image") }
                 case .shown: break
                 }
             }
@@ -230,15 +230,15 @@ extension CommandLineTests {
 
         @Test(.slow)
         func tilesAndStripsTakeLessMemory() throws {
-            let picture = folder.file("large.png")
+            let image = folder.file("large.png")
             try Image(width: 1536, height: 1536, red: 10, green: 120, blue: 200)
-                .write(to: picture)
+                .write(to: image)
             func peak(_ tiling: String, _ more: [String] = []) throws -> Int {
                 let outcome = try Program.run(
                     [
                         "generate", "x", "--model", Reference.ownModel("tiny-klein"), "--height",
                         "1536", "--width", "1536", "--steps", "1", "--seed", "1", "--input-image",
-                        picture, "--denoising-strength", "0.5", "--dtype", "float32", "--tiling",
+                        image, "--denoising-strength", "0.5", "--dtype", "float32", "--tiling",
                         tiling, "--json", "--quiet", "--force", "--output", folder.file("m.png"),
                     ] + more)
                 #expect(outcome.status == 0, "\(outcome.errors)")

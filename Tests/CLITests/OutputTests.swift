@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension CommandLineTests {
-    @Suite("Where pictures go", .serialized)
+    @Suite("Where images go", .serialized)
     struct OutputTests {
         private let folder: TemporaryFolder
 
@@ -43,7 +43,7 @@ extension CommandLineTests {
         }
 
         /// Several programs at a time never take the same name.
-        @Test func manyAtATimeLoseNoPicture() throws {
+        @Test func manyAtATimeLoseNoImage() throws {
             let running = try (0..<4).map { index in
                 try Program.start(
                     [
@@ -92,7 +92,7 @@ extension CommandLineTests {
             #expect(try names.map(bytes) == before)
             let end = try FileManager.default.attributesOfItem(atPath: folder.file("b-001.png"))
             #expect(start[.systemFileNumber] as? Int == end[.systemFileNumber] as? Int)
-            // A picture of something else stays too, and is told of.
+            // An image of something else stays too, and is told of.
             let other = try draw("y", "b.png", batch + ["--skip-existing", "--quiet"])
             #expect(other.status == 0 && other.errors.contains("was made with another prompt"))
             #expect(try names.map(bytes) == before)
@@ -124,7 +124,7 @@ extension CommandLineTests {
                 URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
                 + "/Fixtures/"
             // White on black; and white everywhere, of which the left half is transparent.
-            let pictures = try ["plain", "layer"].map { name in
+            let images = try ["plain", "layer"].map { name in
                 let mask = fixtures + "mask_\(name).png"
                 let outcome = try draw(
                     "x", name + ".png",
@@ -133,7 +133,7 @@ extension CommandLineTests {
                 #expect(outcome.errors.contains("transparent") == (name == "layer"))
                 return try Image(contentsOf: folder.file(name + ".png"))
             }
-            #expect(pictures[0] == pictures[1])
+            #expect(images[0] == images[1])
             let erased = try draw(
                 "x", "erased.png",
                 [

@@ -29,7 +29,7 @@ extension CommandLineTests {
             return try objects(outcome.output)
         }
 
-        @Test("a plan is a table, a drawing and JSON, and makes no picture")
+        @Test("a plan is a table, a drawing and JSON, and makes no image")
         func aPlanIsATable() throws {
             let svg = folder.file("plan.svg")
             let arguments = ["plan", "a fox", "--model", tiny, "--height", "64", "--width", "64"]
@@ -48,7 +48,7 @@ extension CommandLineTests {
         }
 
         @Test(
-            "what cannot be is one line and no picture",
+            "what cannot be is one line and no image",
             arguments: [
                 (["--vram-limit", "0.05"], "not enough memory on cpu"),
                 (["--ram-limit", "0.05"], "not enough memory on"),
@@ -61,16 +61,16 @@ extension CommandLineTests {
                 (["--rehearse"], "--rehearse needs --vram-limit"),
             ])
         func whatCannotBe(_ arguments: [String], _ words: String) throws {
-            let picture = folder.file("none.png")
+            let image = folder.file("none.png")
             let outcome = try Program.run(
-                ["generate", "a fox", "--model", tiny, "--output", picture, "--quiet"] + arguments)
+                ["generate", "a fox", "--model", tiny, "--output", image, "--quiet"] + arguments)
             #expect(outcome.status != 0)
             #expect(outcome.errors.contains(words), "\(outcome.errors)")
-            #expect(!FileManager.default.fileExists(atPath: picture))
+            #expect(!FileManager.default.fileExists(atPath: image))
         }
 
-        @Test("a second picture reads nothing from the disk and packs nothing")
-        func aSecondPictureReadsNothing() throws {
+        @Test("a second image reads nothing from the disk and quantizes nothing")
+        func aSecondImageReadsNothing() throws {
             let runs = try generate([
                 "--count", "2", "--rehearse", "--vram-limit", "1", "--weights", "float8-row",
             ])
@@ -93,9 +93,9 @@ extension CommandLineTests {
                     == Image(contentsOf: folder.file("b.png")))
         }
 
-        /// Private memory of the process in the tenth picture and in the last.
-        @Test("a hundred pictures take no more memory than ten")
-        func aHundredPictures() throws {
+        /// Private memory of the process in the tenth image and in the last.
+        @Test("a hundred images take no more memory than ten")
+        func aHundredImages() throws {
             let count =
                 ProcessInfo.processInfo.environment["FLUX2_SLOW_TESTS"] == nil ? 40 : 100
             let peaks = try generate(["--count", "\(count)"]).compactMap {

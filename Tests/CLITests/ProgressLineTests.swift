@@ -88,7 +88,7 @@ extension CommandLineTests {
         }
 
         @Test(.enabled(if: hasTerminals)) func fitAWindowThatHasBecomeNarrow() throws {
-            let place = try TrainingPlace(pictures: 3)
+            let place = try TrainingPlace(images: 3)
             let (status, widths, text) = try lines(
                 place.arguments(TrainingPlace.lora + ["--num_epochs", "60"]), columns: 120,
                 then: 50)

@@ -26,7 +26,7 @@ extension CommandLineTests {
             let lines = outcome.output.split(separator: "\n")
             #expect(lines.count == 32)
             #expect(
-                lines[30].hasPrefix("30 weights packed as float8-tensor, 23 kept; rms error 2."))
+                lines[30].hasPrefix("30 weights quantized as float8-tensor, 23 kept; rms error 2."))
             #expect(lines[31] == "\(output): use it with --transformer")
             #expect(folder.contents == ["config.json", "model.safetensors", "report.json"])
             let json = try #require(
@@ -35,19 +35,19 @@ extension CommandLineTests {
             let layers = try #require(json["layers"] as? [[String: Any]])
             #expect(layers.count == 30 && lines[0].hasPrefix(layers[0]["name"] as? String ?? "?"))
             #expect(json["source_bytes"] as? Int == 971_648)
-            try expectClosePictures()
+            try expectCloseImages()
         }
 
-        /// Pictures of the tiny model are noise; those of its packed one are nearly the same noise.
-        private func expectClosePictures() throws {
-            let pictures = try [["--transformer", output], []].enumerated().map { index, options in
+        /// Images of the tiny model are noise; those of its quantized one are nearly the same noise.
+        private func expectCloseImages() throws {
+            let images = try [["--transformer", output], []].enumerated().map { index, options in
                 let path = folder.file("\(index).png")
                 let made = try Program.run(
                     tinyArguments(model: model, output: path, ["--dtype", "float32"] + options))
                 #expect(made.status == 0, "\(made.errors)")
                 return try Image(contentsOf: path).pixels
             }
-            let squares = zip(pictures[0], pictures[1]).map { pow(Double($0) - Double($1), 2) }
+            let squares = zip(images[0], images[1]).map { pow(Double($0) - Double($1), 2) }
             let rms = (squares.reduce(0, +) / Double(squares.count)).squareRoot()
             #expect(0 < rms && rms < 4, "\(rms)")
         }

@@ -7,7 +7,7 @@ import Testing
 extension CommandLineTests {
     @Suite("flux2 refuses in one line and leaves nothing behind", .serialized)
     struct Refusals {
-        /// Runs what must fail: one line that holds `words`, no picture, no temporary file.
+        /// Runs what must fail: one line that holds `words`, no image, no temporary file.
         private func expectRefusal(
             _ arguments: [String], saying words: String..., in folder: TemporaryFolder,
             sourceLocation: SourceLocation = #_sourceLocation
@@ -243,10 +243,10 @@ extension CommandLineTests {
         }
 
         @Test(arguments: ["--input-image", "--edit-image", "--inpaint-mask"])
-        func picturesThatCannotBeRead(option: String) throws {
+        func imagesThatCannotBeRead(option: String) throws {
             let folder = try TemporaryFolder()
             let text = folder.file("text.png")
-            try "no picture".write(toFile: text, atomically: true, encoding: .utf8)
+            try "no image".write(toFile: text, atomically: true, encoding: .utf8)
             let cases = [
                 (Self.fixture("animated.webp"), "animated"), (text, "PNG"),
                 (folder.file("absent.png"), "no such file"), (Reference.own, "cannot"),
@@ -261,7 +261,7 @@ extension CommandLineTests {
             }
         }
 
-        @Test func picturesOfOtherSizes() throws {
+        @Test func imagesOfOtherSizes() throws {
             let folder = try TemporaryFolder()
             let thin = folder.file("thin.png")
             try Image(width: 2000, height: 20, red: 9, green: 8, blue: 7).write(to: thin)
@@ -270,8 +270,8 @@ extension CommandLineTests {
             try Image(width: 20000, height: 20, red: 9, green: 8, blue: 7).write(to: long)
             let cases = [
                 (["--edit-image", long], "at most 16384 on a side", "20000x20"),
-                (["--input-image", thin], "64x64 pixels as the picture", "2000x20"),
-                (start + ["--inpaint-mask", thin], "of the picture's proportions", "2000x20"),
+                (["--input-image", thin], "64x64 pixels as the image", "2000x20"),
+                (start + ["--inpaint-mask", thin], "of the image's proportions", "2000x20"),
                 (
                     ["--edit-image", thin, "--no-edit-image-auto-resize"], "multiples of 16",
                     "2000x20"
@@ -285,7 +285,7 @@ extension CommandLineTests {
         }
 
         /// What is odd but has a meaning is done, and said.
-        @Test func oddPicturesThatAreUsed() throws {
+        @Test func oddImagesThatAreUsed() throws {
             let folder = try TemporaryFolder()
             let many = Array(
                 repeating: ["--edit-image", Reference.own + "/inputs/exact.png"], count: 30)
@@ -316,7 +316,7 @@ extension CommandLineTests {
                 tinyArguments(output: folder.file("a.xyz")), saying: "xyz", in: folder)
         }
 
-        @Test func replacingAPictureUnlessForced() throws {
+        @Test func replacingAnImageUnlessForced() throws {
             let folder = try TemporaryFolder()
             let output = folder.file("a.png")
             try "precious".write(toFile: output, atomically: true, encoding: .utf8)

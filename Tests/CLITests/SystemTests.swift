@@ -50,10 +50,10 @@ extension CommandLineTests {
             let inspect = ["inspect", Reference.ownModel("tiny-klein")]
             let (status, output) = try shell(#""$@" >&-"#, inspect)
             #expect(status == 1 && lines(output).contains("standard output: cannot write"))
-            let picture = folder.file("a.png")
-            let arguments = tinyArguments(output: picture, ["--json"])
+            let image = folder.file("a.png")
+            let arguments = tinyArguments(output: image, ["--json"])
             _ = try shell(#""$@" <&- >&- 2>&-"#, arguments)
-            #expect(try Data(contentsOf: URL(fileURLWithPath: picture)).suffix(8).contains(0x82))
+            #expect(try Data(contentsOf: URL(fileURLWithPath: image)).suffix(8).contains(0x82))
         }
 
         @Test func controlCharactersOfFilesAreSpelledOut() throws {
@@ -101,7 +101,7 @@ extension CommandLineTests {
                 }
             }
 
-            @Test func withoutHardLinksPicturesAreWritten() throws {
+            @Test func withoutHardLinksImagesAreWritten() throws {
                 let shim = try Shim(
                     """
                     #define _GNU_SOURCE
@@ -122,22 +122,22 @@ extension CommandLineTests {
                       return real(number, v[0], v[1], v[2], v[3], v[4], v[5]);
                     }
                     """, in: folder)
-                let picture = folder.file("a.png")
+                let image = folder.file("a.png")
                 let outcome = try Program.run(
                     ["inspect", lora], environment: ["LD_PRELOAD": shim.path])
                 #expect(outcome.status == 0, "\(outcome.errors)")
                 let written = try Program.run(
                     [
                         "lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o",
-                        picture,
+                        image,
                     ],
                     environment: ["LD_PRELOAD": shim.path])
                 #expect(written.status == 0, "\(written.errors)")
-                #expect(FileManager.default.fileExists(atPath: picture))
+                #expect(FileManager.default.fileExists(atPath: image))
                 let again = try Program.run(
                     [
                         "lora", "convert", lora, "--model", Reference.ownModel("tiny-klein"), "-o",
-                        picture,
+                        image,
                     ],
                     environment: ["LD_PRELOAD": shim.path])
                 #expect(again.status != 0 && again.errors.contains("exists already"))

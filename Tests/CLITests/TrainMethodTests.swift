@@ -16,12 +16,12 @@ extension CommandLineTests {
             var errors: String
         }
 
-        /// Trains on four pictures and holds one out.
+        /// Trains on four images and holds one out.
         private func train(
             _ name: String, rate: String, model: String = "tiny-klein", _ more: [String]
         ) throws -> Run {
             let rows = ["landscape", "portrait", "square", "exact", "wide"].map {
-                "{\"image\": \"\($0).png\", \"prompt\": \"a picture\"}"
+                "{\"image\": \"\($0).png\", \"prompt\": \"an image\"}"
             }
             try rows.joined(separator: "\n").write(
                 toFile: folder.file("rows.jsonl"), atomically: true, encoding: .utf8)

@@ -8,7 +8,7 @@ import Torch
 extension CommandLineTests {
     @Suite("flux2 train does what DiffSynth-Studio's trainer does", .serialized)
     struct Training {
-        /// One picture with a caption, as the goldens train on it.
+        /// One image with a caption, as the goldens train on it.
         private static func dataset(_ golden: Golden, in folder: TemporaryFolder) throws -> String {
             let prompt = try #require(golden.string("prompt"))
             let image = Reference.path(try #require(golden.string("image")))

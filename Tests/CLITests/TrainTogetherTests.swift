@@ -13,7 +13,7 @@ extension CommandLineTests {
         init() throws {
             folder = try TemporaryFolder()
             let rows = ["landscape", "portrait", "square", "exact"].map {
-                "{\"image\": \"\($0).png\", \"prompt\": \"a \($0) picture\"}"
+                "{\"image\": \"\($0).png\", \"prompt\": \"a \($0) image\"}"
             }
             try rows.joined(separator: "\n").write(
                 toFile: folder.file("rows.jsonl"), atomically: true, encoding: .utf8)

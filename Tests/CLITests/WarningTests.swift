@@ -37,9 +37,9 @@ extension CommandLineTests {
 
         @Test func quietSilencesProgressAlone() throws {
             let file = try lora("a", [query, "text_encoder.layers.0.q_proj", "time_embed.linear"])
-            let picture = folder.file("a.png")
+            let image = folder.file("a.png")
             let outcome = try Program.run(
-                tinyArguments(output: picture, ["--quiet", "--json", "--lora", file]))
+                tinyArguments(output: image, ["--quiet", "--json", "--lora", file]))
             #expect(outcome.status == 0, "\(outcome.errors)")
             let lines = outcome.errors.split(separator: "\n")
             #expect(lines.count == 2 && lines.allSatisfy { $0.hasPrefix("warning: ") })
@@ -68,14 +68,14 @@ extension CommandLineTests {
         @Test func aPartOfALoRAIsAnErrorUnlessAskedFor() throws {
             let lost = (5..<8).map { "transformer.transformer_blocks.\($0).attn.to_q" }
             let file = try lora("c", [query] + lost)
-            let picture = folder.file("c.png")
-            let refused = try Program.run(tinyArguments(output: picture, ["--lora", file]))
+            let image = folder.file("c.png")
+            let refused = try Program.run(tinyArguments(output: image, ["--lora", file]))
             #expect(refused.status == 1)
             #expect(refused.errors.contains("3 of its 4 modules of transformer blocks"))
             #expect(refused.errors.contains("--partial-lora"))
-            #expect(!FileManager.default.fileExists(atPath: picture))
+            #expect(!FileManager.default.fileExists(atPath: image))
             let taken = try Program.run(
-                tinyArguments(output: picture, ["--lora", file, "--partial-lora", "--quiet"]))
+                tinyArguments(output: image, ["--lora", file, "--partial-lora", "--quiet"]))
             #expect(taken.status == 0, "\(taken.errors)")
             #expect(taken.errors.contains("warning: \(file): 3 names"))
         }

@@ -46,15 +46,15 @@ private struct SmallFont {
     }
 
     /// No two pixels are alike.
-    private let picture = Image(width: 3, height: 2, pixels: (0..<18).map { UInt8(13 * $0 + 5) })
+    private let image = Image(width: 3, height: 2, pixels: (0..<18).map { UInt8(13 * $0 + 5) })
 
-    private func png() throws -> [UInt8] { try picture.encoded(as: .png) }
+    private func png() throws -> [UInt8] { try image.encoded(as: .png) }
 
-    @Test func givesThePictureOfACharacter() throws {
+    @Test func givesTheImageOfACharacter() throws {
         let (folder, path) = try written(SmallFont(png: png()).bytes)
         let font = try BitmapFont(path: path)
         let glyph = try font.glyph("\u{1F431}")
-        #expect(glyph.colours == picture)
+        #expect(glyph.colors == image)
         #expect(glyph.cover.pixels.allSatisfy { $0 == 255 })
         #expect(throws: RecipeError.self) { try font.glyph("\u{1F436}") }
         withExtendedLifetime(folder) {}

@@ -6,7 +6,7 @@ import Testing
 @testable import emoji_recipe
 
 @Suite("Scenes") struct SceneTests {
-    /// Discs of colours; the last is grey.
+    /// Discs of colors; the last is gray.
     private func emoji(_ count: Int = 12) throws -> [Emoji] {
         try (0..<count).map { number in
             var pixel: [UInt8] = [90, 90, 90]
@@ -27,8 +27,8 @@ import Testing
         let trained = Set((scenes.plain + scenes.varied).map { $0.caption(all) })
         #expect(scenes.heldOut.count > 20)
         #expect(scenes.heldOut.allSatisfy { !trained.contains($0.caption(all)) })
-        #expect(scenes.varied.allSatisfy { $0.colour == nil || all[$0.emoji[0]].takesColour })
-        #expect(!all[39].takesColour && all[0].takesColour)
+        #expect(scenes.varied.allSatisfy { $0.color == nil || all[$0.emoji[0]].takesColor })
+        #expect(!all[39].takesColor && all[0].takesColor)
     }
 
     @Test func areTheSameEveryTime() throws {
@@ -45,7 +45,7 @@ import Testing
         var scene = Scene(emoji: [1])
         #expect(scene.caption(all) == "thing 1")
         #expect(scene.caption(all, synonym: 1) == "object 1")
-        scene.colour = .blue
+        scene.color = .blue
         scene.background = .yellow
         #expect(scene.caption(all) == "blue thing 1 on yellow")
         #expect(Scene(emoji: [1, 2], layout: .beside).caption(all) == "thing 1 and thing 2")
@@ -53,17 +53,17 @@ import Testing
 
     @Test func showWhatTheySay() throws {
         let all = try emoji()
-        func colour(_ image: Image, _ x: Int, _ y: Int) -> HSV {
+        func color(_ image: Image, _ x: Int, _ y: Int) -> HSV {
             HSV(image.pixels, at: 3 * (y * image.width + x))
         }
-        let plain = Scene(emoji: [4]).picture(all)
-        #expect(abs(colour(plain, 64, 64).hue - 120) < 3)
-        #expect(colour(plain, 1, 1).saturation == 0)
-        let painted = Scene(emoji: [4], colour: .purple, background: .blue).picture(all)
-        #expect(abs(colour(painted, 64, 64).hue - 275) < 3)
-        #expect(abs(colour(painted, 1, 1).hue - 215) < 3)
-        let left = Scene(emoji: [4], layout: .left).picture(all)
-        #expect(colour(left, 36, 64).saturation > 0.5 && colour(left, 92, 64).saturation == 0)
+        let plain = Scene(emoji: [4]).image(all)
+        #expect(abs(color(plain, 64, 64).hue - 120) < 3)
+        #expect(color(plain, 1, 1).saturation == 0)
+        let painted = Scene(emoji: [4], color: .purple, background: .blue).image(all)
+        #expect(abs(color(painted, 64, 64).hue - 275) < 3)
+        #expect(abs(color(painted, 1, 1).hue - 215) < 3)
+        let left = Scene(emoji: [4], layout: .left).image(all)
+        #expect(color(left, 36, 64).saturation > 0.5 && color(left, 92, 64).saturation == 0)
     }
 
     @Test(arguments: [
@@ -80,7 +80,7 @@ import Testing
         #expect(StyleFigure.blockiness(smooth) < 0.35)
         #expect(StyleFigure.blockiness(Treatment.pixelArt(smooth)) == 1)
         let red = Image(width: 8, height: 8, red: 255, green: 0, blue: 0)
-        #expect(StyleFigure.colour(red) == 1)
-        #expect(StyleFigure.colour(Treatment.grey(red)) == 0)
+        #expect(StyleFigure.color(red) == 1)
+        #expect(StyleFigure.color(Treatment.gray(red)) == 0)
     }
 }

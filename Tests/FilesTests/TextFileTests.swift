@@ -44,7 +44,7 @@ struct TextFileTests {
     }
 
     @Test(
-        "are no pictures, no UTF-16 without its mark, and no halves of letters",
+        "are no images, no UTF-16 without its mark, and no halves of letters",
         arguments: [
             [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 0x0D], [0x61, 0, 0x62, 0],
             [0xFF, 0xFE, 0x61], [0xFF, 0xFE, 0, 0xD8], [0xEF, 0xBB, 0xBF, 0xC3],

@@ -48,7 +48,7 @@ struct AutoencoderKernelTests {
         }
     }
 
-    /// `FLUX2_REAL_MODEL` names one with weights of its own; random ones draw a smaller picture.
+    /// `FLUX2_REAL_MODEL` names one with weights of its own; random ones draw a smaller image.
     @Test func decodingWithAModelOfRealShapes() throws {
         let real = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]
         let model =
@@ -62,9 +62,9 @@ struct AutoencoderKernelTests {
     }
 
     @Test func encoding() throws {
-        let picture = try Tensor.randn([2, 3, 64, 48], generator: Generator(seed: 3))
+        let image = try Tensor.randn([2, 3, 64, 48], generator: Generator(seed: 3))
             .to(dtype: .bfloat16)
-        try expectExactness { try model.encode(picture.to(dtype: $0)) }
+        try expectExactness { try model.encode(image.to(dtype: $0)) }
     }
 
     @Test(arguments: [KernelSet.direct, .best])
@@ -79,12 +79,12 @@ struct AutoencoderKernelTests {
                     #expect(
                         try strips.decode(unpatched: latents, model).isEqual(to: whole))
                 }
-                let picture = try Tensor.randn([1, 3, 88, 120], generator: Generator(seed: 5))
+                let image = try Tensor.randn([1, 3, 88, 120], generator: Generator(seed: 5))
                     .to(dtype: .bfloat16)
                 let strips = Strips(heldBytes: 0, wholeBytes: 0, stripBytes: 1 << 16)
                 #expect(
-                    try strips.moments(of: picture, model)
-                        .isEqual(to: model.moments(of: picture)))
+                    try strips.moments(of: image, model)
+                        .isEqual(to: model.moments(of: image)))
             }
         }
     }

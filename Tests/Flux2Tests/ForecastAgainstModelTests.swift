@@ -12,7 +12,7 @@ private struct Case: Sendable, CustomTestStringConvertible {
     var model = "tiny-klein"
     var dtype = DType.bfloat16
     var kernels = KernelSet.avx512BFloat16
-    var sideBySide = false
+    var evaluateInLockstep = false
     var change: @Sendable (inout GenerationRequest) throws -> Void = { _ in }
 
     var testDescription: String { "\(name), \(model), \(dtype.name), \(kernels)" }
@@ -30,10 +30,10 @@ private struct Case: Sendable, CustomTestStringConvertible {
         },
         Case(name: "feathered tiles") { $0.tiling = .feathered(.init(size: 16, stride: 8)) },
         Case(name: "overlapping tiles") {
-            $0.tiling = .overlapping(.init(pictureTile: 128, latentTile: 16))
+            $0.tiling = .overlapping(.init(imageTile: 128, latentTile: 16))
         },
         Case(name: "guidance") { ($0.cfgScale, $0.negativePrompt) = (4, "a dog") },
-        Case(name: "guidance in lockstep", sideBySide: true) { $0.cfgScale = 4 },
+        Case(name: "guidance in lockstep", evaluateInLockstep: true) { $0.cfgScale = 4 },
         Case(name: "first-block cache") { $0.stepCache = 0.1 },
         Case(name: "guidance and first-block cache") {
             ($0.cfgScale, $0.stepCache) = (4, 0.1)
@@ -53,7 +53,7 @@ private struct Case: Sendable, CustomTestStringConvertible {
             $0.loras = [
                 LoRAUse(
                     path: Reference.path("inputs/lora/peft.safetensors"), strength: 1,
-                    branch: .negative)
+                    branch: .unconditional)
             ]
         },
         Case(name: "bundled model") {
@@ -113,11 +113,11 @@ struct ForecastAgainstModelTests {
     private static let scratch = 200_000
 
     /// Bytes by which a forecast may be above: how many words a prompt has is not known before, so all
-    /// places are taken for words; the pixels of pictures to encode are counted, too.
+    /// places are taken for words; the pixels of images to encode are counted, too.
     private static func more(_ stage: StageMemory.Stage) -> Int {
         switch stage {
         case .encode: 600_000
-        case .pictures: 3 * 256 * 320 + 16_384
+        case .images: 3 * 256 * 320 + 16_384
         case .denoise, .decode: 16_384
         }
     }
@@ -126,7 +126,7 @@ struct ForecastAgainstModelTests {
         _ pipeline: Pipeline, _ request: GenerationRequest, _ given: Case
     ) throws -> [StageMemory.Stage: Int] {
         let (demand, _) = pipeline.demand(
-            of: request, MemorySettings(), sideBySide: given.sideBySide)
+            of: request, MemorySettings(), evaluateInLockstep: given.evaluateInLockstep)
         var walk = try StageWalk(
             demand, .cpu, .pooled,
             pipeline.loras.shapes(request.loras, mode: request.loraMode))
@@ -138,7 +138,7 @@ struct ForecastAgainstModelTests {
         _ pipeline: Pipeline, _ request: GenerationRequest, _ given: Case
     ) throws -> [StageMemory.Stage: Int] {
         try pipeline.loras.read(request.loras) { _ in }
-        pipeline.goesSideBySide = given.sideBySide
+        pipeline.evaluatesInLockstep = given.evaluateInLockstep
         var run = try GenerationRun(pipeline, request)
         var peaks: [StageMemory.Stage: Int] = [:]
         func measure<Result>(
@@ -150,9 +150,9 @@ struct ForecastAgainstModelTests {
         }
         let features = try measure(.encode) { try run.encode { _ in } }
         let noise = try run.drawNoise()
-        let canvas = try measure(.pictures) { try run.prepare(noise) { _ in } }
-        if !run.readsPictures { peaks[.pictures] = nil }
-        let latents = try measure(.denoise) { try run.denoise(canvas, given: features) { _ in } }
+        let prepared = try measure(.images) { try run.prepare(noise) { _ in } }
+        if !run.readsImages { peaks[.images] = nil }
+        let latents = try measure(.denoise) { try run.denoise(prepared, given: features) { _ in } }
         _ = try measure(.decode) { try run.decode(latents) { _ in } }
         return peaks
     }

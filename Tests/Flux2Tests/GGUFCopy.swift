@@ -70,7 +70,7 @@ struct GGUFCopy {
         try Data(padded(header) + data).write(to: URL(fileURLWithPath: path))
     }
 
-    /// Writes the same values one by one, those of blocks in 32 bits.
+    /// Writes the same values one by one, those of blocks in float32.
     func writeValues(to path: String) throws {
         let tensors = try pieces.map { piece in
             try TensorToWrite(piece.tensor.name, values(piece))
@@ -85,12 +85,12 @@ struct GGUFCopy {
             if let dtype = plain[type] {
                 return try Tensor.from(bytes: bytes, shape: tensor.shape, dtype: dtype)
             }
-            guard let format = BlockFormat(rawValue: type.rawValue) else {
+            guard let format = GGUFBlockType(rawValue: type.rawValue) else {
                 preconditionFailure("blocks of \(type)")
             }
             let rows = [tensor.shape[0], bytes.count / tensor.shape[0]]
             return try Tensor.from(bytes: bytes, shape: rows, dtype: .uint8)
-                .unpackedBlocks(format, dtype: .float32)
+                .dequantizedBlocks(format, dtype: .float32)
         }
     }
 

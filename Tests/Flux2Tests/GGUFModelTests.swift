@@ -45,18 +45,18 @@ struct GGUFModelTests {
     }
 
     private func outcome(
-        _ pipeline: Pipeline, _ request: GenerationRequest, _ arrangement: Arrangement = .whole
+        _ pipeline: Pipeline, _ request: GenerationRequest, _ placement: WeightPlacement = .resident
     ) throws -> Outcome {
-        pipeline.transformer.arrangement = arrangement
-        pipeline.textEncoder.arrangement = arrangement
+        pipeline.transformer.placement = placement
+        pipeline.textEncoder.placement = placement
         return try withoutGradients {
             var run = try GenerationRun(pipeline, request)
             try run.readLoRAs { _ in }
             let features = try run.encode { _ in }
-            let canvas = try run.prepare(run.drawNoise()) { _ in }
-            let latents = try run.denoise(canvas, given: features) { _ in }
+            let prepared = try run.prepare(run.drawNoise()) { _ in }
+            let latents = try run.denoise(prepared, given: features) { _ in }
             return Outcome(
-                features: features.positive, latents: latents,
+                features: features.conditional, latents: latents,
                 image: try run.decode(latents) { _ in })
         }
     }
@@ -76,7 +76,7 @@ struct GGUFModelTests {
     }
 
     @Test(arguments: [DType.float32, .bfloat16])
-    func givePicturesOfTheirNumbersBitForBit(dtype: DType) throws {
+    func giveImagesOfTheirNumbersBitForBit(dtype: DType) throws {
         let plain = try unpacked()
         let expected = try outcome(
             pipeline(plain.transformer, plain.encoder, dtype), request())
@@ -100,17 +100,17 @@ struct GGUFModelTests {
     @Test(arguments: [DType.float32, .bfloat16])
     func streamBitForBit(dtype: DType) throws {
         let whole = try outcome(pipeline(transformer, encoder, dtype), request())
-        var settings = Arrangement.SlotSettings()
+        var settings = WeightPlacement.DeviceBufferSettings()
         settings.poisons = true
-        for arrangement in [
-            Arrangement.slots(resident: [], settings), .pages(kept: [], bounded: true),
+        for placement in [
+            WeightPlacement.streamed(resident: [], settings), .paged(kept: [], bounded: true),
         ] {
             let streamed = try pipeline(transformer, encoder, dtype)
-            try expectSame(outcome(streamed, request(), arrangement), whole)
+            try expectSame(outcome(streamed, request(), placement), whole)
             let units = streamed.transformer.weights.sizes().units
             let counters = streamed.transformer.weights.counters
             #expect(counters.units == 4 * units.count && counters.restarts == 0)
-            guard case .slots = arrangement else { continue }
+            guard case .streamed = placement else { continue }
             let bytes = units.reduce(0) { $0 + $1.byteCount }
             #expect(4 * bytes..<4 * (bytes + 256 * 8 * units.count) ~= counters.moved)
         }
@@ -119,7 +119,7 @@ struct GGUFModelTests {
     @Test func haveTheSizesOfTheirBlocks() throws {
         let part = try pipeline(transformer, encoder).transformer
         let sizes = part.weights.sizes()
-        #expect(sizes.format == "Q8_0" && !sizes.isPacked)
+        #expect(sizes.format == "Q8_0" && !sizes.isQuantized)
         #expect(
             try sizes.all == GGUFFile(path: transformer).tensors.reduce(0) { $0 + $1.byteCount })
         let matrices = part.parameters.filter { $0.key.contains("transformer_blocks.") }
@@ -135,11 +135,11 @@ struct GGUFModelTests {
         memory.storage = [.transformer: .float8, .textEncoder: .matrices(.int8Rows)]
         let pipeline = try pipeline(transformer, encoder, memory: memory)
         for part in [pipeline.transformer.weights, pipeline.textEncoder.weights] {
-            try part.arrange(.whole)
+            try part.place(.resident)
             let inBlocks = part.parameters.filter { part.type(of: $0) == .blocks(.q8_0) }
             #expect(inBlocks.count > part.parameters.count / 3)
             for parameter in inBlocks {
-                guard case .held(.blocks) = parameter.storage else {
+                guard case .loaded(.blocks) = parameter.storage else {
                     Issue.record("'\(parameter.key)' is not in blocks")
                     continue
                 }
@@ -217,8 +217,8 @@ struct GGUFModelTests {
             try copy.write(to: path)
             try FileManager.default.setAttributes(
                 [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: path)
-            return try pipeline(transformer, path).promptIdentity()
-                .key(PromptMemory.Key(ids: [1], mask: [true]))
+            return try pipeline(transformer, path).promptCacheKey()
+                .key(PromptEmbeddingCache.Key(ids: [1], mask: [true]))
         }
         let original = try GGUFCopy("qwen3")
         var changed = original
@@ -230,7 +230,7 @@ struct GGUFModelTests {
     }
 }
 
-extension ArrangedWeights {
+extension ManagedWeights {
     /// How the file has a weight.
     fileprivate func type(of parameter: Parameter) -> WeightType? { loader.type(parameter) }
 }

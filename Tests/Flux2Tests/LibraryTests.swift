@@ -40,16 +40,16 @@ struct LibraryTests {
         #expect(try await byFolder.generate(request).image == expected)
     }
 
-    /// A call with every parameter gives the picture of the request with every field; that each
-    /// field changes pictures is shown with the program's options.
+    /// A call with every parameter gives the image of the request with every field; that each
+    /// field changes images is shown with the program's options.
     @Test(arguments: [false, true])
     func everyParameterReachesTheRequest(withNoise: Bool) async throws {
         let inputs = Reference.own + "/inputs/"
         let start = try Image(contentsOf: inputs + "init_64x96.png")
         let mask = try Image(contentsOf: inputs + "mask_64x96.png")
         let reference = try Image(contentsOf: inputs + "exact.png")
-        let positive = LoRAUse(path: inputs + "lora/diffsynth.safetensors", strength: 0.5)
-        let negative = LoRAUse(path: inputs + "lora/kohya.safetensors", strength: 2)
+        let conditional = LoRAUse(path: inputs + "lora/diffsynth.safetensors", strength: 0.5)
+        let unconditional = LoRAUse(path: inputs + "lora/kohya.safetensors", strength: 2)
         let noise = withNoise ? Self.record([1, 128, 4, 6], 0.5) : nil
         let (text, other) = (Self.record([1, 4, 96], 1), Self.record([1, 2, 96], -1))
         let cache = Self.cache("double_0", 0.5)
@@ -69,8 +69,8 @@ struct LibraryTests {
         (request.negativeExtras.textEmbedding, request.negativeExtras.caches) =
             (other, otherCache)
         request.loras = [
-            LoRAUse(path: positive.path, strength: 0.5, branch: .positive),
-            LoRAUse(path: negative.path, strength: 2, branch: .negative),
+            LoRAUse(path: conditional.path, strength: 0.5, branch: .conditional),
+            LoRAUse(path: unconditional.path, strength: 2, branch: .unconditional),
         ]
         request.tiling = .feathered(FeatheredTiles(size: 8, stride: 4))
 
@@ -82,7 +82,7 @@ struct LibraryTests {
             editImage: [reference], editImageAutoResize: false, height: 64, width: 96, seed: 5,
             randDevice: .cpu, initialNoise: noise, numInferenceSteps: 3, stepCache: 1000,
             kvCache: cache,
-            negativeKVCache: otherCache, lora: [positive], negativeLoRA: [negative],
+            negativeKVCache: otherCache, lora: [conditional], negativeLoRA: [unconditional],
             extraTextEmbedding: text, negativeExtraTextEmbedding: other, inpaintMask: mask,
             inpaintBlurSize: 1, inpaintBlurSigma: 2, tiled: true, tileSize: 8, tileStride: 4)
         #expect(found == expected)
@@ -90,9 +90,9 @@ struct LibraryTests {
         #expect(try await (klein.generate(request).image == expected) == withNoise)
     }
 
-    private static func record(_ shape: [Int], _ value: Float) -> TensorRecord {
+    private static func record(_ shape: [Int], _ value: Float) -> HostTensor {
         let one = withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init)
-        return TensorRecord(
+        return HostTensor(
             type: .F32, shape: shape,
             bytes: (0..<shape.reduce(1, *)).flatMap { _ in one })
     }

@@ -77,7 +77,7 @@ struct LoRAScaleTests {
                 "adapter_config.json: the pattern 'to_(q' is no regular expression") == true)
     }
 
-    @Test func settingsOfOneFileAreNotThoseOfItsNeighbours() throws {
+    @Test func settingsOfOneFileAreNotThoseOfItsNeighbors() throws {
         let style = try write("style.safetensors", prefix: "transformer.", [query])
         try config(#"{"r": 2, "lora_alpha": 5}"#)
         #expect(try scales(style) == [query + ".weight": 1])

@@ -88,7 +88,7 @@ struct MemorySettingsTests {
 
     @Test("let as many units stay as there is room for, evenly spread")
     func letUnitsStayEvenlySpread() {
-        let units = (0..<20).map { UnitSize(name: "\($0)", byteCount: $0 % 2 == 0 ? 9 : 4) }
+        let units = (0..<20).map { WeightGroupSize(name: "\($0)", byteCount: $0 % 2 == 0 ? 9 : 4) }
         for room in [0, 3, 30, 65, 129, 130, 200] {
             let names = Planner.spread(units, over: room)
             let bytes = units.filter { names.contains($0.name) }.reduce(0) { $0 + $1.byteCount }
@@ -99,7 +99,7 @@ struct MemorySettingsTests {
         #expect(half.contains { $0 < 5 } && half.contains { $0 > 14 })
     }
 
-    @Test("leave other units on the device, the more there is, and the same picture")
+    @Test("leave other units on the device, the more there is, and the same image")
     func leaveOtherUnitsOnTheDevice() async throws {
         let whole = try await engine(.init()).generate(request())
         let all = try await engine(rehearsal()).generate(request())
@@ -119,7 +119,7 @@ struct MemorySettingsTests {
     /// A device of one GiB, of which denoising gets less than it would take.
     private func rehearsal(less: Int? = nil) async throws -> MemorySettings {
         var memory = MemorySettings()
-        memory.rehearses = true
+        memory.simulatesDevice = true
         memory.deviceLimit = 1 << 30
         guard let less else { return memory }
         let plan = try await engine(memory).plan(request())
@@ -150,7 +150,7 @@ struct MemorySettingsTests {
         func part(_ component: Component, _ count: Int, passes: Int) -> Planner.Part {
             Planner.Part(
                 component: component, format: "bfloat16",
-                units: (0..<count).map { UnitSize(name: "\($0)", byteCount: 100 * mib) },
+                units: (0..<count).map { WeightGroupSize(name: "\($0)", byteCount: 100 * mib) },
                 small: mib, scratch: 0, passes: passes)
         }
         func plan(_ gib: Double, own: Bool) throws -> Planner.Outcome {
@@ -172,14 +172,14 @@ struct MemorySettingsTests {
                         activations: 200 * mib)
                 })()
         }
-        #expect(try plan(8, own: false).arrangements.values.allSatisfy { $0 == .whole })
+        #expect(try plan(8, own: false).placements.values.allSatisfy { $0 == .resident })
         // Parts together are too much for a limit, one after the other is not for the system.
-        #expect(try plan(5, own: false).arrangements.values.allSatisfy { $0 == .whole })
-        let both = try plan(5, own: true).arrangements
-        #expect(both[.textEncoder] == .pages(kept: [], bounded: true))
+        #expect(try plan(5, own: false).placements.values.allSatisfy { $0 == .resident })
+        let both = try plan(5, own: true).placements
+        #expect(both[.textEncoder] == .paged(kept: [], bounded: true))
         let tight = try plan(2, own: false)
-        guard case .pages(let kept, false)? = tight.arrangements[.transformer] else {
-            Issue.record("\(tight.arrangements)")
+        guard case .paged(let kept, false)? = tight.placements[.transformer] else {
+            Issue.record("\(tight.placements)")
             return
         }
         // 2048 - 300 - 128 for what is not counted, less two units on their way.
@@ -193,7 +193,7 @@ struct MemorySettingsTests {
 
     // MARK: Running out
 
-    @Test("are lowered when memory runs out all the same, and the picture is made")
+    @Test("are lowered when memory runs out all the same, and the image is made")
     func areLoweredWhenMemoryRunsOut() async throws {
         let whole = try await engine(.init()).generate(request())
         let engine = try await engine(rehearsal())
@@ -220,25 +220,25 @@ struct MemorySettingsTests {
     func keepWeightsAsAFileHasThem() async throws {
         var memory = try MemorySettings.lowVRAM(device: .cpu, dtype: .bfloat16)
         memory.storage[.textEncoder] = nil
-        let packed = try await engine(memory).generate(request())
+        let quantized = try await engine(memory).generate(request())
         var files = try ModelFiles(model: Reference.ownModel("tiny-klein"))
         files.transformer = [Reference.path("models/tiny-klein-fp8/transformer")]
         let stored = try await Engine(files, dtype: .bfloat16).generate(request())
-        #expect(packed.image == stored.image && packed.latents == stored.latents)
-        #expect(packed.plan.components.contains { $0.format == "float8" })
+        #expect(quantized.image == stored.image && quantized.latents == stored.latents)
+        #expect(quantized.plan.components.contains { $0.format == "float8" })
     }
 
     @Test(
-        "give the same picture in 8 bits from memory and from a file, with a LoRA",
-        arguments: Packing.all)
-    func giveTheSamePictureInEightBits(_ packing: Packing) async throws {
+        "give the same image in 8 bits from memory and from a file, with a LoRA",
+        arguments: QuantizationFormat.all)
+    func giveTheSameImageInEightBits(_ format: QuantizationFormat) async throws {
         var request = request()
         request.loras = [
             LoRAUse(path: Reference.path("inputs/lora/peft.safetensors"), strength: 0.7)
         ]
         var memory = MemorySettings()
         // Groups of 128 are wider than the tiny model is.
-        let way: Packing = packing == .int8Groups(128) ? .int8Groups(16) : packing
+        let way: QuantizationFormat = format == .int8Groups(128) ? .int8Groups(16) : format
         memory.storage = [.transformer: .matrices(way), .textEncoder: .matrices(way)]
         let whole = try await engine(memory).generate(request)
         let cached = try await engine(memory, cache: .init(folder: folder.file("cache")))
@@ -327,8 +327,8 @@ struct MemorySettingsTests {
         #expect(try await conversions(model, cache).count == 0)
     }
 
-    @Test("make the picture even if the weights cannot be kept")
-    func makeThePictureEvenSo() async throws {
+    @Test("make the image even if the weights cannot be kept")
+    func makeTheImageEvenSo() async throws {
         let blocked = folder.file("blocked")
         try "no folder".write(toFile: blocked, atomically: true, encoding: .utf8)
         let model = Reference.ownModel("tiny-klein")

@@ -69,7 +69,7 @@ struct NumberTests {
                 == "a: 'num_single_layers' must be an integer from 1 to 1024, not 1048576")
     }
 
-    @Test func anIndexThatNoPictureCanBeMadeWith() throws {
+    @Test func anIndexThatNoImageCanBeMadeWith() throws {
         for (field, value) in [
             ("text_length", "-1"), ("text_length", "4611686018427387904"), ("height", "0"),
             ("width", "9223372036854775807"), ("steps", "0"), ("cfg_scale", "1e300"),
@@ -106,8 +106,8 @@ struct NumberTests {
         }
     }
 
-    private static func record(_ shape: [Int], _ bytes: Int) -> TensorRecord {
-        TensorRecord(type: .F32, shape: shape, bytes: Array(repeating: 0, count: bytes))
+    private static func record(_ shape: [Int], _ bytes: Int) -> HostTensor {
+        HostTensor(type: .F32, shape: shape, bytes: Array(repeating: 0, count: bytes))
     }
 
     @Test func valuesThatAreFewerThanTheShapeSaysAreRefused() {
@@ -116,10 +116,10 @@ struct NumberTests {
     }
 
     @Test func aLimitOfZeroIsAsLittleAsCanBe() throws {
-        let units = (0..<4).map { UnitSize(name: "\($0)", byteCount: 100) }
+        let units = (0..<4).map { WeightGroupSize(name: "\($0)", byteCount: 100) }
         var settings = MemorySettings()
         settings.deviceLimit = 0
-        settings.rehearses = true
+        settings.simulatesDevice = true
         let part = Planner.Part(
             component: .transformer, format: "float32", units: units, small: 10, scratch: 0,
             passes: 1)

@@ -31,7 +31,7 @@ final class PoolModel {
     private(set) var peak = (live: 0, held: 0)
 
     /// - Parameter limit: the size from which freed pieces go back to the system.
-    init(limit: Int = HostMemory.keptPiece) { self.limit = limit }
+    init(limit: Int = HostMemory.retainLimit) { self.limit = limit }
 
     /// Begins to look for the most anew; what is held stays.
     func beginStage() { peak = (live, held) }

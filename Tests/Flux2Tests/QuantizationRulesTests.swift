@@ -21,8 +21,8 @@ struct QuantizationRulesTests {
         default: Issue.record("neither transformer nor text encoder")
         }
         let ofFiles = QuantizationSettings(.int8Rows)
-        let packed = scope.parameters.filter(WeightStorage.isBlockMatrix)
-        #expect(!packed.isEmpty)
+        let quantized = scope.parameters.filter(WeightStorage.isBlockMatrix)
+        #expect(!quantized.isEmpty)
         for parameter in scope.parameters {
             #expect(
                 ofFiles.packs([parameter.key], shape: parameter.shape)

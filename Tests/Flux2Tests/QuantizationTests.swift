@@ -8,12 +8,12 @@ import TestSupport
 import Testing
 import Torch
 
-/// What is packed of the tiny model, and what comes out of it.
+/// What is quantized of the tiny model, and what comes out of it.
 @Suite("Quantized checkpoints", .serialized)
 struct QuantizationTests {
     private let folder: TemporaryFolder
     private let model = Reference.ownModel("tiny-klein")
-    private static let formats = Packing.all.filter { $0 != .int8Groups(128) } + [.int8Groups(64)]
+    private static let formats = QuantizationFormat.all.filter { $0 != .int8Groups(128) } + [.int8Groups(64)]
 
     init() throws { folder = try TemporaryFolder() }
 
@@ -55,15 +55,15 @@ struct QuantizationTests {
 
     /// The change of the velocity is of the order of that of the weights.
     @Test(arguments: formats)
-    func giveTheVelocityUpToTheErrorOfTheFormat(format: Packing) throws {
+    func giveTheVelocityUpToTheErrorOfTheFormat(format: QuantizationFormat) throws {
         try withoutGradients {
             let (path, report) = try write(QuantizationSettings(format))
             #expect(report.layers.count == 30 && report.kept.count == 23)
             #expect(report.bytes < report.sourceBytes * 7 / 10)
             #expect(report.error < (format.dtype == .int8 ? 0.007 : 0.03))
             let (original, _) = try transformer(model + "/transformer")
-            let (packed, _) = try transformer(path)
-            let found = try distance(velocity(packed), velocity(original))
+            let (quantized, _) = try transformer(path)
+            let found = try distance(velocity(quantized), velocity(original))
             // Where integers are multiplied, inputs are rounded as well.
             let most = format == .int8Rotated ? 4.5 : 3
             #expect((0.5...most).contains(found / report.error), "\(format.name): \(found)")
@@ -77,17 +77,17 @@ struct QuantizationTests {
             let (path, report) = try write(QuantizationSettings(.int8Rotated))
             #expect(report.layers.allSatisfy { (0.004...0.02).contains($0.outputError ?? 0) })
             let original = try velocity(transformer(model + "/transformer").0)
-            let (packed, _) = try transformer(path)
-            let integers = try distance(velocity(packed), original)
+            let (quantized, _) = try transformer(path)
+            let integers = try distance(velocity(quantized), original)
             let numbers = try KernelSet.limited(to: .portable) {
-                try distance(velocity(packed), original)
+                try distance(velocity(quantized), original)
             }
             #expect(numbers < 0.02 && (1.1 * numbers..<0.04).contains(integers), "\(integers)")
         }
     }
 
     @Test(arguments: formats)
-    func holdWhatPackingGivesInTheOrderOfUse(format: Packing) throws {
+    func holdWhatPackingGivesInTheOrderOfUse(format: QuantizationFormat) throws {
         let (path, report) = try write(QuantizationSettings(format))
         let (_, originals) = try transformer(model + "/transformer")
         let (_, parameters) = try transformer(path)
@@ -98,12 +98,12 @@ struct QuantizationTests {
                 #expect(try parameter.stored().tensors[0].isEqual(to: weight))
                 continue
             }
-            let expected = try PackedWeight.packing(weight, as: format)
+            let expected = try QuantizedTensor.quantizing(weight, as: format)
             let found = try parameter.value(like: .empty([0]))
-            let values = try StoredWeight.packed(expected)
+            let values = try StoredWeight.quantized(expected)
                 .value(dtype: .float32, device: .cpu)
             #expect(try found.isEqual(to: values), "\(parameter.key)")
-            #expect(try error == expected.error(from: weight).relative)
+            #expect(try error == expected.loss(from: weight).relative)
         }
         let file = try SafetensorsFile(path: path)
         let names = file.tensors.map(\.name)
@@ -165,7 +165,7 @@ struct QuantizationTests {
         }
     }
 
-    /// The text encoder keeps its names; layers that no picture needs are left out.
+    /// The text encoder keeps its names; layers that no image needs are left out.
     @Test func aTextEncoderGivesTheFeaturesUpToTheErrorOfTheFormat() throws {
         let (path, report) = try write(QuantizationSettings(.int8Rows), part: .textEncoder)
         #expect(report.kept.contains("model.embed_tokens.weight"))
@@ -183,7 +183,7 @@ struct QuantizationTests {
             var request = GenerationRequest(prompt: "a red fox", seed: 3)
             (request.height, request.width, request.steps) = (64, 64, 1)
             var run = try GenerationRun(pipeline, request)
-            return try run.encode { _ in }.positive
+            return try run.encode { _ in }.conditional
         }
     }
 

@@ -36,11 +36,11 @@ struct RequestRemarkTests {
     }
 
     @Test func startsThatAreNotUsed() throws {
-        let picture = Image(width: 64, height: 64, red: 1, green: 2, blue: 3)
-        #expect(remarks { $0.inputImage = picture }.contains("--input-image has no effect"))
+        let image = Image(width: 64, height: 64, red: 1, green: 2, blue: 3)
+        #expect(remarks { $0.inputImage = image }.contains("--input-image has no effect"))
         #expect(
             remarks {
-                $0.inputImage = picture
+                $0.inputImage = image
                 $0.denoisingStrength = 0.9
             } == "")
         #expect(remarks { $0.resizesEditImages = false }.contains("--no-edit-image-auto-resize"))
@@ -50,7 +50,7 @@ struct RequestRemarkTests {
                 $0.stepCache = 0.2
                 $0.steps = 2
             }.contains("always complete"))
-        let noise = try TensorRecord(Tensor.ones([1, 128, 4, 4]))
+        let noise = try HostTensor(Tensor.ones([1, 128, 4, 4]))
         #expect(remarks { $0.initialNoise = noise } == "")
         #expect(
             remarks {
@@ -64,7 +64,7 @@ struct RequestRemarkTests {
             remarks { $0.loras = [.init(path: "a", strength: 0)] }.contains("a: has no effect"))
         #expect(
             remarks {
-                $0.loras = [.init(path: "a", branch: .positive)]
+                $0.loras = [.init(path: "a", branch: .conditional)]
                 $0.loraMode = .fused
             }.contains("--lora-mode fused"))
         #expect(

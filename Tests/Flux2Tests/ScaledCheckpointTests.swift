@@ -9,25 +9,25 @@ import Torch
 
 /// A tiny transformer with its matrices in 8 bits, as other programs write them.
 private struct ScaledFile {
-    var layout = Layout.diffusersTransformer
-    var packing = Packing.float8Tensor
+    var keyMap = KeyMap.diffusersTransformer
+    var format = QuantizationFormat.float8Tensor
     var scaleName = "weight_scale"
-    /// Tensors beside each weight that is packed, by the end of their names.
+    /// Tensors beside each weight that is quantized, by the end of their names.
     var beside: [String: Tensor] = [:]
     /// Other tensors.
     var others: [String: Tensor] = [:]
     /// What becomes of a scale before it is written.
     var change: (Tensor) throws -> Tensor = { $0 }
 
-    /// - Returns: the weights that were packed, by their name in the file.
+    /// - Returns: the weights that were quantized, by their name in the file.
     @discardableResult
-    func write(to path: String, metadata: [String: String] = [:]) throws -> [String: PackedWeight] {
+    func write(to path: String, metadata: [String: String] = [:]) throws -> [String: QuantizedTensor] {
         let folder = Reference.ownModel("tiny-klein") + "/transformer"
-        var tensors = try SingleFileWriter(folder).tensors(layout)
-        var packed: [String: PackedWeight] = [:]
+        var tensors = try SingleFileWriter(folder).tensors(keyMap)
+        var quantized: [String: QuantizedTensor] = [:]
         for (name, weight) in tensors where weight.rank == 2 && name.hasSuffix(".weight") {
-            let result = try PackedWeight.packing(weight, as: packing)
-            packed[name] = result
+            let result = try QuantizedTensor.quantizing(weight, as: format)
+            quantized[name] = result
             tensors[name] = result.values
             let layer = String(name.dropLast("weight".count))
             if let scale = result.scale { tensors[layer + scaleName] = try change(scale) }
@@ -36,7 +36,7 @@ private struct ScaledFile {
         tensors.merge(others) { $1 }
         try SafetensorsWriter.write(
             to: path, tensors: tensors.map { try TensorToWrite($0, $1) }, metadata: metadata)
-        return packed
+        return quantized
     }
 }
 
@@ -66,66 +66,66 @@ struct ScaledCheckpointTests {
         return parameters
     }
 
-    /// Each parameter has the values that its part of the packed tensor has.
+    /// Each parameter has the values that its part of the quantized tensor has.
     private func expect(
-        _ parameters: [Parameter], are packed: [String: PackedWeight], _ layout: Layout
+        _ parameters: [Parameter], are quantized: [String: QuantizedTensor], _ keyMap: KeyMap
     ) throws {
         var count = 0
         for parameter in parameters {
-            let recipe = layout.recipe(parameter.key)
-            guard let weight = packed[recipe.source] else { continue }
-            guard case .held(.packed(let held)) = parameter.storage else {
-                Issue.record("'\(parameter.key)' is not packed")
+            let transform = keyMap.transform(parameter.key)
+            guard let weight = quantized[transform.source] else { continue }
+            guard case .loaded(.quantized(let held)) = parameter.storage else {
+                Issue.record("'\(parameter.key)' is not quantized")
                 continue
             }
             #expect(held.scale?.dtype == .float32)
-            let whole = try StoredWeight.packed(weight).value(dtype: .float32, device: .cpu).copy()
-            let expected = try recipe(.dense(whole), shape: parameter.shape)
+            let whole = try StoredWeight.quantized(weight).value(dtype: .float32, device: .cpu).copy()
+            let expected = try transform(.dense(whole), shape: parameter.shape)
                 .value(dtype: .float32, device: .cpu)
             let found = try parameter.value(like: .empty([0]))
             #expect(try found.isEqual(to: expected), "'\(parameter.key)'")
             count += 1
         }
-        #expect(count >= packed.count)
+        #expect(count >= quantized.count)
     }
 
-    @Test(arguments: [Packing.float8Tensor, .float8Rows, .int8Rows, .int8Groups(32), .int8Rotated])
-    func areReadInEveryNaming(packing: Packing) throws {
-        let layouts = ["", "model.diffusion_model."].flatMap { prefix in
-            [Layout.diffusersTransformer, .bflTransformer].map { $0.prefixed(prefix) }
+    @Test(arguments: [QuantizationFormat.float8Tensor, .float8Rows, .int8Rows, .int8Groups(32), .int8Rotated])
+    func areReadInEveryNaming(format: QuantizationFormat) throws {
+        let keyMaps = ["", "model.diffusion_model."].flatMap { prefix in
+            [KeyMap.diffusersTransformer, .bflTransformer].map { $0.prefixed(prefix) }
         }
-        for layout in layouts {
-            var file = ScaledFile(layout: layout, packing: packing)
-            if packing == .int8Rotated { file.scaleName = "rotated_scale" }
-            let packed = try file.write(to: path)
-            #expect(packed.count >= 20)
-            try expect(load(), are: packed, layout)
+        for keyMap in keyMaps {
+            var file = ScaledFile(keyMap: keyMap, format: format)
+            if format == .int8Rotated { file.scaleName = "rotated_scale" }
+            let quantized = try file.write(to: path)
+            #expect(quantized.count >= 20)
+            try expect(load(), are: quantized, keyMap)
         }
     }
 
     @Test func scalesMayHaveOtherShapesAndTypes() throws {
-        var file = ScaledFile(packing: .float8Tensor)
+        var file = ScaledFile(format: .float8Tensor)
         file.change = { try $0.reshaped([1]) }
-        let packed = try file.write(to: path)
-        try expect(load(), are: packed, file.layout)
+        let quantized = try file.write(to: path)
+        try expect(load(), are: quantized, file.keyMap)
     }
 
     @Test func scalesOfRowsMayBeAVector() throws {
-        let file = ScaledFile(packing: .int8Rows, change: { try $0.reshaped([-1]) })
-        let packed = try file.write(to: path)
-        try expect(load(), are: packed, file.layout)
+        let file = ScaledFile(format: .int8Rows, change: { try $0.reshaped([-1]) })
+        let quantized = try file.write(to: path)
+        try expect(load(), are: quantized, file.keyMap)
         // In 16 bits they are what 16 bits make of them.
-        try ScaledFile(packing: .int8Rows, change: { try $0.to(dtype: .bfloat16) }).write(to: path)
-        let rounded = try packed.mapValues {
-            PackedWeight(
+        try ScaledFile(format: .int8Rows, change: { try $0.to(dtype: .bfloat16) }).write(to: path)
+        let rounded = try quantized.mapValues {
+            QuantizedTensor(
                 $0.values, scale: try $0.scale?.to(dtype: .bfloat16).to(dtype: .float32))
         }
-        try expect(load(), are: rounded, file.layout)
+        try expect(load(), are: rounded, file.keyMap)
     }
 
     @Test func whatLiesBesideThemIsNoSurplus() throws {
         let one = try Tensor.ones([])
-        var newer = ScaledFile(layout: .bflTransformer)
+        var newer = ScaledFile(keyMap: .bflTransformer)
         newer.beside = try [
             "input_scale": one,
             "comfy_quant": note(
@@ -133,18 +133,18 @@ struct ScaledCheckpointTests {
         ]
         let layers =
             #"{"format_version": "1.0", "layers": {"img_in": {"format": "float8_e4m3fn"}}}"#
-        let packed = try newer.write(to: path, metadata: ["_quantization_metadata": layers])
-        try expect(load(), are: packed, newer.layout)
+        let quantized = try newer.write(to: path, metadata: ["_quantization_metadata": layers])
+        try expect(load(), are: quantized, newer.keyMap)
 
-        let layout = Layout.bflTransformer.prefixed("model.diffusion_model.")
-        var older = ScaledFile(layout: layout, scaleName: "scale_weight")
+        let keyMap = KeyMap.bflTransformer.prefixed("model.diffusion_model.")
+        var older = ScaledFile(keyMap: keyMap, scaleName: "scale_weight")
         older.beside = ["scale_input": one]
         older.others = try [
             "model.diffusion_model.scaled_fp8": .zeros([0], dtype: .float32)
                 .to(dtype: .float8e4m3fn)
         ]
         let same = try older.write(to: path)
-        try expect(load(), are: same, layout)
+        try expect(load(), are: same, keyMap)
     }
 
     @Test(arguments: [
@@ -177,11 +177,11 @@ struct ScaledCheckpointTests {
     func wordsOfNotesThatAreNotKnownAreNamed(_ member: String, _ words: String) throws {
         let json = #"{"format": "int8_tensorwise", \#(member)}"#
         let note = try note(json)
-        try ScaledFile(packing: .int8Rows, beside: ["comfy_quant": note]).write(to: path)
+        try ScaledFile(format: .int8Rows, beside: ["comfy_quant": note]).write(to: path)
         let error = #expect(throws: WeightError.self) { try load() }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
         let header = #"{"format_version": "1.0", "layers": {"x_embedder": \#(json)}}"#
-        try ScaledFile(packing: .int8Rows).write(
+        try ScaledFile(format: .int8Rows).write(
             to: path, metadata: ["_quantization_metadata": header])
         let second = #expect(throws: WeightError.self) { try load() }
         #expect(second?.description.contains(words) == true, "\(second?.description ?? "")")
@@ -193,14 +193,14 @@ struct ScaledCheckpointTests {
     ])
     func wordsThatChangeNothingAreNoObstacle(_ member: String) throws {
         let note = try note(#"{"format": "int8_tensorwise", \#(member)}"# + "\0\0")
-        let file = ScaledFile(packing: .int8Rows, beside: ["comfy_quant": note])
-        let packed = try file.write(to: path)
-        try expect(load(), are: packed, file.layout)
+        let file = ScaledFile(format: .int8Rows, beside: ["comfy_quant": note])
+        let quantized = try file.write(to: path)
+        try expect(load(), are: quantized, file.keyMap)
     }
 
     @Test func aNoteAboutANumberOfAnotherTypeIsRefused() throws {
         let note = try note(#"{"format": "float8_e4m3fn"}"#)
-        try ScaledFile(packing: .int8Rows, beside: ["comfy_quant": note]).write(to: path)
+        try ScaledFile(format: .int8Rows, beside: ["comfy_quant": note]).write(to: path)
         let error = #expect(throws: WeightError.self) { try load() }
         #expect(error?.description.contains("its weight is of type I8") == true)
     }
@@ -264,13 +264,13 @@ struct ScaledCheckpointTests {
     }
 
     @Test func scalesThatDoNotFitAreRefused() throws {
-        let changes: [(Packing, String, (Tensor) throws -> Tensor)] = [
+        let changes: [(QuantizationFormat, String, (Tensor) throws -> Tensor)] = [
             (.int8Rows, "has shape [", { try .concatenating([$0, $0], along: 0) }),
             (.float8Tensor, "has shape [3]", { _ in try .ones([3]) }),
             (.float8Tensor, "expected floating-point", { _ in try .ones([], dtype: .uint8) }),
         ]
-        for (packing, words, change) in changes {
-            try ScaledFile(packing: packing, change: change).write(to: path)
+        for (format, words, change) in changes {
+            try ScaledFile(format: format, change: change).write(to: path)
             let error = #expect(throws: WeightError.self) { try load() }
             #expect(error?.key.hasSuffix(".weight_scale") == true)
             #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
@@ -281,27 +281,27 @@ struct ScaledCheckpointTests {
         #expect(error?.key == norm && error?.description.contains("not of 8 bits") == true)
     }
 
-    /// Scales of turned rows belong to integers in rows, and are no other's.
+    /// Scales of rotated rows belong to integers in rows, and are no other's.
     @Test func scalesOfTurnedRowsThatDoNotFitAreRefused() throws {
-        for packing in [Packing.float8Rows, .int8Groups(32)] {
-            try ScaledFile(packing: packing, scaleName: "rotated_scale").write(to: path)
+        for format in [QuantizationFormat.float8Rows, .int8Groups(32)] {
+            try ScaledFile(format: format, scaleName: "rotated_scale").write(to: path)
             let error = #expect(throws: WeightError.self) { try load() }
             #expect(error?.key.hasSuffix(".rotated_scale") == true)
             #expect(error?.description.contains("not of int8 values in rows") == true)
         }
-        try ScaledFile(packing: .int8Rows, beside: ["rotated_scale": .ones([])]).write(to: path)
+        try ScaledFile(format: .int8Rows, beside: ["rotated_scale": .ones([])]).write(to: path)
         let error = #expect(throws: WeightError.self) { try load() }
         #expect(error?.description.contains("has scales of two kinds") == true)
     }
 
     @Test func integersWithoutAScaleAreRefused() throws {
-        try ScaledFile(packing: .int8Rows, scaleName: "input_scale").write(to: path)
+        try ScaledFile(format: .int8Rows, scaleName: "input_scale").write(to: path)
         let error = #expect(throws: WeightError.self) { try load() }
         #expect(error?.reason == .integers("I8"))
     }
 
     @Test func theirPlacesAreWeightAndScale() throws {
-        try ScaledFile(layout: .bflTransformer).write(to: path)
+        try ScaledFile(keyMap: .bflTransformer).write(to: path)
         let file = try ComponentFile([path], expected: .transformer)
         let parameters = try parameters(file)
         let key = try #require(parameters.first { $0.key.hasSuffix("to_k.weight") })

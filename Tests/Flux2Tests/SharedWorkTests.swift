@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Torch
 
-@Suite("What both sides of guidance share", .serialized)
+@Suite("What the conditional and unconditional passes share", .serialized)
 struct SharedWorkTests {
     private let transformer: FluxTransformer
     private let schedule: Schedule
@@ -18,7 +18,7 @@ struct SharedWorkTests {
     private struct Sides {
         let start: Tensor
         let references: Tensor
-        let branches: [Branch]
+        let branches: [ConditioningBranch]
     }
 
     private func sides(_ dtype: DType) throws -> Sides {
@@ -37,12 +37,12 @@ struct SharedWorkTests {
         return try Sides(
             start: random(24, shape.latentChannels), references: random(16, shape.latentChannels),
             branches: [0, 1].map { _ in
-                try Branch(text: random(8, shape.textWidth), rotary: rotary)
+                try ConditioningBranch(text: random(8, shape.textWidth), rotary: rotary)
             })
     }
 
     private func input(
-        _ latents: Tensor, _ sides: Sides, _ branch: Branch, _ step: Int
+        _ latents: Tensor, _ sides: Sides, _ branch: ConditioningBranch, _ step: Int
     ) throws -> TransformerInput {
         let level = try Tensor.from([schedule.timesteps[step]])
             .to(dtype: latents.dtype, device: .cpu)
@@ -61,7 +61,7 @@ struct SharedWorkTests {
             latents = try FlowStep.euler(
                 latents,
                 velocity: FlowStep.guided(
-                    positive: velocities[0], negative: velocities[1], scale: 3),
+                    conditional: velocities[0], unconditional: velocities[1], scale: 3),
                 from: sigma, to: schedule.sigma(after: step))
         }
         return latents
@@ -72,12 +72,12 @@ struct SharedWorkTests {
         let sides = try sides(dtype)
         let expected = try apart(sides)
         let conditioning = Conditioning(
-            positive: sides.branches[0], negative: sides.branches[1],
+            conditional: sides.branches[0], unconditional: sides.branches[1],
             references: sides.references, cfgScale: 3, embeddedGuidance: 4)
-        for (sideBySide, sameWeights) in [(false, true), (true, true), (false, false)] {
+        for (evaluateInLockstep, sameWeights) in [(false, true), (true, true), (false, false)] {
             var stage = DenoiseStage(transformer: transformer, schedule: schedule)
-            stage.goesSideBySide = sideBySide
-            stage.sidesHaveSameWeights = sameWeights
+            stage.evaluatesInLockstep = evaluateInLockstep
+            stage.branchesShareWeights = sameWeights
             let found = try stage(
                 sides.start, given: conditioning, onStep: { _ in }, onEvent: { _ in })
             #expect(try found.isEqual(to: expected))
@@ -93,8 +93,8 @@ struct SharedWorkTests {
             return modules
         }
         let all = try computed()
-        input.shared = try transformer.shared(by: input)
-        input.embeddedText = try transformer.embedded(text: sides.branches[0].text)
+        input.shared = try transformer.sharedInput(for: input)
+        input.embeddedText = try transformer.embed(text: sides.branches[0].text)
         #expect(
             try all.subtracting(computed()) == [
                 "time_guidance_embed", "x_embedder", "context_embedder",

@@ -14,15 +14,15 @@ struct SingleFileWriter {
     init(_ folder: String) throws { source = try Checkpoint(path: folder) }
 
     /// All tensors as a layout names and joins them.
-    func tensors(_ layout: Layout) throws -> [String: Tensor] {
+    func tensors(_ keyMap: KeyMap) throws -> [String: Tensor] {
         var parts: [String: [Int: Tensor]] = [:]
         for name in source.names {
             let entry = try #require(source[name])
             let values = try Tensor.mapped(entry.info, of: entry.file)
-            switch layout.recipe(name) {
-            case .tensor(let other), .interleavedHeads(let other, _): parts[other] = [0: values]
-            case .rows(let other, let part, _): parts[other, default: [:]][part] = values
-            case .swappedHalves(let other):
+            switch keyMap.transform(name) {
+            case .identity(let other), .unpermuteRotary(let other, _): parts[other] = [0: values]
+            case .slice(let other, let part, _): parts[other, default: [:]][part] = values
+            case .swapHalves(let other):
                 let (first, second) = try values.halves(along: 0)
                 parts[other] = [0: try .concatenating([second, first], along: 0)]
             }
@@ -33,9 +33,9 @@ struct SingleFileWriter {
         }
     }
 
-    func write(_ layout: Layout, to path: String) throws {
+    func write(_ keyMap: KeyMap, to path: String) throws {
         try SafetensorsWriter.write(
-            to: path, tensors: tensors(layout).map { try TensorToWrite($0, $1) })
+            to: path, tensors: tensors(keyMap).map { try TensorToWrite($0, $1) })
     }
 }
 
@@ -67,10 +67,10 @@ struct SingleFileTests {
         }
     }
 
-    @Test func areRecognised() throws {
+    @Test func areRecognized() throws {
         let transformer = try ComponentFile(
             [folder.file("flux-2-tiny.safetensors")], expected: .transformer)
-        #expect(transformer.layout.name == "BFL")
+        #expect(transformer.keyMap.name == "BFL")
         guard case .transformer(let found) = transformer.content else { return }
         let expected = try TinyModel("tiny-klein").configuration(
             "transformer", TransformerConfiguration.self)
@@ -79,13 +79,13 @@ struct SingleFileTests {
 
     /// The tiny autoencoder has another number of groups than all published ones, which shapes do
     /// not tell; the configuration has to be beside the file.
-    @Test func giveTheSamePictureBitForBit() throws {
+    @Test func giveTheSameImageBitForBit() throws {
         try FileManager.default.copyItem(
             atPath: original + "/vae/config.json", toPath: folder.file("vae.json"))
-        let picture = try generate(ModelFiles(model: original))
+        let image = try generate(ModelFiles(model: original))
         var files = try ModelFiles(model: original)
         files.transformer = [folder.file("flux-2-tiny.safetensors")]
-        #expect(try generate(files).latents == picture.latents)
+        #expect(try generate(files).latents == image.latents)
         let vae = folder.file("autoencoder")
         try FileManager.default.createDirectory(
             atPath: vae, withIntermediateDirectories: false)
@@ -94,7 +94,7 @@ struct SingleFileTests {
         try FileManager.default.moveItem(
             atPath: folder.file("vae.json"), toPath: vae + "/config.json")
         files.autoencoder = [vae + "/ae.safetensors"]
-        #expect(try generate(files).image == picture.image)
+        #expect(try generate(files).image == image.image)
     }
 
     @Test func areFoundInAFolderByWhatTheyHold() throws {
@@ -103,16 +103,16 @@ struct SingleFileTests {
         #expect(files.autoencoder == [folder.file("ae.safetensors")])
     }
 
-    private func generate(_ files: ModelFiles) throws -> (latents: TensorRecord, image: [UInt8]) {
+    private func generate(_ files: ModelFiles) throws -> (latents: HostTensor, image: [UInt8]) {
         try withoutGradients {
             let pipeline = try Pipeline(files, device: .cpu, dtype: .float32)
             var request = GenerationRequest(prompt: "a red fox", seed: 3)
             (request.height, request.width, request.steps) = (64, 96, 2)
             var run = try GenerationRun(pipeline, request)
             let features = try run.encode { _ in }
-            let canvas = try run.prepare(run.drawNoise()) { _ in }
-            let latents = try run.denoise(canvas, given: features) { _ in }
-            return try (TensorRecord(latents), run.decode(latents) { _ in }.pixels)
+            let prepared = try run.prepare(run.drawNoise()) { _ in }
+            let latents = try run.denoise(prepared, given: features) { _ in }
+            return try (HostTensor(latents), run.decode(latents) { _ in }.pixels)
         }
     }
 }

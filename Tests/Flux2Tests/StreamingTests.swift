@@ -16,7 +16,7 @@ struct StreamingTests {
         var encoder: StreamCounters
     }
 
-    /// A request with all that weights are read for: both branches, pictures, a LoRA.
+    /// A request with all that weights are read for: both branches, images, a LoRA.
     private func request(_ model: String) throws -> GenerationRequest {
         var request = GenerationRequest(prompt: "a red fox in the snow", seed: 3)
         request.negativePrompt = "blurred"
@@ -44,16 +44,16 @@ struct StreamingTests {
 
     private func outcome(
         _ pipeline: Pipeline, _ request: GenerationRequest,
-        transformer: Arrangement, encoder: Arrangement = .whole
+        transformer: WeightPlacement, encoder: WeightPlacement = .resident
     ) throws -> Outcome {
-        pipeline.transformer.arrangement = transformer
-        pipeline.textEncoder.arrangement = encoder
+        pipeline.transformer.placement = transformer
+        pipeline.textEncoder.placement = encoder
         return try withoutGradients {
             var run = try GenerationRun(pipeline, request)
             try run.readLoRAs { _ in }
             let features = try run.encode { _ in }
-            let canvas = try run.prepare(run.drawNoise()) { _ in }
-            let latents = try run.denoise(canvas, given: features) { _ in }
+            let prepared = try run.prepare(run.drawNoise()) { _ in }
+            let latents = try run.denoise(prepared, given: features) { _ in }
             return Outcome(
                 features: features, latents: latents, image: try run.decode(latents) { _ in },
                 transformer: pipeline.transformer.weights.counters,
@@ -62,20 +62,20 @@ struct StreamingTests {
     }
 
     @Test(
-        "come once for both sides of guidance, and change no bit",
+        "come once for the conditional and unconditional passes, and change no bit",
         arguments: ["tiny-klein", "tiny-dev"], [DType.bfloat16, .float32])
     func comeOnceForBothSides(_ model: String, _ dtype: DType) throws {
         var request = try request(model)
         // LoRAs of one side only have to be switched at every turn.
         request.loras = request.loras.map {
-            LoRAUse(path: $0.path, strength: 0.7, branch: .positive)
+            LoRAUse(path: $0.path, strength: 0.7, branch: .conditional)
         }
-        let whole = try outcome(pipeline(model, dtype), request, transformer: .whole)
+        let whole = try outcome(pipeline(model, dtype), request, transformer: .resident)
         let shared = try pipeline(model, dtype)
         var plan = try shared.plan(request).outcome
-        plan.goesSideBySide = true
-        try shared.arrange(plan)
-        let streamed = try outcome(shared, request, transformer: slots())
+        plan.evaluatesInLockstep = true
+        try shared.place(plan)
+        let streamed = try outcome(shared, request, transformer: streamed())
         try expectSame(whole, streamed)
         let units = shared.transformer.weights.sizes().units
         #expect(streamed.transformer.units == 2 * units.count)
@@ -83,30 +83,30 @@ struct StreamingTests {
         #expect(streamed.transformer.mostOpen <= 2)
     }
 
-    private func slots(
+    private func streamed(
         _ count: Int = 2, resident: Set<String> = [], pinned: Int = 0, poisons: Bool = true
-    ) -> Arrangement {
-        var settings = Arrangement.SlotSettings()
+    ) -> WeightPlacement {
+        var settings = WeightPlacement.DeviceBufferSettings()
         settings.slots = count
         settings.pinned = pinned
         settings.poisons = poisons
-        return .slots(resident: resident, settings)
+        return .streamed(resident: resident, settings)
     }
 
     private func expectSame(_ a: Outcome, _ b: Outcome) throws {
-        #expect(try a.features.positive.isEqual(to: b.features.positive))
+        #expect(try a.features.conditional.isEqual(to: b.features.conditional))
         #expect(try a.latents.isEqual(to: b.latents))
         #expect(a.image == b.image)
     }
 
     @Test(
-        "give the same picture, bit for bit, as those that are there",
+        "give the same image, bit for bit, as those that are there",
         arguments: ["tiny-klein", "tiny-dev"], [DType.bfloat16, .float32])
-    func giveTheSamePicture(_ model: String, _ dtype: DType) throws {
+    func giveTheSameImage(_ model: String, _ dtype: DType) throws {
         let request = try request(model)
-        let whole = try outcome(pipeline(model, dtype), request, transformer: .whole)
+        let whole = try outcome(pipeline(model, dtype), request, transformer: .resident)
         let streamed = try outcome(
-            pipeline(model, dtype), request, transformer: slots(), encoder: slots(3))
+            pipeline(model, dtype), request, transformer: streamed(), encoder: streamed(3))
         try expectSame(whole, streamed)
 
         let part = try pipeline(model, dtype).transformer
@@ -123,35 +123,35 @@ struct StreamingTests {
         let reading = try pipeline(model, dtype)
         reading.readsAhead = true
         let paged = try outcome(
-            reading, request, transformer: .pages(kept: [], bounded: true),
-            encoder: .pages(kept: [], bounded: true))
+            reading, request, transformer: .paged(kept: [], bounded: true),
+            encoder: .paged(kept: [], bounded: true))
         try expectSame(whole, paged)
         #expect(paged.transformer.units == passes * units.count && paged.transformer.moved == 0)
 
         let kept: Set<String> = [units[1].name]
         let direct = try outcome(
-            pipeline(model, dtype), request, transformer: .direct(kept: kept, bounded: true),
-            encoder: .direct(kept: [], bounded: true))
+            pipeline(model, dtype), request, transformer: .directIO(kept: kept, bounded: true),
+            encoder: .directIO(kept: [], bounded: true))
         try expectSame(whole, direct)
         let read = passes * (bytes - units[1].byteCount)
         #expect(direct.transformer.moved >= read)
     }
 
     @Test(
-        "give the same picture in 8 bits as those that are there in 8 bits",
+        "give the same image in 8 bits as those that are there in 8 bits",
         arguments: [
             WeightStorage.float8, .matrices(.float8Rows), .matrices(.int8Rows),
             .matrices(.int8Groups(16)), .matrices(.int8Rotated),
         ])
-    func giveTheSamePictureInEightBits(_ storage: WeightStorage) throws {
+    func giveTheSameImageInEightBits(_ storage: WeightStorage) throws {
         let request = try request("tiny-klein")
         let whole = try outcome(
-            pipeline("tiny-klein", .bfloat16, storage), request, transformer: .whole)
+            pipeline("tiny-klein", .bfloat16, storage), request, transformer: .resident)
         let streamed = try outcome(
-            pipeline("tiny-klein", .bfloat16, storage), request, transformer: slots(),
-            encoder: slots())
+            pipeline("tiny-klein", .bfloat16, storage), request, transformer: streamed(),
+            encoder: streamed())
         try expectSame(whole, streamed)
-        // Half of what the weights of 16 bits move, and the scales.
+        // Half of what the 16-bit weights move, and the scales.
         let units = try pipeline("tiny-klein", .bfloat16).transformer.weights.sizes().units
         let bytes = 4 * units.reduce(0) { $0 + $1.byteCount }
         #expect((bytes / 2..<bytes).contains(streamed.transformer.moved))
@@ -160,7 +160,7 @@ struct StreamingTests {
     @Test("may be partly on the device, and partly in memory that it reads by itself")
     func mayBePartlyThere() throws {
         let request = try request("tiny-klein")
-        let whole = try outcome(pipeline("tiny-klein", .bfloat16), request, transformer: .whole)
+        let whole = try outcome(pipeline("tiny-klein", .bfloat16), request, transformer: .resident)
         let pipeline = try pipeline("tiny-klein", .bfloat16)
         let units = pipeline.transformer.weights.sizes().units
         for count in [1, units.count / 2, units.count] {
@@ -168,22 +168,22 @@ struct StreamingTests {
             let kept = Set(units.prefix(count).map(\.name))
             let some = try outcome(
                 pipeline, request,
-                transformer: slots(resident: kept, pinned: units[0].byteCount * 2))
+                transformer: streamed(resident: kept, pinned: units[0].byteCount * 2))
             try expectSame(whole, some)
             #expect(some.transformer.units - before.units == 4 * (units.count - count))
         }
     }
 
-    @Test("serve one picture after the other, and other requests")
+    @Test("serve one image after the other, and other requests")
     func serveOneAfterTheOther() throws {
         let pipeline = try pipeline("tiny-klein", .bfloat16)
         let request = try request("tiny-klein")
-        let first = try outcome(pipeline, request, transformer: slots())
+        let first = try outcome(pipeline, request, transformer: streamed())
         var other = request
         other.cfgScale = 1
         other.steps = 3
-        _ = try outcome(pipeline, other, transformer: slots())
-        try expectSame(first, outcome(pipeline, request, transformer: slots()))
+        _ = try outcome(pipeline, other, transformer: streamed())
+        try expectSame(first, outcome(pipeline, request, transformer: streamed()))
         #expect(pipeline.transformer.weights.counters.restarts == 0)
     }
 
@@ -192,17 +192,17 @@ struct StreamingTests {
         struct Stop: Error {}
         let request = try request("tiny-klein")
         let pipeline = try pipeline("tiny-klein", .bfloat16)
-        let first = try outcome(pipeline, request, transformer: slots())
+        let first = try outcome(pipeline, request, transformer: streamed())
         #expect(throws: Stop.self) {
             try withoutGradients {
                 var run = try GenerationRun(pipeline, request)
                 run.onStep = { _ in throw Stop() }
                 let features = try run.encode { _ in }
-                let canvas = try run.prepare(run.drawNoise()) { _ in }
-                _ = try run.denoise(canvas, given: features) { _ in }
+                let prepared = try run.prepare(run.drawNoise()) { _ in }
+                _ = try run.denoise(prepared, given: features) { _ in }
             }
         }
-        try expectSame(first, outcome(pipeline, request, transformer: slots()))
+        try expectSame(first, outcome(pipeline, request, transformer: streamed()))
     }
 
     @Test("are gone once the next ones are used: a use too late shows")
@@ -210,7 +210,7 @@ struct StreamingTests {
         let scope = Scope()
         let parameters = (0..<4).map { scope["layer"][$0].parameter("weight", [8, 8]) }
         let units = try parameters.enumerated().map { index, parameter in
-            try WeightUnit(
+            try WeightGroup(
                 name: "\(index)", parameters: [parameter],
                 weights: [.dense(.full([8, 8], Double(index)))])
         }

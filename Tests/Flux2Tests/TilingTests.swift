@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Torch
 
-@Suite("Pictures in pieces")
+@Suite("Images in pieces")
 struct TilingTests {
     private func autoencoder() throws -> Autoencoder {
         try TinyModel(path: Reference.ownModel("tiny-klein")).autoencoder()
@@ -16,7 +16,7 @@ struct TilingTests {
         try .randn(shape, generator: Generator(seed: 5), dtype: dtype)
     }
 
-    /// The largest difference of two pictures, in levels of 8 bits.
+    /// The largest difference of two images, in 8-bit levels.
     private func levels(_ a: Tensor, _ b: Tensor) throws -> Double {
         let (a, b) = try (a.clamped(to: -1...1), b.clamped(to: -1...1))
         return try (a.to(dtype: .float32) - b.to(dtype: .float32)).abs().maximum().item() * 127.5
@@ -28,7 +28,7 @@ struct TilingTests {
         + (KernelSet.current >= .direct ? [(.bfloat16, .direct), (.bfloat16, .best)] : [])
 
     @Test(arguments: ways)
-    func stripsDecodeToThePictureOfTheWhole(dtype: DType, kernels: KernelSet) throws {
+    func stripsDecodeToTheImageOfTheWhole(dtype: DType, kernels: KernelSet) throws {
         try KernelSet.limited(to: kernels) { try withoutGradients { try decodeInStrips(dtype) } }
     }
 
@@ -42,7 +42,7 @@ struct TilingTests {
                 let strips = Strips(heldBytes: held, wholeBytes: 0, stripBytes: 1 << 14)
                 let found = try strips.decode(unpatched: latents, model)
                 #expect(found.dtype == whole.dtype)
-                // Convolutions in 32 bits choose their order by the size of what they get.
+                // Convolutions in float32 choose their order by the size of what they get.
                 let distance = try levels(found, whole)
                 #expect(distance <= (dtype == .bfloat16 ? 0 : 0.01), "\(distance)")
             }
@@ -56,10 +56,10 @@ struct TilingTests {
 
     private func encodeInStrips(_ dtype: DType) throws {
         let model = try autoencoder()
-        let picture = try random([1, 3, 208, 112], dtype).clamped(to: -1...1)
-        let whole = try model.moments(of: picture)
+        let image = try random([1, 3, 208, 112], dtype).clamped(to: -1...1)
+        let whole = try model.moments(of: image)
         let found = try Strips(heldBytes: 0, wholeBytes: 0, stripBytes: 1 << 13).moments(
-            of: picture, model)
+            of: image, model)
         let distance = try (found - whole).abs().maximum().item()
         let scale = try whole.abs().maximum().item()
         // Without AVX-512 libtorch adds up a norm's sums by pieces that depend on the map's size.
@@ -67,8 +67,8 @@ struct TilingTests {
         #expect(distance <= (dtype == .bfloat16 ? rounding : 1e-5 * scale))
     }
 
-    /// `FLUX2_REAL_MODEL` names one with weights of its own; random ones draw a smaller picture. Bit for bit
-    /// where kernels or AVX-512 compute bfloat16, else in 32 bits, which add up in another order.
+    /// `FLUX2_REAL_MODEL` names one with weights of its own; random ones draw a smaller image. Bit for bit
+    /// where kernels or AVX-512 compute bfloat16, else in float32, which add up in another order.
     @Test func stripsOfAModelOfRealShapesAreTheWhole() throws {
         let real = ProcessInfo.processInfo.environment["FLUX2_REAL_MODEL"]
         try withoutGradients {
@@ -128,7 +128,7 @@ struct TilingTests {
     @Test func automaticTilingIsTheWholeWhereThereIsRoom() throws {
         let model = try autoencoder()
         guard case .whole = try Tiling.automatic.resolved(model, 64, 64, .cpu) else {
-            Issue.record("a small picture in pieces")
+            Issue.record("a small image in pieces")
             return
         }
         guard case .strips = try Tiling.automatic.resolved(model, 1 << 20, 1 << 20, .cpu) else {

@@ -19,12 +19,12 @@ import Torch
     private func run(
         _ new: Configurations, _ change: (inout TrainingSettings) -> Void = { _ in }
     ) async throws -> (Losses, String) {
-        let pictures = try PictureFolder(count: 2, width: 32, height: 32)
-        let whole = try TrainedPlace("vae", option: "")
-        let settings = pictures.settings {
+        let images = try ImageFolder(count: 2, width: 32, height: 32)
+        let whole = try TrainableModule("vae", option: "")
+        let settings = images.settings {
             $0.task = .autoencoder
             $0.method.loraBase = nil
-            $0.recomputation = nil
+            $0.checkpointing = nil
             $0.method.trained = [whole]
             $0.optimization.learningRate = 2e-3
             $0.optimization.schedule = .constant
@@ -43,14 +43,14 @@ import Torch
         return (losses, try #require(outcome.path))
     }
 
-    @Test func learnsToGivePicturesBack() async throws {
+    @Test func learnsToGiveImagesBack() async throws {
         let new = try Configurations()
         try NewModel(folder: new.path).write(seed: 1)
         let (losses, path) = try await run(new)
         #expect(losses.steps.count == 40)
         let (first, last) = (losses.steps[0], losses.steps[39])
         #expect(last < 0.5 * first, "\(first) to \(last)")
-        // The statistics by which latents are normalised have come along.
+        // The statistics by which latents are normalized have come along.
         let file = try SafetensorsFile(path: path)
         let mean = try #require(file["pipe.vae.bn.running_mean"])
         withExtendedLifetime(file) { #expect(file.bytes(of: mean).contains { $0 != 0 }) }
@@ -68,13 +68,13 @@ import Torch
             $0.optimization.accumulation = 1
         }
         let model = try TinyModel(path: new.path).autoencoder()
-        let pictures = try PictureFolder(count: 2, width: 32, height: 32)
+        let images = try ImageFolder(count: 2, width: 32, height: 32)
         let latents = try Tensor.concatenating(
             (0..<2).map { number in
-                let image = try Image(contentsOf: "\(pictures.path)/\(number).png")
+                let image = try Image(contentsOf: "\(images.path)/\(number).png")
                 let pixels = try Tensor.pixels(of: image, dtype: .float32)
                 let moments = try model.moments(of: pixels)
-                return try Autoencoder.patched(
+                return try Autoencoder.patchify(
                     moments.slice(0..<model.configuration.latentChannels, along: 1))
             }, along: 0)
         let mean = try latents.mean(along: [0, 2, 3], keepingAxes: true)
@@ -100,8 +100,8 @@ import Torch
         try NewModel(folder: new.path).write(seed: 1)
         let (losses, _) = try await run(new) {
             $0.data.batchSize = 1
-            $0.inspection.heldOut = 1
-            $0.inspection.validateEvery = 20
+            $0.validation.heldOut = 1
+            $0.validation.validateEvery = 20
         }
         #expect(losses.heldOut.count == 2)
         #expect(losses.heldOut[1] < losses.heldOut[0])
@@ -125,7 +125,7 @@ import Torch
     @Test func isTrainedAloneInItsTask() async throws {
         var settings = TrainingSettings()
         settings.task = .autoencoder
-        settings.method.trained = [try TrainedPlace("dit", option: "")]
+        settings.method.trained = [try TrainableModule("dit", option: "")]
         let error = #expect(throws: TrainingError.self) { try settings.check() }
         #expect(error.map { "\($0)".contains("--task vae trains the vae only") } == true)
     }

@@ -19,7 +19,7 @@ import Torch
     private func losses(_ groups: [[EncodedSample]]) throws -> [Double] {
         let files = TrainingFiles(try .init(model: Reference.ownModel("tiny-klein")))
         let part = try #require(TrainingParts(files, device: .cpu, dtype: .float32).transformer)
-        let objective = try Objective(TrainingSettings(), part.load(passes: .max))
+        let objective = try DiffusionLoss(TrainingSettings(), part.load(passes: .max))
         return try withoutGradients {
             try groups.map { group in
                 try objective.loss(
@@ -28,9 +28,9 @@ import Torch
                         return (
                             sample,
                             {
-                                let draws = try Draws(seed: 5)
-                                try draws.begin(epoch: 0, place: place)
-                                return draws
+                                let sampler = try NoiseSampler(seed: 5)
+                                try sampler.begin(epoch: 0, place: place)
+                                return sampler
                             }
                         )
                     }

@@ -22,7 +22,7 @@ import Torch
         #expect(epoch.updates(accumulation: 2) == 4)
     }
 
-    @Test func putsPicturesOfOneSizeTogether() {
+    @Test func putsImagesOfOneSizeTogether() {
         let batches = plan(Array(0..<9), size: 2) { $0 % 3 == 0 ? "wide" : "high" }
         #expect(batches.allSatisfy { Set($0.map { $0 % 3 == 0 }).count == 1 })
         #expect(batches == [[1, 2], [0, 3], [4, 5], [7, 8], [6]])

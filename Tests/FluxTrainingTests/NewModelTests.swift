@@ -42,16 +42,16 @@ struct Configurations {
     @Test func isCompleteAndBeginsByChangingNothing() async throws {
         let new = try Configurations()
         try NewModel(folder: new.path).write(seed: 1)
-        // Whatever the prompt, the velocity is 0, so the picture is its noise.
+        // Whatever the prompt, the velocity is 0, so the image is its noise.
         let pipeline = try await Flux2ImagePipeline.fromPretrained(
             dtype: .float32, modelConfigs: [ModelConfig(path: new.path)])
-        func picture(_ prompt: String) async throws -> [UInt8] {
+        func image(_ prompt: String) async throws -> [UInt8] {
             try await pipeline(
                 prompt: prompt, height: 32, width: 32, seed: 3, numInferenceSteps: 1
             ).pixels
         }
-        let first = try await picture("a fox")
-        let second = try await picture("a house")
+        let first = try await image("a fox")
+        let second = try await image("a house")
         #expect(first == second)
         let file = try new.file("transformer")
         let output = try #require(file["proj_out.weight"])

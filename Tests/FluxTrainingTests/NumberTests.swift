@@ -23,10 +23,10 @@ struct NumberTests {
             ("averageDecay", { $0.optimization.averageDecay = 1 }),
             ("stopAfterSeconds", { $0.optimization.stopAfterSeconds = .infinity }),
             ("saveEvery", { $0.output.saveEvery = 0 }),
-            ("heldOut", { $0.inspection.heldOut = .max }),
-            ("sampleSteps", { $0.inspection.sampleSteps = 0 }),
-            ("sampleHeight", { $0.inspection.sampleHeight = .max }),
-            ("sampleScale", { $0.inspection.sampleScale = .nan }),
+            ("heldOut", { $0.validation.heldOut = .max }),
+            ("sampleSteps", { $0.validation.sampleSteps = 0 }),
+            ("sampleHeight", { $0.validation.sampleHeight = .max }),
+            ("sampleScale", { $0.validation.sampleScale = .nan }),
         ]
         for (name, change) in changes {
             var settings = TrainingSettings()
@@ -36,7 +36,7 @@ struct NumberTests {
         }
     }
 
-    @Test func aBatchOfLargePicturesHasABound() {
+    @Test func aBatchOfLargeImagesHasABound() {
         var settings = TrainingSettings()
         settings.data.height = 16384
         settings.data.width = 16384

@@ -10,10 +10,10 @@ struct RecipeTests {
         _ count: Int, model: RecipeModel = RecipeModel(name: "klein-base-4b", .kleinBase4B),
         free: Int = 1 << 40
     ) throws -> Recipe {
-        let pictures = try PictureFolder(count: count)
+        let images = try ImageFolder(count: count)
         // The folder goes with its owner.
-        return try withExtendedLifetime(pictures) {
-            Recipe(model: model, data: try DataSurvey(folder: pictures.path), free: free)
+        return try withExtendedLifetime(images) {
+            Recipe(model: model, data: try DatasetSummary(folder: images.path), free: free)
         }
     }
 
@@ -29,7 +29,7 @@ struct RecipeTests {
         #expect(thirty.interval % thirty.accumulation == 0)
     }
 
-    @Test("blocks are computed again where memory asks for it, and pictures get smaller then")
+    @Test("blocks are recomputed where memory asks for it, and images get smaller then")
     func memoryDecides() throws {
         let large = try recipe(30)
         #expect(!large.recomputes && large.batchSize > 1)
@@ -59,8 +59,8 @@ struct RecipeTests {
         let index = #"{"flux2": {"height": 64, "width": 96, "steps": 7, "cfg_scale": 3}}"#
         try index.write(toFile: path + "/model_index.json", atomically: true, encoding: .utf8)
         let model = try RecipeModel(name: path, files: ModelFiles(model: path))
-        let pictures = try PictureFolder(count: 2, width: 512, height: 512)
-        let data = try DataSurvey(folder: pictures.path, maxPixels: model.area)
+        let images = try ImageFolder(count: 2, width: 512, height: 512)
+        let data = try DatasetSummary(folder: images.path, maxPixels: model.area)
         let text = Recipe(model: model, data: data, free: 1 << 40).yaml(path: "r.yaml")
         for line in [
             "max_pixels: 6144 ", "sample_height: 64 ", "sample_width: 64 ",

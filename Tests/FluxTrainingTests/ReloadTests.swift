@@ -13,13 +13,13 @@ import Torch
 @Suite("Checkpoints give back what was trained") struct ReloadTests {
     private let folder: TemporaryFolder
     private let parts: TrainingParts
-    private let weights: TrainedWeights
+    private let weights: TrainableWeights
 
     init() throws {
         folder = try TemporaryFolder()
         let files = TrainingFiles(try .init(model: Reference.ownModel("tiny-klein")))
         parts = try TrainingParts(files, device: .cpu, dtype: .bfloat16)
-        weights = TrainedWeights(parts)
+        weights = TrainableWeights(parts)
     }
 
     private func input(_ configuration: TransformerConfiguration) throws -> TransformerInput {
@@ -52,7 +52,7 @@ import Torch
     }
 
     @Test func ofWholeWeights() throws {
-        try weights.train(TrainedPlace("dit", option: ""))
+        try weights.train(TrainableModule("dit", option: ""))
         try change()
         let trained = try output(of: #require(parts.transformer).model)
         let path = try CheckpointWriter(folder: folder.path).write(weights, as: "epoch-0")
@@ -68,7 +68,7 @@ import Torch
     @Test(arguments: LoRADialect.allCases)
     func ofALoRAInEveryNaming(_ dialect: LoRADialect) throws {
         try weights.addAdapters(
-            to: TrainedPlace("dit", option: ""),
+            to: TrainableModule("dit", option: ""),
             targets: LoRATargets("to_q,to_k,to_out.0,linear_in,to_qkv_mlp_proj"), rank: 4,
             alpha: 8, seed: 1)
         try change()
@@ -79,10 +79,10 @@ import Torch
         let path = try writer.write(weights, as: "lora")
         let (model, parameters) = try TinyModel(path: Reference.ownModel("tiny-klein"))
             .transformerWithParameters()
-        let bank = LoRABank(parameters, dtype: .bfloat16, device: .cpu)
+        let bank = LoRAManager(parameters, dtype: .bfloat16, device: .cpu)
         let use = [LoRAUse(path: path)]
         try bank.read(use) { _ in }
-        bank.activate(use, mode: .hot, for: .positive)
+        bank.activate(use, mode: .hot, for: .conditional)
         let found = try output(of: model)
         // A scale that is no power of two would be rounded elsewhere; this one is 2.
         let distance = try (found.to(dtype: .float32) - trained.to(dtype: .float32)).abs()

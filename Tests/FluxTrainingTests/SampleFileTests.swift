@@ -4,7 +4,7 @@ import Imaging
 import TestSupport
 import Testing
 
-@Suite("Pictures of a training as files") struct SampleFileTests {
+@Suite("Images of a training as files") struct SampleFileTests {
     let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
@@ -18,26 +18,26 @@ import Testing
         try SampleFiles(folder: folder.file("samples"), continuingAfter: last)
     }
 
-    private func picture(_ step: Int, _ name: String = "a fox") -> LoggedPicture {
-        LoggedPicture(
+    private func image(_ step: Int, _ name: String = "a fox") -> LoggedImage {
+        LoggedImage(
             step: step, name: name, image: Image(width: 8, height: 4, red: 1, green: 2, blue: 3))
     }
 
     @Test func haveStepNumberAndPrompt() throws {
         let files = try files()
         #expect(names.isEmpty)
-        var first = picture(10, "a fox, \"ünder\" a tree")
+        var first = image(10, "a fox, \"ünder\" a tree")
         first.metadata = ["flux2": "{}"]
         let path = try files.write(first)
-        try files.write(picture(10))
-        try files.write(picture(20))
+        try files.write(image(10))
+        try files.write(image(20))
         #expect(names == ["step-000010-1.png", "step-000010-2.png", "step-000020-1.png"])
         #expect(try Image.readMetadata(of: path)["Description"] == "a fox, \"ünder\" a tree")
         #expect(try Image.readMetadata(of: path)["flux2"] == "{}")
     }
 
     @Test func ofStepsThatAreDoneAgainGoAndOtherFilesStay() throws {
-        for step in [10, 20, 30] { try files(after: step - 1).write(picture(step)) }
+        for step in [10, 20, 30] { try files(after: step - 1).write(image(step)) }
         let own = folder.file("samples/step-x-1.png")
         try Data([1]).write(to: URL(fileURLWithPath: own))
         _ = try files(after: 20)
@@ -45,10 +45,10 @@ import Testing
     }
 
     @Test func areWhatAReportShowsOfAnEarlierRun() throws {
-        for step in 1...30 { try files(after: step - 1).write(picture(step, "prompt of \(step)")) }
+        for step in 1...30 { try files(after: step - 1).write(image(step, "prompt of \(step)")) }
         let path = folder.file("report.html")
         let report = try TrainingReport(
-            path: path, title: "", facts: [], pictures: try files(after: 30))
+            path: path, title: "", facts: [], images: try files(after: 30))
         try report.close()
         let page = try String(contentsOfFile: path, encoding: .utf8)
         #expect(page.contains("prompt of 1<") && page.contains("prompt of 30<"))

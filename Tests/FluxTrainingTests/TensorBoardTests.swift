@@ -10,7 +10,7 @@ struct TensorBoardTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// - Source: RFC 3720, appendix B.4; the last is the check value of catalogues.
+    /// - Source: RFC 3720, appendix B.4; the last is the check value of catalogs.
     @Test(
         arguments: [
             ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
@@ -35,7 +35,7 @@ struct TensorBoardTests {
     @Test func eventsHaveTheirFramesAndContent() throws {
         let log = try TensorBoardLog(folder: folder.file("log"))
         try log.write(LogEntry(step: 7, time: 2.5, ["loss": 0.5, "gradient_norm": 3]))
-        try log.add(picture(step: 8, "a fox"))
+        try log.add(loggedImage(step: 8, "a fox"))
         let events = try EventFile.read(log.path)
         try #require(events.count == 4)
         #expect(events[0].bytes(3) == Array("brain.Event:2".utf8))
@@ -49,7 +49,7 @@ struct TensorBoardTests {
         #expect(value.bytes(1) == Array("samples/a fox".utf8))
         let image = try #require(value.message(4))
         #expect([1, 2, 3].map { image.integer($0) } == [4, 6, 3])
-        #expect(try Image(decoding: image.bytes(4) ?? []) == picture(step: 8, "").image)
+        #expect(try Image(decoding: image.bytes(4) ?? []) == loggedImage(step: 8, "").image)
     }
 
     @Test func aRunThatIsContinuedBeginsAFileThatComesLater() throws {
@@ -72,8 +72,8 @@ struct TensorBoardTests {
         let path = folder.file("log")
         let first = try TensorBoardLog(folder: path)
         for step in 1...5 { try first.write(LogEntry(step: step, ["loss": 1])) }
-        try first.add(picture(step: 2, "a fox, ünder a tree"))
-        try first.add(picture(step: 5, "late"))
+        try first.add(loggedImage(step: 2, "a fox, ünder a tree"))
+        try first.add(loggedImage(step: 5, "late"))
         try first.close()
         let second = try TensorBoardLog(folder: path, continuingAfter: 3)
         for step in 4...6 { try second.write(LogEntry(step: step, ["loss": 2])) }
@@ -102,9 +102,9 @@ struct TensorBoardTests {
         return String(decoding: output, as: UTF8.self)
     }
 
-    private func picture(step: Int, _ name: String) -> LoggedPicture {
+    private func loggedImage(step: Int, _ name: String) -> LoggedImage {
         let image = Image(width: 6, height: 4, red: 200, green: 90, blue: 10)
-        return LoggedPicture(step: step, name: name, image: image)
+        return LoggedImage(step: step, name: name, image: image)
     }
 }
 

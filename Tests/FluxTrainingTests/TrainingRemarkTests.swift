@@ -12,7 +12,7 @@ struct TrainingRemarkTests {
         files: (inout TrainingFiles) -> Void = { _ in }
     ) throws -> [String] {
         var settings = TrainingSettings()
-        settings.method.loraBase = try TrainedPlace("dit", option: "")
+        settings.method.loraBase = try TrainableModule("dit", option: "")
         settings.method.loraTargets = LoRATargets("to_q,to_k")
         change(&settings)
         var given = TrainingFiles(try ModelFiles(model: Reference.ownModel("tiny-klein")))
@@ -47,7 +47,7 @@ struct TrainingRemarkTests {
         #expect(found.allSatisfy { $0.hasPrefix("--extra_inputs") })
     }
 
-    @Test("that a distilled model is trained on pictures")
+    @Test("that a distilled model is trained on images")
     func distilled() throws {
         #expect(try remarks(files: { $0.distillation = .known })[0].contains("was distilled"))
         #expect(try remarks(files: { $0.distillation = .likely })[0].contains("called klein"))
@@ -55,7 +55,7 @@ struct TrainingRemarkTests {
             try remarks({ $0.task = .directDistill }, files: { $0.distillation = .known }).isEmpty)
         let encoder = try remarks(
             {
-                $0.method.loraBase = try? TrainedPlace("text_encoder", option: "")
+                $0.method.loraBase = try? TrainableModule("text_encoder", option: "")
                 $0.method.loraTargets = LoRATargets("q_proj,v_proj")
             }, files: { $0.distillation = .known })
         #expect(encoder.isEmpty)
@@ -90,11 +90,11 @@ struct TrainingRemarkTests {
             files.storage[.transformer] = storage
             let parts = try TrainingParts(files, device: .cpu, dtype: .float32)
             let error = #expect(throws: RequestError.self) {
-                try TrainedWeights(parts).train(TrainedPlace("dit", option: ""))
+                try TrainableWeights(parts).train(TrainableModule("dit", option: ""))
             }
             #expect(error?.setting == option)
-            try TrainedWeights(parts).addAdapters(
-                to: TrainedPlace("dit", option: ""), targets: LoRATargets("to_q,to_k"), rank: 2,
+            try TrainableWeights(parts).addAdapters(
+                to: TrainableModule("dit", option: ""), targets: LoRATargets("to_q,to_k"), rank: 2,
                 seed: 1)
         }
     }

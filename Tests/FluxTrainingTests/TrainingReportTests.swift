@@ -27,16 +27,16 @@ struct TrainingReportTests {
         }
     }
 
-    private func picture(_ step: Int, _ name: String = "a fox", side: Int = 300) -> LoggedPicture {
+    private func image(_ step: Int, _ name: String = "a fox", side: Int = 300) -> LoggedImage {
         let image = Image(width: side, height: side / 2, red: 200, green: 90, blue: 10)
-        return LoggedPicture(step: step, name: name, image: image)
+        return LoggedImage(step: step, name: name, image: image)
     }
 
     @Test func tellWhatIsTrainedAndHowFarItIs() throws {
         let report = try report(total: 40)
         report.setFact("rank", "8")
         report.setFact("machine", "a quiet one")
-        report.warn("Two pictures are & stay broken.")
+        report.warn("Two images are & stay broken.")
         report.setUsage("flux2 generate 'a fox' --lora foxes.safetensors")
         for step in 1...30 {
             try report.write(LogEntry(step: step, ["loss": 1 / Double(step)]))
@@ -47,7 +47,7 @@ struct TrainingReportTests {
         #expect(page.contains("step 30 of 40 · loss "))
         #expect(page.contains("<dt>model</dt><dd>klein &lt;4B&gt;</dd>"))
         #expect(page.contains("<dt>rank</dt><dd>8</dd>") && page.contains("a quiet one"))
-        #expect(page.contains("<li>Two pictures are &amp; stay broken.</li>"))
+        #expect(page.contains("<li>Two images are &amp; stay broken.</li>"))
         #expect(page.contains("<pre>flux2 generate &#39;a fox&#39; --lora foxes.safetensors</pre>"))
     }
 
@@ -62,7 +62,7 @@ struct TrainingReportTests {
                         "validation_loss": step % 100 == 0 ? 0.4 : .nan,
                     ]))
         }
-        try report.add(picture(2000, "\"/><b onload=x>"))
+        try report.add(image(2000, "\"/><b onload=x>"))
         try report.close()
         let page = try page
         #expect(!page.contains("<script") && !page.contains("<b onload"))
@@ -74,13 +74,13 @@ struct TrainingReportTests {
         #expect(XMLCheck.isWellFormed(xml.replacing("<!DOCTYPE html>", with: "")))
     }
 
-    @Test func areWrittenAtTheFirstStepThenNowAndThenAndForNewPictures() throws {
+    @Test func areWrittenAtTheFirstStepThenNowAndThenAndForNewImages() throws {
         let report = try report()
         #expect(!FileManager.default.fileExists(atPath: report.path))
         try report.write(LogEntry(step: 1, ["loss": 1]))
         try report.write(LogEntry(step: 2, ["loss": 1]))
         #expect(try page.contains("step 1 "))
-        try report.add(picture(2))
+        try report.add(image(2))
         #expect(try !page.contains("<img"))
         try report.write(LogEntry(step: 3, ["loss": 1]))
         #expect(try page.contains("<img") && page.contains("step 3 "))
@@ -121,9 +121,9 @@ struct TrainingReportTests {
         #expect(try page.contains("The loss was not a number at step 1 and 2 more."))
     }
 
-    @Test func showPicturesOfManyStepsWithoutGrowing() throws {
+    @Test func showImagesOfManyStepsWithoutGrowing() throws {
         var gallery = SampleGallery()
-        for step in 0...100 { try gallery.add(picture(10 * step, side: 40)) }
+        for step in 0...100 { try gallery.add(image(10 * step, side: 40)) }
         let steps = gallery.rows.map(\.step)
         #expect(steps.count == 24 && gallery.dropped == 77)
         #expect(steps.first == 0 && steps.last == 1000 && steps == steps.sorted())
@@ -131,12 +131,12 @@ struct TrainingReportTests {
         #expect(gaps.allSatisfy { $0 <= 80 })
     }
 
-    @Test func showOnlyTheLatestPicturesLarge() throws {
+    @Test func showOnlyTheLatestImagesLarge() throws {
         var gallery = SampleGallery()
-        try gallery.add(picture(1, side: 2000))
+        try gallery.add(image(1, side: 2000))
         #expect(gallery.rows[0].samples[0].large?.width == 768)
-        try gallery.add(picture(2))
-        try gallery.add(picture(2, "another"))
+        try gallery.add(image(2))
+        try gallery.add(image(2, "another"))
         #expect(gallery.rows[0].samples[0].large == nil)
         #expect(gallery.rows[0].samples[0].small.width == 256)
         #expect(gallery.rows[1].samples.map(\.large?.width) == [300, 300])

@@ -5,7 +5,7 @@ import ModelHub
 import TestSupport
 import Testing
 
-@Suite("Pictures of a data set", .serialized) struct WebPictureTests {
+@Suite("Images of a data set", .serialized) struct WebPictureTests {
     @Test func mayBeOnAServer() throws {
         let folder = try TemporaryFolder()
         let port = 20_000 + Int(getpid()) % 20_000

@@ -134,9 +134,9 @@ enum Bases {
         return head + [UInt8](repeating: 0, count: (32 - head.count % 32) % 32 + 96 + 32)
     }
 
-    // MARK: Pictures and configurations
+    // MARK: Images and configurations
 
-    static func pictureWithSettings() throws -> [UInt8] {
+    static func imageWithSettings() throws -> [UInt8] {
         let folder = try TemporaryFolder()
         let settings = #"""
             {"prompt": "x", "negative_prompt": "", "seed": 7, "rand_device": "cpu", "steps": 2, "cfg_scale": 1,

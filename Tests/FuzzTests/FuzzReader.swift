@@ -30,7 +30,7 @@ struct FuzzReader: Sendable {
     /// Reads the file; an error is an answer.
     var read: @Sendable (_ path: String) throws -> Void
 
-    static let all = formats + pictures + configurations + training + listings
+    static let all = formats + images + configurations + training + listings
 
     private static func model(_ path: String) -> String { Reference.ownModel("tiny-klein/" + path) }
 
@@ -89,14 +89,14 @@ struct FuzzReader: Sendable {
             }),
     ]
 
-    // MARK: Pictures
+    // MARK: Images
 
     private static func fixture(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
             + "/ImagingTests/Fixtures/" + name
     }
 
-    private static let pictures =
+    private static let images =
         [
             (
                 "png", FuzzForm.png,
@@ -116,11 +116,11 @@ struct FuzzReader: Sendable {
                 })
         } + [
             FuzzReader(
-                name: "settings of a picture", form: .png,
-                bases: { [try Bases.pictureWithSettings()] },
+                name: "settings of an image", form: .png,
+                bases: { [try Bases.imageWithSettings()] },
                 file: "a.png",
                 read: { path in
-                    let settings = try Settings(ofPicture: path)
+                    let settings = try GenerationMetadata(ofImage: path)
                     _ = try (settings.request(), settings.kernelSet(), settings.memory())
                     try settings.request().validate()
                 })

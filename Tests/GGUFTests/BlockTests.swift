@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 import Torch
 
-/// Rows of packed blocks and their values, by the Python package of the format.
-private func vectors(_ format: BlockFormat) throws -> (packed: Tensor, values: Tensor) {
+/// Rows of quantized blocks and their values, by the Python package of the format.
+private func vectors(_ format: GGUFBlockType) throws -> (packed: Tensor, values: Tensor) {
     let file = try SafetensorsFile(path: "\(Reference.own)/gguf/blocks.safetensors")
     func tensor(_ name: String) throws -> Tensor {
         try .mapped(#require(file["\(format.name).\(name)"]), of: file)
@@ -23,37 +23,37 @@ extension Tensor {
 
 @Suite("Blocks", .serialized)
 struct BlockTests {
-    @Test(arguments: BlockFormat.allCases)
-    func becomeTheReferencesValuesBitForBit(format: BlockFormat) throws {
+    @Test(arguments: GGUFBlockType.allCases)
+    func becomeTheReferencesValuesBitForBit(format: GGUFBlockType) throws {
         let (packed, expected) = try vectors(format)
-        #expect(try packed.unpackedBlocks(format, dtype: .float32).hasBits(of: expected))
+        #expect(try packed.dequantizedBlocks(format, dtype: .float32).hasBits(of: expected))
     }
 
-    @Test(arguments: BlockFormat.allCases)
-    func becomeTheSameByTensorOperations(format: BlockFormat) throws {
+    @Test(arguments: GGUFBlockType.allCases)
+    func becomeTheSameByTensorOperations(format: GGUFBlockType) throws {
         let (packed, expected) = try vectors(format)
         let values = try Tensor.empty(expected.shape)
-        try packed.unpackBlocksByOperations(format, into: values)
+        try packed.dequantizeBlocksByOperations(format, into: values)
         #expect(try values.hasBits(of: expected))
     }
 
-    @Test(arguments: BlockFormat.allCases, [DType.bfloat16, .float16])
-    func areRoundedToTheNearestOfSmallerTypes(format: BlockFormat, dtype: DType) throws {
+    @Test(arguments: GGUFBlockType.allCases, [DType.bfloat16, .float16])
+    func areRoundedToTheNearestOfSmallerTypes(format: GGUFBlockType, dtype: DType) throws {
         let (packed, values) = try vectors(format)
         let expected = try values.to(dtype: dtype)
-        #expect(try packed.unpackedBlocks(format, dtype: dtype).hasBits(of: expected))
+        #expect(try packed.dequantizedBlocks(format, dtype: dtype).hasBits(of: expected))
         let other = try Tensor.empty(expected.shape, dtype: dtype)
-        try packed.unpackBlocksByOperations(format, into: other)
+        try packed.dequantizeBlocksByOperations(format, into: other)
         #expect(try other.hasBits(of: expected))
     }
 
     /// So many that threads share them.
-    @Test(arguments: BlockFormat.allCases)
-    func ofALargeMatrixAreUnpackedByManyThreads(format: BlockFormat) throws {
+    @Test(arguments: GGUFBlockType.allCases)
+    func ofALargeMatrixAreUnpackedByManyThreads(format: GGUFBlockType) throws {
         let (packed, values) = try vectors(format)
         let times = 300
         let many = try Tensor.concatenating(Array(repeating: packed, count: times), along: 0)
-        let unpacked = try many.unpackedBlocks(format, dtype: .float32)
+        let unpacked = try many.dequantizedBlocks(format, dtype: .float32)
         let rows = values.size(0)
         for time in [0, 1, times / 2, times - 1] {
             let part = try unpacked.slice(time * rows..<(time + 1) * rows, along: 0)
@@ -66,13 +66,13 @@ struct BlockTests {
 
     @Test func ofNoRowsAreNothing() throws {
         let none = try Tensor.empty([0, 34], dtype: .uint8)
-        #expect(try none.unpackedBlocks(.q8_0, dtype: .float32).shape == [0, 32])
+        #expect(try none.dequantizedBlocks(.q8_0, dtype: .float32).shape == [0, 32])
     }
 
     @Test func thatDoNotFitAreRefused() throws {
         let packed = try Tensor.zeros([2, 68], dtype: .uint8)
         func refusal(_ source: Tensor, _ target: Tensor) throws -> String {
-            try #require(throws: TorchError.self) { try source.unpackBlocks(.q8_0, into: target) }
+            try #require(throws: TorchError.self) { try source.dequantizeBlocks(.q8_0, into: target) }
                 .description
         }
         #expect(try refusal(packed, .empty([2, 32])).contains("do not fill [2, 32]"))

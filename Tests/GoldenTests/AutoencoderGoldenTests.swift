@@ -23,26 +23,26 @@ extension GoldenTests {
                     try tiles(golden, model)
                     return
                 }
-                let (picture, latents) = try (golden.input("image"), golden.input("latents"))
+                let (image, latents) = try (golden.input("image"), golden.input("latents"))
                 func compare(_ module: String, _ output: Tensor) throws {
                     if golden.outputs.contains(module) { try golden.expect(output, module) }
                 }
-                let moments = try model.moments(of: picture, observe: compare)
+                let moments = try model.moments(of: image, observe: compare)
                 try golden.expect(moments, "moments")
                 try golden.expect(
                     moments.slice(0..<model.configuration.latentChannels, along: 1), "mean")
-                try golden.expect(model.encode(picture), "encoded")
+                try golden.expect(model.encode(image), "encoded")
                 try golden.expect(model.decode(latents, observe: compare), "decoded")
             }
         }
 
         private func tiles(_ golden: Golden, _ model: Autoencoder) throws {
             let tiles = try OverlappingTiles(
-                pictureTile: #require(golden.integer("tile_sample_min_size")),
+                imageTile: #require(golden.integer("tile_sample_min_size")),
                 latentTile: #require(golden.integer("tile_latent_min_size")),
                 overlap: #require(golden.number("tile_overlap_factor")))
-            let (picture, latents) = try (golden.input("image"), golden.input("latents"))
-            try golden.expect(tiles.moments(of: picture, model), "tiled_moments")
+            let (image, latents) = try (golden.input("image"), golden.input("latents"))
+            try golden.expect(tiles.moments(of: image, model), "tiled_moments")
             try golden.expect(tiles.decode(unpatched: latents, model), "tiled_decoded")
             let whole = try model.decode(unpatched: latents)
             try golden.expect(

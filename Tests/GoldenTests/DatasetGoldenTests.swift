@@ -9,19 +9,19 @@ import Torch
 extension GoldenTests {
     @Suite("Data sets are read as the reference reads them")
     struct Datasets {
-        /// What DiffSynth-Studio does with a picture before anything else.
+        /// What DiffSynth-Studio does with an image before anything else.
         private static let options = ReadOptions(orientation: .ignore, alpha: .drop)
 
-        @Test func picturesAreMadeFit() throws {
+        @Test func imagesAreMadeFit() throws {
             let golden = try Golden("dataset", "image_operator")
             let settings = try #require(golden.parameters["settings"] as? [String: [String: Int]])
             for key in golden.outputs {
                 let parts = key.split(separator: ".").map(String.init)
-                let sizing = try PictureSizing(#require(settings[parts[0]]))
+                let sizing = try ImageSizing(#require(settings[parts[0]]))
                 let image = try Image(
                     contentsOf: Reference.path("inputs/\(parts[1]).png"), options: Self.options)
                 let fitted = try sizing.fitted(image, path: key)
-                // Pillow cuts all 16-bit greys above 255 off, which leaves a white picture; the high
+                // Pillow cuts all 16-bit grays above 255 off, which leaves a white image; the high
                 // byte is kept here.
                 let isCutOff = parts[1] == "mode_gray16"
                 try isCutOff ? golden.expectWhite(key) : golden.expectEqual(fitted, key)
@@ -29,14 +29,14 @@ extension GoldenTests {
             #expect(golden.finish() > 30)
         }
 
-        /// The reference makes pictures without pixels of them, which fail later.
-        @Test func picturesThatWouldBecomeNothingAreRefused() throws {
+        /// The reference makes images without pixels of them, which fail later.
+        @Test func imagesThatWouldBecomeNothingAreRefused() throws {
             let golden = try Golden("dataset", "image_operator")
             let all = try FileManager.default.contentsOfDirectory(
                 atPath: Reference.path("inputs")
             ).filter { $0.hasSuffix(".png") }.map { String($0.dropLast(4)) }
             let settings = try #require(golden.parameters["settings"] as? [String: [String: Int]])
-            let sizing = try PictureSizing(#require(settings["crop16"]))
+            let sizing = try ImageSizing(#require(settings["crop16"]))
             for name in all where golden.has("out.fixed.\(name)") {
                 let image = try Image(contentsOf: Reference.path("inputs/\(name).png"))
                 let isKept = golden.has("out.crop16.\(name)")
@@ -44,9 +44,9 @@ extension GoldenTests {
             }
         }
 
-        @Test func sizesFollowThePicture() throws {
+        @Test func sizesFollowTheImage() throws {
             let golden = try Golden("dataset", "dynamic_sizes")
-            let sizing = try PictureSizing(
+            let sizing = try ImageSizing(
                 maxPixels: #require(golden.json["max_pixels"] as? Int))
             let sizes = try #require(golden.json["width_height"] as? [String: [Int]])
             #expect(!sizes.isEmpty)
@@ -58,14 +58,14 @@ extension GoldenTests {
         }
 
         @Test(arguments: ["csv", "json", "jsonl"])
-        func rowsAndTheirPictures(_ form: String) throws {
+        func rowsAndTheirImages(_ form: String) throws {
             let golden = try Golden("dataset", "metadata")
             let expected = try #require(golden.json["metadata.\(form)"] as? [String: Any])
             let extras = form == "csv" ? [] : ["edit_image", "seed"]
-            let dataset = try PictureDataset(
+            let dataset = try ImageDataset(
                 Metadata(path: Reference.path("inputs/dataset/metadata.\(form)")),
-                base: Reference.path("inputs"), sizing: PictureSizing(maxPixels: 4096),
-                pictureColumns: ["image", "edit_image"], extraInputs: extras,
+                base: Reference.path("inputs"), sizing: ImageSizing(maxPixels: 4096),
+                imageColumns: ["image", "edit_image"], extraInputs: extras,
                 options: Self.options)
             let order = try DataOrder(count: dataset.count, repeats: 2, seed: 0, shuffles: false)
                 .samples(epoch: 0)
@@ -81,20 +81,20 @@ extension GoldenTests {
             #expect(found.prompt == expected["prompt"] as? String)
             #expect(found.extras.seed == expected["seed"] as? Int)
             for (key, images) in [("image", [found.image]), ("edit_image", found.editImages)] {
-                let pictures = expected[key] as? [[String: Any]] ?? []
-                #expect(images.count == pictures.count)
-                for (image, picture) in zip(images, pictures) {
-                    #expect([image.width, image.height] == picture["size"] as? [Int])
+                let expectedImages = expected[key] as? [[String: Any]] ?? []
+                #expect(images.count == expectedImages.count)
+                for (image, expectedImage) in zip(images, expectedImages) {
+                    #expect([image.width, image.height] == expectedImage["size"] as? [Int])
                     #expect(
                         Checksum.of(image.pixels, .sha256).value
-                            == picture["sha256_rgb"] as? String)
+                            == expectedImage["sha256_rgb"] as? String)
                 }
             }
         }
     }
 }
 
-extension PictureSizing {
+extension ImageSizing {
     fileprivate init(_ setting: [String: Int]) throws {
         try self.init(
             height: setting["height"], width: setting["width"],

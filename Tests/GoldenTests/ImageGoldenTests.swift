@@ -6,14 +6,14 @@ import Testing
 import Torch
 
 extension GoldenTests {
-    @Suite("Pictures become numbers and back as in the reference")
+    @Suite("Images become numbers and back as in the reference")
     struct Images {
         @Test func everyCaseAgrees() throws {
             try runGoldens("image") { golden in
                 switch golden.name.prefix(while: { $0 != "_" }) {
                 case "preprocess": try preprocess(golden)
                 case "postprocess":
-                    try golden.expect(Self.bytes(of: golden.input("decoded").picture()), "pixels")
+                    try golden.expect(Self.bytes(of: golden.input("decoded").image()), "pixels")
                 case "mask": try masks(golden)
                 case "shape": try roundedSizes(golden)
                 default:
@@ -26,7 +26,7 @@ extension GoldenTests {
             try .from(image.pixels, shape: [image.height, image.width, 3])
         }
 
-        private func picture(_ name: String) throws -> Image {
+        private func readImage(_ name: String) throws -> Image {
             try Image(contentsOf: Reference.path("inputs/\(name).png"))
         }
 
@@ -47,11 +47,11 @@ extension GoldenTests {
                 "sharp": (nil, nil), "blur1": (1, 0.8), "blur1_wide": (1, 3), "size_only": (1, nil),
             ]
             for output in golden.outputs {
-                let isColour = output.hasPrefix("colour_mask_")
+                let isColor = output.hasPrefix("colour_mask_")
                 let parts = output.replacing("colour_mask_", with: "").split(separator: ".")
                 let sides = parts[0].split(separator: "x").compactMap { Int($0) }
-                let blur = try isColour ? (3, 1.5) : #require(blurs[String(parts[1])])
-                let mask = try picture(isColour ? "portrait" : "mask_\(parts[0])")
+                let blur = try isColor ? (3, 1.5) : #require(blurs[String(parts[1])])
+                let mask = try readImage(isColor ? "portrait" : "mask_\(parts[0])")
                 try golden.expect(
                     InpaintMask.tokens(
                         of: mask, height: sides[0], width: sides[1], blurSize: blur.0,
@@ -79,7 +79,7 @@ extension GoldenTests {
         private func resize(_ golden: Golden) throws {
             for output in golden.outputs {
                 let parts = output.split(separator: ".").map(String.init)
-                let image = try picture(parts[1])
+                let image = try readImage(parts[1])
                 if parts[0] == "small" {
                     let small = image.resizedToCover(width: 80, height: 48, filter: .bilinear)
                     try golden.expect(Self.bytes(of: small), output)

@@ -15,12 +15,12 @@ extension GoldenTests {
                 let tiny = try TinyModel(#require(golden.string("model")))
                 let (model, parameters) = try tiny.transformerWithParameters()
                 let input = try TransformerGolden.input(golden, model)
-                let bank = LoRABank(parameters, dtype: golden.dtype, device: .cpu)
+                let bank = LoRAManager(parameters, dtype: golden.dtype, device: .cpu)
                 let file = try Reference.path(#require(golden.string("file")))
                 func run(_ uses: [LoRAUse], _ mode: LoRAUse.Mode) throws -> Tensor {
                     try bank.read(uses) { _ in }
                     try bank.fuse(uses, mode: mode)
-                    bank.activate(uses, mode: mode, for: .positive)
+                    bank.activate(uses, mode: mode, for: .conditional)
                     return try model(input)
                 }
                 func use(_ strength: Double = 1) -> [LoRAUse] {

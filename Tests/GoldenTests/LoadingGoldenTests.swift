@@ -59,7 +59,7 @@ extension GoldenTests {
         }
 
         /// From the modules, which shows all names and shapes at once. The text encoder of dev is
-        /// not compared: its file has a part for pictures, which nothing here declares.
+        /// not compared: its file has a part for images, which nothing here declares.
         @Test func hashesOfPublishedCheckpoints() throws {
             let all = try #require(json("published_models") as? [String: Any])
             let golden = try #require(all["models"] as? [String: [String: Any]])

@@ -37,9 +37,9 @@ extension GoldenTests {
                 if golden.outputs.contains("initial_noise") {
                     try golden.expect(LatentTokens.pack(noise), "initial_noise")
                 }
-                let canvas = try run.prepare(noise) { _ in }
-                try Self.compare(golden, canvas)
-                let latents = try run.denoise(canvas, given: features) { _ in }
+                let prepared = try run.prepare(noise) { _ in }
+                try Self.compare(golden, prepared)
+                let latents = try run.denoise(prepared, given: features) { _ in }
                 try golden.expect(LatentTokens.pack(latents), "final_latents")
                 try compareDecoded(golden, pipeline, latents)
                 let image = try run.decode(latents) { _ in }
@@ -59,13 +59,13 @@ extension GoldenTests {
             request.width = try #require(golden.integer("width"))
             request.steps = try #require(golden.integer("num_inference_steps"))
             request.denoisingStrength = golden.number("denoising_strength") ?? 1
-            request.inputImage = try golden.string("input_image").map(picture)
+            request.inputImage = try golden.string("input_image").map(image)
             if let names = golden.parameters["edit_image"] as? [String] {
-                request.editImages = try names.map(picture)
+                request.editImages = try names.map(image)
                 request.resizesEditImages =
                     try #require(golden.parameters["edit_image_auto_resize"] as? Bool)
             }
-            if let mask = try golden.string("inpaint_mask").map(picture) {
+            if let mask = try golden.string("inpaint_mask").map(image) {
                 request.inpainting = .init(mask: mask)
                 if let size = golden.integer("inpaint_blur_size"),
                     let sigma = golden.number("inpaint_blur_sigma")
@@ -76,30 +76,30 @@ extension GoldenTests {
             return request
         }
 
-        private static func picture(_ path: String) throws -> Image {
+        private static func image(_ path: String) throws -> Image {
             try Image(contentsOf: Reference.path(path))
         }
 
         /// What was encoded, or every 173rd token of it.
-        private static func compare(_ golden: Golden, _ canvas: Canvas) throws {
+        private static func compare(_ golden: Golden, _ prepared: PreparedLatents) throws {
             func expect(_ name: String, _ value: () throws -> Tensor) throws {
                 if golden.outputs.contains(name) { try golden.expect(value(), name) }
             }
             func every173rd(_ x: Tensor, along axis: Int) throws -> Tensor {
                 try x.slice(0..<x.size(axis), along: axis, by: 173)
             }
-            try expect("input_latents") { try #require(canvas.clean) }
-            try expect("inpaint_mask") { try #require(canvas.kept?.mask) }
-            try expect("edit_latents") { try #require(canvas.references?.tokens) }
+            try expect("input_latents") { try #require(prepared.clean) }
+            try expect("inpaint_mask") { try #require(prepared.inpaintBlend?.mask) }
+            try expect("edit_latents") { try #require(prepared.references?.tokens) }
             try expect("edit_latents_every_173rd") {
-                try every173rd(#require(canvas.references?.tokens), along: 1)
+                try every173rd(#require(prepared.references?.tokens), along: 1)
             }
             try expect("edit_image_ids_every_173rd") {
-                try every173rd(#require(canvas.references?.positions), along: 0)
+                try every173rd(#require(prepared.references?.positions), along: 0)
                     .to(dtype: .int32).unsqueezed(0)
             }
             try expect("edit_token_count") {
-                try .from([Int64(#require(canvas.references?.tokens.size(1)))], shape: [])
+                try .from([Int64(#require(prepared.references?.tokens.size(1)))], shape: [])
             }
         }
 

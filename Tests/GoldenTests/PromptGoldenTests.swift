@@ -26,7 +26,7 @@ extension GoldenTests {
             }
         }
 
-        /// The states after each layer at some positions, the last one normalised.
+        /// The states after each layer at some positions, the last one normalized.
         private func everyLayer(
             _ golden: Golden, _ model: TinyModel, _ features: (TextEncoder) throws -> Tensor
         ) throws {

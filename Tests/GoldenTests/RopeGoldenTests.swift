@@ -14,11 +14,11 @@ extension GoldenTests {
 
         private func positions(_ golden: Golden) throws {
             let tokens = try #require(golden.integer("text_tokens"))
-            let picture = try #require(golden.parameters["image"] as? [Int])
+            let image = try #require(golden.parameters["image"] as? [Int])
             let references = try #require(golden.parameters["references"] as? [[Int]])
             try golden.expect(Positions.text(tokens).unsqueezed(0), "text_ids")
             try golden.expect(
-                Positions.grid(rows: picture[0], columns: picture[1]).unsqueezed(0), "image_ids")
+                Positions.grid(rows: image[0], columns: image[1]).unsqueezed(0), "image_ids")
             let grids = try references.enumerated().map { index, size in
                 try Positions.grid(
                     rows: size[0], columns: size[1], time: Positions.time(ofReference: index))

@@ -19,7 +19,7 @@ extension GoldenTests {
                 try .mapped(#require(file[name]), of: file)
             }
             let image = try withoutGradients {
-                try picture(
+                try decodedImage(
                     text: tensor("in.text"), noise: tensor("in.noise"), sigmas: tensor("in.sigmas"))
             }
             let corner = try image.slice(5..<8, along: 2).slice(5..<8, along: 3)
@@ -29,7 +29,7 @@ extension GoldenTests {
         }
 
         /// Two Euler steps with guidance 4, decoded to [0, 1].
-        private func picture(text: Tensor, noise: Tensor, sigmas: Tensor) throws -> Tensor {
+        private func decodedImage(text: Tensor, noise: Tensor, sigmas: Tensor) throws -> Tensor {
             let model = TinyModel(path: Reference.ownModel("diffusers-klein-test"))
             let transformer = try model.transformer()
             let levels: [Float] = try sigmas.values()
@@ -47,7 +47,7 @@ extension GoldenTests {
                             sigma: .from([now]), guidance: 4, rotary: rotary))
                 }
                 let velocity = try FlowStep.guided(
-                    positive: velocities[0], negative: velocities[1], scale: 4)
+                    conditional: velocities[0], unconditional: velocities[1], scale: 4)
                 latents = try FlowStep.euler(latents, velocity: velocity, from: now, to: next)
             }
             let decoded = try model.autoencoder()

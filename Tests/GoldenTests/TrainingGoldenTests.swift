@@ -23,19 +23,19 @@ extension GoldenTests {
 
         @Test func recomputationChangesNoGradient() throws {
             for name in ["sft_full_gradients_f32", "sft_lora_gradients_bf16"] {
-                let (plain, recomputed) = try KernelSet.limited(to: .reference) {
+                let (plain, checkpointed) = try KernelSet.limited(to: .reference) {
                     try gradients(name)
                 }
-                for (x, y) in zip(plain, recomputed) { #expect(try x.1.isEqual(to: y.1), "\(x.0)") }
+                for (x, y) in zip(plain, checkpointed) { #expect(try x.1.isEqual(to: y.1), "\(x.0)") }
             }
         }
 
         /// The first pass keeps nothing for gradients, so kernels compute it, and libtorch the second. What
         /// that changes depends on the processor's kernels, and is less than another order of sums may.
         @Test func recomputationAfterKernelsChangesGradientsByRoundingOnly() throws {
-            let (plain, recomputed) = try gradients("sft_lora_gradients_bf16")
+            let (plain, checkpointed) = try gradients("sft_lora_gradients_bf16")
             let limit = Tolerance(stage: "training", dtype: .bfloat16).relative
-            let rounding = try distance(recomputed, plain)
+            let rounding = try distance(checkpointed, plain)
             #expect(rounding < limit, "\(rounding)")
             #expect(rounding > 0 || KernelSet.current == .reference)
         }
@@ -57,9 +57,9 @@ extension GoldenTests {
         /// The gradients of a golden's step, by name, without recomputation and with it.
         private func gradients(
             _ name: String
-        ) throws -> (plain: [(String, Tensor)], recomputed: [(String, Tensor)]) {
+        ) throws -> (plain: [(String, Tensor)], checkpointed: [(String, Tensor)]) {
             let golden = try Golden("training", name)
-            func gradients(_ recomputing: RecomputationMemory?) throws -> [(String, Tensor)] {
+            func gradients(_ recomputing: ActivationCheckpointing?) throws -> [(String, Tensor)] {
                 let run = try TrainingCase(golden)
                 _ = try run.backward(golden, recomputing: recomputing)
                 return try run.weights.parameters.map {
@@ -71,10 +71,10 @@ extension GoldenTests {
 
         @Test func blocksThatComeWhileTheyAreUsedChangeNoGradient() throws {
             let golden = try Golden("training", "sft_lora_gradients_bf16")
-            for recomputing in [nil, RecomputationMemory.device] {
+            for recomputing in [nil, ActivationCheckpointing.device] {
                 let plain = try TrainingCase(golden)
                 _ = try plain.backward(golden, recomputing: recomputing)
-                var slots = Arrangement.SlotSettings()
+                var slots = WeightPlacement.DeviceBufferSettings()
                 slots.poisons = true
                 let streamed = try TrainingCase(golden, streaming: slots)
                 for _ in 0..<2 {
@@ -145,7 +145,7 @@ extension GoldenTests {
                     } else {
                         let flow = FlowMatching(
                             transformer: run.transformer, levels: try NoiseLevels())
-                        let draws = try Draws(seed: ReferenceTraining.seed(plus: 5), order: .torch)
+                        let draws = try NoiseSampler(seed: ReferenceTraining.seed(plus: 5), order: .torch)
                         let noised = try flow.draw(sample, from: draws)
                         try golden.expectInput("noise", of: noised.noise)
                         loss = try flow.loss(SampleBatch([sample]), [noised])
@@ -163,7 +163,7 @@ extension GoldenTests {
                 let run = try TrainingCase(golden, isFull: true)
                 var sample = try run.sample(golden)
                 sample.extras.inferenceSteps = golden.integer("num_inference_steps")
-                sample.noise = try Draws.noise(
+                sample.noise = try NoiseSampler.noise(
                     seed: UInt64(#require(golden.integer("seed"))), like: sample.latents,
                     randomDevice: .cpu)
                 try golden.expectInput("noise", of: run.tokens(#require(sample.noise)))
@@ -187,13 +187,13 @@ extension GoldenTests {
 /// A tiny model with what a golden trains of it.
 struct TrainingCase {
     let parts: TrainingParts
-    let weights: TrainedWeights
+    let weights: TrainableWeights
     let encoder: SampleEncoder
     let transformer: FluxTransformer
 
     init(
         _ golden: Golden, isFull: Bool? = nil, model: String = "tiny-klein",
-        streaming: Arrangement.SlotSettings? = nil
+        streaming: WeightPlacement.DeviceBufferSettings? = nil
     ) throws {
         let lora = isFull == true ? nil : golden.string("lora")
         var files = TrainingFiles(try .init(model: Reference.path("models/\(model)")))
@@ -205,7 +205,7 @@ struct TrainingCase {
         parts = try TrainingParts(files, device: .cpu, dtype: golden.dtype)
         transformer = try #require(parts.transformer).model
         if let streaming { parts.stream(streaming) }
-        weights = TrainedWeights(parts)
+        weights = TrainableWeights(parts)
         encoder = SampleEncoder(parts)
         if let lora {
             let blocks = transformer.configuration.singleBlockCount
@@ -215,19 +215,19 @@ struct TrainingCase {
                 + (0..<blocks).map { ",single_transformer_blocks.\($0).attn.to_out" }.joined()
             let file = try LoRAFile(path: Reference.path(lora))
             try weights.addAdapters(
-                to: TrainedPlace("dit", option: ""), targets: LoRATargets(targets),
+                to: TrainableModule("dit", option: ""), targets: LoRATargets(targets),
                 rank: ReferenceTraining.rank(of: file.path), seed: 1)
             let (unused, absent) = try weights.load(file)
             #expect(unused.isEmpty && absent.isEmpty)
         } else {
-            try weights.train(TrainedPlace("dit", option: ""))
+            try weights.train(TrainableModule("dit", option: ""))
         }
     }
 
     /// The sample that all goldens train on.
     func sample(_ golden: Golden) throws -> EncodedSample {
         let image = try Image(contentsOf: Reference.path("inputs/landscape.png"))
-        let sizing = try PictureSizing(
+        let sizing = try ImageSizing(
             height: golden.integer("height"), width: golden.integer("width"))
         return try encoder(
             TrainingItem(
@@ -245,15 +245,15 @@ struct TrainingCase {
         return try #require(try parameter.tensor.gradient(), "\(name)")
     }
 
-    func backward(_ golden: Golden, recomputing: RecomputationMemory?) throws -> Tensor {
+    func backward(_ golden: Golden, recomputing: ActivationCheckpointing?) throws -> Tensor {
         let sample = try sample(golden)
         try golden.expectInput("input_latents", of: tokens(sample.latents))
         let seed = try #require(golden.integer("torch_seed"))
-        let draws = try Draws(seed: UInt64(seed), order: .torch)
+        let draws = try NoiseSampler(seed: UInt64(seed), order: .torch)
         try draws.passInitialNoise(like: sample.latents)
         return try withGradients {
             var objective = FlowMatching(transformer: transformer, levels: try NoiseLevels())
-            objective.recomputation = recomputing
+            objective.checkpointing = recomputing
             let noised = try objective.draw(sample, from: draws)
             try golden.expectInput("noise", of: noised.noise)
             #expect(Double(noised.level.timestep) == golden.number("timestep"))
@@ -265,7 +265,7 @@ struct TrainingCase {
         }
     }
 
-    func expectGradients(_ golden: Golden, recomputing: RecomputationMemory?) throws {
+    func expectGradients(_ golden: Golden, recomputing: ActivationCheckpointing?) throws {
         let loss = try backward(golden, recomputing: recomputing)
         try golden.expect(loss.reshaped([1]), "loss")
         try expectNorms(golden, "grad_norms")
@@ -298,13 +298,13 @@ struct TrainingCase {
                 row: 1, image: try Image(contentsOf: Reference.path("inputs/landscape.png")),
                 prompt: try #require(golden.string("prompt")))
             item.editImages = [try Image(contentsOf: Reference.path("inputs/square.png"))]
-            let sizing = try PictureSizing(
+            let sizing = try ImageSizing(
                 height: golden.integer("height"), width: golden.integer("width"))
             item.image = try sizing.fitted(item.image, path: "")
             sample = try run.encoder(item)
         }
         try golden.expectInput("\(label).input_latents", of: run.tokens(sample.latents))
-        let draws = try Draws(seed: ReferenceTraining.seed(plus: 2), order: .torch)
+        let draws = try NoiseSampler(seed: ReferenceTraining.seed(plus: 2), order: .torch)
         try draws.passInitialNoise(like: sample.latents)
         let loss = try withGradients {
             let objective = FlowMatching(transformer: run.transformer, levels: try NoiseLevels())

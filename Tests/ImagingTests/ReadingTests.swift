@@ -24,7 +24,7 @@ extension Image {
     }
 }
 
-@Suite("Pictures are read as Pillow reads them")
+@Suite("Images are read as Pillow reads them")
 struct ReadingTests {
     @Test func ofEveryKind() throws {
         let expected = try Fixture.expected()
@@ -33,7 +33,7 @@ struct ReadingTests {
         for info in files {
             let image = try Image(contentsOf: Fixture.path(info.name))
             let distance = try #require(image.distance(to: info, of: expected), "\(info.name)")
-            // Colour conversion of CMYK and of lossy WebP is defined to a level only.
+            // Color conversion of CMYK and of lossy WebP is defined to a level only.
             let limit = ["cmyk.jpg", "lossy.webp"].contains(info.name) ? 1 : 0
             #expect(distance <= limit, "\(info.name) is off by \(distance)")
         }
@@ -61,10 +61,10 @@ struct ReadingTests {
         let black = try Image(
             contentsOf: Fixture.path("rgba.png"), options: .init(alpha: .compositeOnBlack))
         let white = try Image(contentsOf: Fixture.path("rgba.png"))
-        // What is missing to the picture on white is as much white as the pixel is transparent.
+        // What is missing to the image on white is as much white as the pixel is transparent.
         let missing = zip(white.pixels, black.pixels).map { Int($0) - Int($1) }
         #expect(missing.allSatisfy { $0 >= 0 } && missing.contains { $0 > 0 })
-        // Where nothing of the picture is left there is nothing but black.
+        // Where nothing of the image is left there is nothing but black.
         #expect(zip(missing, black.pixels).allSatisfy { $0 < 255 || $1 == 0 })
         #expect(
             stride(from: 0, to: missing.count, by: 3).allSatisfy { place in
@@ -82,7 +82,7 @@ struct ReadingTests {
             return error.description
         }
         #expect(try complaint([]).contains("the file is empty"))
-        #expect(try complaint(Array("<svg/>".utf8)).contains("is not a PNG, JPEG or WebP picture"))
+        #expect(try complaint(Array("<svg/>".utf8)).contains("is not a PNG, JPEG or WebP image"))
         for name in ["rgb.png", "half-chroma.jpg", "lossy.webp"] {
             let bytes = try Array(Data(contentsOf: URL(fileURLWithPath: Fixture.path(name))))
             #expect(try complaint(Array(bytes.prefix(bytes.count / 2))).contains("damaged"))

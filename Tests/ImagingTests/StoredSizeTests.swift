@@ -3,10 +3,10 @@ import Imaging
 import TestSupport
 import Testing
 
-@Suite("The size in a picture's header")
+@Suite("The size in an image's header")
 struct StoredSizeTests {
-    @Test("is that of the picture", arguments: ImageFormat.knownExtensions)
-    func isThatOfThePicture(_ ending: String) throws {
+    @Test("is that of the image", arguments: ImageFormat.knownExtensions)
+    func isThatOfTheImage(_ ending: String) throws {
         let folder = try TemporaryFolder()
         let path = folder.file("picture.\(ending)")
         try Image(width: 37, height: 21, red: 1, green: 2, blue: 3).write(to: path)
@@ -14,8 +14,8 @@ struct StoredSizeTests {
         #expect(size.width == 37 && size.height == 21)
     }
 
-    @Test("is that of the upright picture where that is asked for")
-    func isThatOfTheUprightPicture() throws {
+    @Test("is that of the upright image where that is asked for")
+    func isThatOfTheUprightImage() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures"
         let turned = try FileManager.default.contentsOfDirectory(atPath: folder)
             .filter { $0.hasPrefix("turned") }
@@ -27,7 +27,7 @@ struct StoredSizeTests {
         }
     }
 
-    @Test("is not made up for what is no picture")
+    @Test("is not made up for what is no image")
     func isNotMadeUp() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("note.png")

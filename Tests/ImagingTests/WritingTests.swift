@@ -4,7 +4,7 @@ import Imaging
 import TestSupport
 import Testing
 
-@Suite("Pictures are written")
+@Suite("Images are written")
 struct WritingTests {
     let folder: TemporaryFolder
     let image: Image
@@ -54,8 +54,8 @@ struct WritingTests {
         }
         #expect(
             try complaint("a.bmp").hasSuffix(
-                "unknown picture extension 'bmp'; known are .png, .jpg, .jpeg, .webp"))
-        #expect(try complaint("png").contains("unknown picture extension ''"))
+                "unknown image extension 'bmp'; known are .png, .jpg, .jpeg, .webp"))
+        #expect(try complaint("png").contains("unknown image extension ''"))
         #expect(try complaint("a.jpg", [:], 101).contains("quality must be 1 to 100, not 101"))
         #expect(try complaint("a.png", [" k": "v"]).contains("metadata ' k'"))
         #expect(try complaint("a.png", ["k": "\0"]).contains("no zero characters"))
@@ -85,7 +85,7 @@ struct GeometryTests {
         }
     }
 
-    /// A picture whose red tells the column and whose green tells the row.
+    /// An image whose red tells the column and whose green tells the row.
     private func slope(width: Int, height: Int) -> Image {
         var pixels: [UInt8] = []
         for row in 0..<height {
@@ -95,7 +95,7 @@ struct GeometryTests {
     }
 
     @Test(arguments: [(90, 30), (30, 90), (60, 60)])
-    func coversASizeAroundTheCentre(width: Int, height: Int) {
+    func coversASizeAroundTheCenter(width: Int, height: Int) {
         let square = slope(width: width, height: height)
             .resizedToCover(width: 20, height: 20, filter: .bilinear)
         #expect(square.width == 20 && square.height == 20)
@@ -105,7 +105,7 @@ struct GeometryTests {
             let start = Double(side) - 20 * step
             return abs(Double(found) - start - 2 * middle) <= 1
         }
-        // Away from the borders of the picture, where there is less to average.
+        // Away from the borders of the image, where there is less to average.
         for place in 0..<16 * 16 {
             let (row, column) = (2 + place / 16, 2 + place % 16)
             let index = 3 * (20 * row + column)
@@ -115,7 +115,7 @@ struct GeometryTests {
         }
     }
 
-    @Test func laysPicturesOutInASheet() throws {
+    @Test func laysImagesOutInASheet() throws {
         let small = Image(width: 1, height: 1, red: 9, green: 9, blue: 9)
         let sheet = try Image.contactSheet([image, small, image], columns: 2, gap: 1, shade: 0)
         #expect(sheet.width == 9 && sheet.height == 7)

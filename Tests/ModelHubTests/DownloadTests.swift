@@ -140,7 +140,7 @@ struct DownloadTests {
 
     @Test func connectionsThatDropAreTakenUpWhereTheyEnded() async throws {
         let bench = try Bench()
-        try bench.hub.add("drops/a", files, behaviour: ["drop": 6000])
+        try bench.hub.add("drops/a", files, behavior: ["drop": 6000])
         try expectAll(bench, in: try await bench.fetch("drops/a"))
         let ranges = bench.requests("drops/a").compactMap { $0.headers["range"] }
         #expect(ranges.contains("bytes=6000-19999") && ranges.contains("bytes=12000-19999"))
@@ -149,7 +149,7 @@ struct DownloadTests {
     @Test func whatAnInterruptedDownloadLeftIsKept() async throws {
         let bench = try Bench()
         let content = try #require(files["sub/large.bin"])
-        try bench.hub.add("resume/a", ["large.bin": content], behaviour: ["dies": 3])
+        try bench.hub.add("resume/a", ["large.bin": content], behavior: ["dies": 3])
         bench.settings.connections = 1
         let error = await failure { try await bench.fetch("resume/a") }
         #expect(error.contains("3 times in a row"), "\(error)")
@@ -175,7 +175,7 @@ struct DownloadTests {
 
     @Test func serversWithoutRangesSendWholeFiles() async throws {
         let bench = try Bench()
-        try bench.hub.add("whole/a", files, behaviour: ["ranges": false])
+        try bench.hub.add("whole/a", files, behavior: ["ranges": false])
         try expectAll(bench, in: try await bench.fetch("whole/a"))
     }
 
@@ -186,7 +186,7 @@ struct DownloadTests {
             let id = "mixed/\(round)"
             try bench.hub.add(
                 id, ["sub/large.bin": files["sub/large.bin"] ?? Data()],
-                behaviour: ["ranges": "mixed"])
+                behavior: ["ranges": "mixed"])
             let client = HubClient(bench.settings)
             var snapshot = try await client.snapshot(of: Repository(id), on: .huggingFace)
             snapshot.files[0].checksum = nil
@@ -203,7 +203,7 @@ struct DownloadTests {
         let names = ["a.bin", "b.bin", "x/c.bin"]
         try bench.hub.add(
             "same/a", Dictionary(uniqueKeysWithValues: names.map { ($0, same) }),
-            behaviour: ["stall": 0.05])
+            behavior: ["stall": 0.05])
         let folder = try await bench.fetch("same/a", to: .cache(bench.settings.cache))
         for name in names { #expect(try bench.contents(folder + "/" + name) == same) }
         let parts = bench.requests("same/a").filter { $0.place == "second" }
@@ -227,14 +227,14 @@ struct DownloadTests {
 
     @Test func halfADownloadIsMarkedAsSuch() async throws {
         let bench = try Bench()
-        try bench.hub.add("half/a", files, behaviour: ["dies": 1])
+        try bench.hub.add("half/a", files, behavior: ["dies": 1])
         _ = await failure { try await bench.fetch("half/a") }
         let folder = bench.home.file("out")
-        #expect(DownloadMark.isOpen(in: folder, for: "sub/"))
-        #expect(!DownloadMark.isOpen(in: folder, for: "elsewhere/"))
+        #expect(IncompleteMarker.isOpen(in: folder, for: "sub/"))
+        #expect(!IncompleteMarker.isOpen(in: folder, for: "elsewhere/"))
         try bench.hub.tell("half/a", [:])
         try await bench.fetch("half/a")
-        #expect(!DownloadMark.isOpen(in: folder, for: ""))
+        #expect(!IncompleteMarker.isOpen(in: folder, for: ""))
     }
 
     /// As a process leaves it that was killed between the last byte and the final name.
@@ -256,12 +256,12 @@ struct DownloadTests {
         let bench = try Bench()
         let one = ["large.bin": noise(30_000)]
         // A part of each file is answered wrongly, then all are right.
-        try bench.hub.add("wrong/once", one, behaviour: ["corrupt": 1])
+        try bench.hub.add("wrong/once", one, behavior: ["corrupt": 1])
         let folder = try await bench.fetch("wrong/once")
         #expect(try bench.contents(folder + "/large.bin") == one["large.bin"])
         #expect(
             bench.events.withLock { $0 }.contains(.damaged(path: folder + "/large.bin")))
-        try bench.hub.add("wrong/always", one, behaviour: ["corrupt": 1000])
+        try bench.hub.add("wrong/always", one, behavior: ["corrupt": 1000])
         let error = await failure {
             try await bench.fetch("wrong/always", to: .folder(bench.home.file("b")))
         }
@@ -271,10 +271,10 @@ struct DownloadTests {
 
     @Test func serversThatLieAboutLengthsAreNotBelieved() async throws {
         let bench = try Bench()
-        try bench.hub.add("lies/a", ["large.bin": noise(30_000)], behaviour: ["lie": 5])
+        try bench.hub.add("lies/a", ["large.bin": noise(30_000)], behavior: ["lie": 5])
         let error = await failure { try await bench.fetch("lies/a") }
         #expect(error == "large.bin: the hub lists 30000 bytes, its server sends 30005")
-        try bench.hub.add("lies/b", ["large.bin": noise(30_000)], behaviour: ["ranges": "wrong"])
+        try bench.hub.add("lies/b", ["large.bin": noise(30_000)], behavior: ["ranges": "wrong"])
         #expect(
             await failure { try await bench.fetch("lies/b") }
                 == "large.bin: the server sends another part than asked")
@@ -284,14 +284,14 @@ struct DownloadTests {
         let bench = try Bench()
         for status in [429, 500, 502, 503, 504] {
             let id = "busy/\(status)"
-            try bench.hub.add(id, files, behaviour: ["busy": [2, status, 0]])
+            try bench.hub.add(id, files, behavior: ["busy": [2, status, 0]])
             try expectAll(
                 bench, in: try await bench.fetch(id, to: .folder(bench.home.file("\(status)"))))
         }
-        try bench.hub.add("busy/asks", files, behaviour: ["busy": [1, 429, 1]])
+        try bench.hub.add("busy/asks", files, behavior: ["busy": [1, 429, 1]])
         try await bench.fetch("busy/asks", to: .folder(bench.home.file("asks")))
         #expect(bench.waits.contains { $0 >= 1 })
-        try bench.hub.add("busy/always", files, behaviour: ["status": 503])
+        try bench.hub.add("busy/always", files, behavior: ["status": 503])
         #expect(
             await failure { try await bench.fetch("busy/always") }
                 == "busy/always: Hugging Face answered with status 503 3 times in a row; "
@@ -303,7 +303,7 @@ struct DownloadTests {
         bench.settings.patience = 1
         bench.settings.attempts = 2
         // Longer than any test waits, so an error says that it was left.
-        try bench.hub.add("hangs/a", files, behaviour: ["stall": 600])
+        try bench.hub.add("hangs/a", files, behavior: ["stall": 600])
         let error = await failure { try await bench.fetch("hangs/a") }
         #expect(error.contains("hangs/a: localhost") && error.contains("2 times in a row"))
     }

@@ -24,7 +24,7 @@ struct RefusalTests {
     @Test func gatedRepositories() async throws {
         for token in [nil, "hf_secret"] {
             let bench = try Bench(token.map { ["HF_TOKEN": $0] } ?? [:])
-            try bench.hub.add("gated/a", files, behaviour: ["gated": true])
+            try bench.hub.add("gated/a", files, behavior: ["gated": true])
             let error = await failure { try await bench.fetch("gated/a") }
             #expect(error.contains("open \(bench.hub.address)/gated/a, agree there"))
             #expect(error.contains("set HF_TOKEN to a token of that account"))
@@ -35,7 +35,7 @@ struct RefusalTests {
 
     @Test func privateAndUnknownRepositories() async throws {
         let bench = try Bench()
-        try bench.hub.add("private/a", files, behaviour: ["private": "hf_secret"])
+        try bench.hub.add("private/a", files, behavior: ["private": "hf_secret"])
         let closed = await failure { try await bench.fetch("private/a") }
         #expect(closed.contains("does not show it to you; if it is private, set HF_TOKEN"))
         #expect(
@@ -81,11 +81,11 @@ struct RefusalTests {
 
     @Test func redirectsAstray() async throws {
         let bench = try Bench()
-        try bench.hub.add("astray/plain", files, behaviour: ["redirect": "plain"])
+        try bench.hub.add("astray/plain", files, behavior: ["redirect": "plain"])
         let plain = await failure { try await bench.fetch("astray/plain") }
         #expect(plain.contains("without encryption, which is not followed"))
         #expect(bench.requests("astray/plain").allSatisfy { $0.place != "plain" })
-        try bench.hub.add("astray/loop", files, behaviour: ["redirect": "loop"])
+        try bench.hub.add("astray/loop", files, behavior: ["redirect": "loop"])
         let loop = await failure { try await bench.fetch("astray/loop") }
         #expect(loop.contains("more than 10 other places in turn"))
     }
@@ -101,7 +101,7 @@ struct RefusalTests {
 
     @Test func serversBehindTheHubAreNotTakenForIt() async throws {
         let bench = try Bench()
-        try bench.hub.add("behind/a", files, behaviour: ["second": 403])
+        try bench.hub.add("behind/a", files, behavior: ["second": 403])
         let error = await failure { try await bench.fetch("behind/a") }
         #expect(
             error == "behind/a: large.bin: localhost:\(bench.hub.ports[1]) answered with status 403"
@@ -112,13 +112,13 @@ struct RefusalTests {
         let bench = try Bench()
         let many = (0..<7).map { ("\($0).txt", Data("\($0)".utf8)) }
         try bench.hub.add(
-            "loop/a", Dictionary(uniqueKeysWithValues: many), behaviour: ["loop": true])
+            "loop/a", Dictionary(uniqueKeysWithValues: many), behavior: ["loop": true])
         #expect(
             await failure { try await bench.fetch("loop/a") }.contains("listing do not end"))
         let more = (0..<200).map { ("\($0).txt", Data("\($0)".utf8)) }
         try bench.hub.add(
             "loop/b", Dictionary(uniqueKeysWithValues: more), dataset: true,
-            behaviour: ["loop": true])
+            behavior: ["loop": true])
         #expect(
             await failure { try await bench.fetch("loop/b", from: .modelScope, dataset: true) }
                 .contains("listing repeat"))
@@ -129,7 +129,7 @@ struct RefusalTests {
         let bench = try Bench([
             "HF_ENDPOINT": "https://user:secret@localhost:\(hub.ports[0])"
         ])
-        try hub.add("password/a", files, behaviour: ["gated": true])
+        try hub.add("password/a", files, behavior: ["gated": true])
         let error = await failure { try await bench.fetch("password/a") }
         #expect(error.contains("https://localhost") && !error.contains("secret"), "\(error)")
     }
@@ -166,7 +166,7 @@ struct RefusalTests {
     @Test func namesThatLeaveTheFolder() async throws {
         for name in ["../evil.txt", "/etc/evil", "a/../../evil", "a\\..\\evil", "a//b"] {
             let bench = try Bench()
-            try bench.hub.add("names/a", files, behaviour: ["names": [name]])
+            try bench.hub.add("names/a", files, behavior: ["names": [name]])
             let error = await failure { try await bench.fetch("names/a") }
             #expect(error.contains("lists a file named '\(name)'"), "\(error)")
             #expect(bench.leftovers.isEmpty)

@@ -3,7 +3,7 @@ import Torch
 
 /// Where results have to be the reference's to the last bit, as README and `docs/performance.md` say:
 /// on the kind of processor that made the goldens, with one thread, and without kernels of our own. Noise,
-/// levels, positions and what pictures become are the same with AVX2.
+/// levels, positions and what images become are the same with AVX2.
 enum Identity {
     /// Matrix products of `bfloat16` by AVX-512, not by tiles, which add up in another order.
     private static let isTheReferencesProcessor: Bool = {

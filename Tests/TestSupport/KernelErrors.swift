@@ -2,7 +2,7 @@ public import FluxModels
 public import Torch
 
 /// Gives parameters random numbers that keep activations alive: matrices by the root of what goes in,
-/// norms 1, everything else 0; all of them numbers of `bfloat16`, kept in 32 bits.
+/// norms 1, everything else 0; all of them numbers of `bfloat16`, kept in float32.
 public func loadRandomNumbers(_ parameters: [Parameter], seed: UInt64) throws {
     let generator = try Generator(seed: seed)
     for parameter in parameters {
@@ -21,7 +21,7 @@ public func loadRandomNumbers(_ parameters: [Parameter], seed: UInt64) throws {
 /// Of kernels that multiply pixels as they are, of the best ones, and of libtorch.
 public typealias KernelErrors = (direct: Double, best: Double, libtorch: Double)
 
-/// Relative errors of a computation in `bfloat16` against the same in 32 bits: by kernels that multiply
+/// Relative errors of a computation in `bfloat16` against the same in float32: by kernels that multiply
 /// pixels as they are, by the best ones, and by libtorch.
 public func kernelErrors(_ body: (DType) throws -> Tensor) throws -> KernelErrors {
     try withoutGradients {

@@ -69,7 +69,7 @@ public final class LocalHub {
     /// Puts files into a repository, which then misbehaves as told.
     public func add(
         _ id: String, _ files: [String: Data], dataset: Bool = false,
-        behaviour: [String: Any] = [:]
+        behavior: [String: Any] = [:]
     ) throws {
         for (path, content) in files {
             let file = URL(
@@ -78,7 +78,7 @@ public final class LocalHub {
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
             try content.write(to: file)
         }
-        try tell(id, behaviour, dataset: dataset)
+        try tell(id, behavior, dataset: dataset)
     }
 
     /// Serves a copy of a folder as a repository.
@@ -90,8 +90,8 @@ public final class LocalHub {
     }
 
     /// Changes how a repository misbehaves.
-    public func tell(_ id: String, _ behaviour: [String: Any], dataset: Bool = false) throws {
-        let data = try JSONSerialization.data(withJSONObject: behaviour)
+    public func tell(_ id: String, _ behavior: [String: Any], dataset: Bool = false) throws {
+        let data = try JSONSerialization.data(withJSONObject: behavior)
         try data.write(
             to: URL(fileURLWithPath: path(of: id, dataset: dataset) + "/.behaviour"))
     }

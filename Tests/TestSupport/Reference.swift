@@ -20,7 +20,7 @@ public enum Reference {
     /// A model of this repository's copy, for tests that know its sizes.
     public static func ownModel(_ name: String) -> String { "\(own)/models/\(name)" }
 
-    /// The folder of the model that comes with the program.
+    /// The folder of the bundled model.
     public static let bundledModel = own + "/../../Models/emoji"
 
     public static func path(_ relative: String) -> String { folder + "/" + relative }

@@ -64,12 +64,12 @@ public struct TinyModel {
         let checkpoint = try Checkpoint(path: "\(folder)/\(component)")
         var shapes: TensorShapes = [:]
         for name in checkpoint.names { shapes[name] = checkpoint[name]?.info.shape }
-        let layout = try #require(Detection(shapes)).layout
+        let keyMap = try #require(Detection(shapes)).keyMap
         let scope = Scope()
         let model = build(scope, try configuration(component, type))
         _ = try WeightLoader(
-            checkpoint, recipe: layout.recipe,
-            isSpare: { layout.isSpare($0) || $0.hasSuffix(".norm.weight") }
+            checkpoint, transform: keyMap.transform,
+            isIgnorable: { keyMap.isIgnorable($0) || $0.hasSuffix(".norm.weight") }
         ).load(scope.parameters)
         return (model, scope.parameters)
     }

@@ -73,9 +73,9 @@ struct TurnedWeightTests {
         let exact =
             try (values.to(dtype: .float64).reshaped([-1, block]).matmul(matrix))
             .reshaped([5, width]) * scale.to(dtype: .float64)
-        let packed = PackedWeight(values, scale: scale, isRotated: true)
+        let quantized = QuantizedTensor(values, scale: scale, isRotated: true)
         for (dtype, limit) in [(DType.float32, 1e-6), (.bfloat16, 3e-3), (.float16, 4e-4)] {
-            let found = try StoredWeight.packed(packed).value(dtype: dtype, device: .cpu)
+            let found = try StoredWeight.quantized(quantized).value(dtype: dtype, device: .cpu)
             #expect(try error(found, exact) < limit, "\(width) as \(dtype)")
         }
     }
@@ -86,34 +86,34 @@ struct TurnedWeightTests {
         let scale = try Tensor.rand([6, 1], generator: Generator(seed: 4))
         let apart = try values.transposed(0, 1).contiguous().transposed(0, 1)
         let (found, expected) = try (Tensor.empty([6, 512]), Tensor.empty([6, 512]))
-        try PackedWeight(apart, scale: scale, isRotated: true).unpack(into: found)
-        try PackedWeight(values, scale: scale, isRotated: true).unpack(into: expected)
+        try QuantizedTensor(apart, scale: scale, isRotated: true).dequantize(into: found)
+        try QuantizedTensor(values, scale: scale, isRotated: true).dequantize(into: expected)
         #expect(try found.isEqual(to: expected))
     }
 
     @Test(arguments: LayerNumbers.allCases)
     func areAsCloseAsEightBitsAllow(_ numbers: LayerNumbers) throws {
         let weight = try numbers.rows(64, 3072)
-        let packed = try PackedWeight.packing(weight, as: .int8Rotated)
-        let found = try packed.error(from: weight)
+        let quantized = try QuantizedTensor.quantizing(weight, as: .int8Rotated)
+        let found = try quantized.loss(from: weight)
         #expect((0.004...0.013).contains(found.relative), "\(found.relative)")
-        let value = try StoredWeight.packed(packed).value(dtype: .float32, device: .cpu)
+        let value = try StoredWeight.quantized(quantized).value(dtype: .float32, device: .cpu)
         #expect(try abs(error(value, weight.to(dtype: .float64)) / found.relative - 1) < 1e-4)
     }
 
     @Test(arguments: [7, 40, 96, 256])
     func givePackedValuesAgain(_ width: Int) throws {
         let values = try integers(9, width, seed: 5)
-        let first = PackedWeight(values, scale: try .full([9, 1], 0.01), isRotated: true)
-        let weight = try StoredWeight.packed(first).value(dtype: .float32, device: .cpu).copy()
-        let again = try PackedWeight.packing(weight, as: .int8Rotated)
+        let first = QuantizedTensor(values, scale: try .full([9, 1], 0.01), isRotated: true)
+        let weight = try StoredWeight.quantized(first).value(dtype: .float32, device: .cpu).copy()
+        let again = try QuantizedTensor.quantizing(weight, as: .int8Rotated)
         #expect(try again.values.isEqual(to: values))
         #expect(again.isRotated && again.scale?.shape == [9, 1])
         for dtype in [DType.bfloat16, .float16] {
             let short = try weight.to(dtype: dtype)
             let (found, expected) = try (
-                PackedWeight.packing(short, as: .int8Rotated),
-                PackedWeight.packing(short.to(dtype: .float32), as: .int8Rotated)
+                QuantizedTensor.quantizing(short, as: .int8Rotated),
+                QuantizedTensor.quantizing(short.to(dtype: .float32), as: .int8Rotated)
             )
             #expect(try found.values.isEqual(to: expected.values))
         }
@@ -121,7 +121,7 @@ struct TurnedWeightTests {
 
     @Test func rowsAndCopiesStayTurned() throws {
         let weight = try Tensor.randn([8, 64], generator: Generator(seed: 6))
-        let stored = StoredWeight.packed(try .packing(weight, as: .int8Rotated))
+        let stored = StoredWeight.quantized(try .quantizing(weight, as: .int8Rotated))
         let whole = try stored.value(dtype: .float32, device: .cpu).copy()
         let rows = try stored.rows([5..<7, 1..<2]).value(dtype: .float32, device: .cpu).copy()
         let expected = try Tensor.concatenating(
@@ -132,11 +132,11 @@ struct TurnedWeightTests {
     }
 
     @Test func zerosAndWhatIsNoNumberStay() throws {
-        let zeros = try PackedWeight.packing(.zeros([2, 64]), as: .int8Rotated)
-        let value = try StoredWeight.packed(zeros).value(dtype: .float32, device: .cpu)
+        let zeros = try QuantizedTensor.quantizing(.zeros([2, 64]), as: .int8Rotated)
+        let value = try StoredWeight.quantized(zeros).value(dtype: .float32, device: .cpu)
         #expect(try value.isEqual(to: .zeros([2, 64])))
-        let broken = try PackedWeight.packing(.full([2, 64], .nan), as: .int8Rotated)
-        #expect(try !broken.error(from: .full([2, 64], .nan)).relative.isFinite)
+        let broken = try QuantizedTensor.quantizing(.full([2, 64], .nan), as: .int8Rotated)
+        #expect(try !broken.loss(from: .full([2, 64], .nan)).relative.isFinite)
     }
 }
 
@@ -144,10 +144,10 @@ struct TurnedWeightTests {
     "Products of integers", .serialized,
     .enabled(if: Kernel.int8.isUsed, "needs AVX-512 with VNNI"))
 struct IntegerProductTests {
-    private func product(_ x: Tensor, _ weight: PackedWeight) throws -> Tensor {
+    private func product(_ x: Tensor, _ weight: QuantizedTensor) throws -> Tensor {
         try withoutGradients {
             #expect(Kernel.int8.serves(x, weight.values))
-            return try Torch.product(of: x, with: .packed(weight))
+            return try Torch.product(of: x, with: .quantized(weight))
         }
     }
 
@@ -158,38 +158,38 @@ struct IntegerProductTests {
             let x = try numbers.rows(rows, width)
             let weight = try numbers.weight(192, width)
             let exact = try linear(x.to(dtype: .float64), weight.to(dtype: .float64))
-            let packed = try PackedWeight.packing(weight, as: .int8Rotated)
-            let found = try error(product(x, packed), exact)
+            let quantized = try QuantizedTensor.quantizing(weight, as: .int8Rotated)
+            let found = try error(product(x, quantized), exact)
             #expect((0.007...0.016).contains(found), "\(numbers.rawValue) \(width): \(found)")
         }
     }
 
-    /// Rows that are integers when they are turned have exact products.
+    /// Rows that are integers when they are rotated have exact products.
     @Test(arguments: [1, 6, 7, 400], [1, 63, 64, 130, 200])
     func areThoseOfTheIntegers(_ rows: Int, _ outputs: Int) throws {
         for width in [3, 40, 48, 96, 100, 256, 2304, 4160] {
             let (a, b) = try (integers(rows, width, seed: 7), integers(outputs, width, seed: 8))
             let ones = try (Tensor.ones([rows, 1]), Tensor.full([outputs, 1], 0.5))
-            let x = try StoredWeight.packed(PackedWeight(a, scale: ones.0, isRotated: true))
+            let x = try StoredWeight.quantized(QuantizedTensor(a, scale: ones.0, isRotated: true))
                 .value(dtype: .float32, device: .cpu).copy()
             let exact = try linear(a.to(dtype: .float64), b.to(dtype: .float64)) * 0.5
-            let found = try product(x, PackedWeight(b, scale: ones.1, isRotated: true))
+            let found = try product(x, QuantizedTensor(b, scale: ones.1, isRotated: true))
             #expect(found.shape == [rows, outputs] && found.dtype == .float32)
             #expect(try error(found, exact) < 2e-6, "\(rows) x \(outputs) x \(width)")
         }
     }
 
-    private func plainly(_ x: Tensor, _ weight: PackedWeight) throws -> Tensor {
-        try linear(x, StoredWeight.packed(weight).value(dtype: x.dtype, device: .cpu))
+    private func plainly(_ x: Tensor, _ weight: QuantizedTensor) throws -> Tensor {
+        try linear(x, StoredWeight.quantized(weight).value(dtype: x.dtype, device: .cpu))
     }
 
     private func sample(
         _ shape: [Int], outputs: Int = 96
-    ) throws -> (x: Tensor, weight: PackedWeight) {
+    ) throws -> (x: Tensor, weight: QuantizedTensor) {
         let generator = try Generator(seed: 9)
         let weight = try Tensor.randn([outputs, shape.last ?? 1], generator: generator)
         let x = try Tensor.randn(shape, generator: generator).to(dtype: .bfloat16)
-        return (x, try .packing(weight, as: .int8Rotated))
+        return (x, try .quantizing(weight, as: .int8Rotated))
     }
 
     @Test func rowsDoNotDependOnEachOtherNorOnThreads() throws {
@@ -209,7 +209,7 @@ struct IntegerProductTests {
     @Test func rowsMayLieApart() throws {
         let (x, weight) = try sample([3, 5, 512])
         let (left, right) = try x.halves(along: -1)
-        let half = try PackedWeight.packing(
+        let half = try QuantizedTensor.quantizing(
             Tensor.randn([40, 256], generator: Generator(seed: 10)), as: .int8Rotated)
         for part in [left, right] {
             #expect(try product(part, half).isEqual(to: product(part.contiguous(), half)))
@@ -236,26 +236,26 @@ struct IntegerProductTests {
         let lower = try withoutGradients {
             try KernelSet.limited(to: .portable) {
                 #expect(!Kernel.int8.isUsed && !Kernel.int8.serves(x, weight.values))
-                return try Torch.product(of: x, with: .packed(weight))
+                return try Torch.product(of: x, with: .quantized(weight))
             }
         }
         #expect(try lower.isEqual(to: plain))
         try withoutGradients {
             let limited = try KernelSet.limited(to: .avx512Integers) {
-                try Torch.product(of: x, with: .packed(weight))
+                try Torch.product(of: x, with: .quantized(weight))
             }
             #expect(try limited.isEqual(to: own))
         }
     }
 
-    /// Another type, other ways to pack, and gradients.
+    /// Another type, other ways to quantize, and gradients.
     @Test func whatIsNotForIntegersIsNotTaken() throws {
         let (x, weight) = try sample([4, 256])
         try withoutGradients {
             let half = try x.to(dtype: .float16)
             let plain = try plainly(half, weight)
-            #expect(try Torch.product(of: half, with: .packed(weight)).isEqual(to: plain))
-            let rows = try PackedWeight.packing(
+            #expect(try Torch.product(of: half, with: .quantized(weight)).isEqual(to: plain))
+            let rows = try QuantizedTensor.quantizing(
                 Tensor.randn([8, 256], generator: Generator(seed: 1)), as: .int8Rows)
             #expect(try rows.integerProduct(with: x) == nil)
         }
@@ -263,9 +263,9 @@ struct IntegerProductTests {
         let leaf = try x.copy()
         try leaf.requireGradient()
         let layer = Linear(Scope(), from: 256, to: 96)
-        try layer.weight.load(.packed(weight))
-        let results = try recomputed([leaf], outputs: 1) { inputs in
-            #expect(!Kernel.int8.serves(inputs[0], weight.values), "it is computed again")
+        try layer.weight.load(.quantized(weight))
+        let results = try checkpointed([leaf], outputs: 1) { inputs in
+            #expect(!Kernel.int8.serves(inputs[0], weight.values), "it is recomputed")
             return [try layer(inputs[0])]
         }
         let plain = try plainly(x, weight)
@@ -280,7 +280,7 @@ struct IntegerProductTests {
         let down = try Tensor.randn([4, 256], generator: generator, dtype: .bfloat16)
         let up = try Tensor.randn([96, 4], generator: generator, dtype: .bfloat16)
         let layer = Linear(Scope(), from: 256, to: 96)
-        try layer.weight.load(.packed(weight))
+        try layer.weight.load(.quantized(weight))
         layer.weight.adapters = [Adapter(.lowRank(down: down, up: up), scale: 0.5)]
         let found = try withoutGradients { try layer(x) }
         let expected = try product(x, weight) + linear(linear(x, down) * 0.5, up)
@@ -291,13 +291,13 @@ struct IntegerProductTests {
     @Test func theErrorOfOutputsIsTold() throws {
         let weight = try Tensor.randn([3000, 512], generator: Generator(seed: 14))
             .to(dtype: .bfloat16)
-        let packed = try PackedWeight.packing(weight, as: .int8Rotated)
-        let alone = try packed.error(from: weight).relative
+        let quantized = try QuantizedTensor.quantizing(weight, as: .int8Rotated)
+        let alone = try quantized.loss(from: weight).relative
         try withoutGradients {
-            let both = try packed.outputError(from: weight).relative
+            let both = try quantized.outputLoss(from: weight).relative
             #expect((1.2 * alone...1.6 * alone).contains(both), "\(both) of \(alone)")
             let numbers = try KernelSet.limited(to: .reference) {
-                try packed.outputError(from: weight).relative
+                try quantized.outputLoss(from: weight).relative
             }
             #expect((0.95 * alone...1.2 * alone).contains(numbers), "\(numbers) of \(alone)")
         }

@@ -96,7 +96,7 @@ struct KernelTests {
         let mean = try joined.square().mean(along: [-1], keepingAxes: true) + 1e-6
         let normed = try joined / mean.sqrt() * exactly(norm.weight.value(like: streams[0]))
         try expectKernel(.rotation, exact: turned(normed, table)) {
-            try table(streams.map { try UnturnedHeads($0, norm) })
+            try table(streams.map { try PreRotaryHeads($0, norm) })
         }
         try expectKernel(.rotation, exact: turned(joined, table)) {
             try table(Tensor.concatenating(streams, along: 1))
@@ -135,7 +135,7 @@ struct KernelTests {
             normed = try normed / mean.sqrt() * exactly(weight)
         }
         try expectKernel(.rotation, exact: turned(normed, like: normed)) {
-            if let found = try turnedHalves(
+            if let found = try applyRotary(
                 x, cosines: cosines, sines: sines, weight: weight, epsilon: 1e-6)
             {
                 return found

@@ -98,7 +98,7 @@ struct MapKernelTests {
         for (set, limit, slack) in [(KernelSet.direct, 3e-3, 1.5), (.best, 5e-3, 2.5)] {
             try expect(set, within: limit, slack: slack, exact: exact(layer, large)) {
                 layer.hasKernel(for: x)
-                    ? try layer.enlarging(bordered: x.bordered(Border(1)))
+                    ? try layer.upsampled(bordered: x.bordered(Border(1)))
                     : try layer(upsampledByRepetition(x, factor: 2))
             }
         }
@@ -153,14 +153,14 @@ struct MapKernelTests {
             let (x, layer) = try (map(shape), convolution(shape))
             let bordered = try x.bordered(Border(1))
             let (whole, large) = try (
-                layer(bordered: bordered), layer.enlarging(bordered: bordered)
+                layer(bordered: bordered), layer.upsampled(bordered: bordered)
             )
             for rows in [0..<4, 4..<10, 10..<14] {
                 let piece = try bordered.slice(rows.lowerBound..<rows.upperBound + 2, along: 2)
                 #expect(try layer(bordered: piece).isEqual(to: whole.slice(rows, along: 2)))
                 let twice = 2 * rows.lowerBound..<2 * rows.upperBound
                 #expect(
-                    try layer.enlarging(bordered: piece).isEqual(to: large.slice(twice, along: 2)))
+                    try layer.upsampled(bordered: piece).isEqual(to: large.slice(twice, along: 2)))
             }
         }
     }

@@ -8,7 +8,7 @@ import Torch
         struct Pool {
             @Test func largeTensorsAreCounted() async {
                 await #expect(processExitsWith: .success) {
-                    HostMemory.keepFreed()
+                    HostMemory.installPool()
                     let pool = try #require(HostMemory.pool)
                     var large: Tensor? = try Tensor.full([1 << 20], 2)
                     let small = try Tensor.full([1 << 10], 3)
@@ -23,7 +23,7 @@ import Torch
             @Test func whatCameBeforeThePoolGoesBackToWhereItCameFrom() async {
                 await #expect(processExitsWith: .success) {
                     var before: Tensor? = try Tensor.zeros([1 << 20])
-                    HostMemory.keepFreed()
+                    HostMemory.installPool()
                     let sum = try before.map { try $0 + 1 }?.sum().item()
                     before = nil
                     #expect(sum == 1_048_576)
@@ -33,11 +33,11 @@ import Torch
 
             @Test func nothingFreeIsKeptWhereMemoryIsScarce() async {
                 await #expect(processExitsWith: .success) {
-                    HostMemory.keepFreed()
+                    HostMemory.installPool()
                     let pool = try #require(HostMemory.pool)
                     _ = try Tensor.zeros([1 << 22]).sum().item()
                     #expect(pool.usage.held == 16 << 20)
-                    try HostMemory.withoutKeeping {
+                    try HostMemory.trimmingPool {
                         #expect(pool.usage.held == 0)
                         _ = try Tensor.zeros([1 << 22]).sum().item()
                         #expect(pool.usage.held == 0 && pool.usage.peakHeld == 16 << 20)
@@ -47,7 +47,7 @@ import Torch
 
             @Test func anAbsurdAllocationIsOutOfMemory() async {
                 await #expect(processExitsWith: .success) {
-                    HostMemory.keepFreed()
+                    HostMemory.installPool()
                     let error = try #require(throws: TorchError.self) {
                         try Tensor.empty([1 << 46])
                     }
@@ -57,7 +57,7 @@ import Torch
 
             @Test func severalThreadsTakeAndGiveAtOnce() async {
                 await #expect(processExitsWith: .success) {
-                    HostMemory.keepFreed()
+                    HostMemory.installPool()
                     try await withThrowingTaskGroup(of: Bool.self) { group in
                         for value in 1...4 {
                             group.addTask {

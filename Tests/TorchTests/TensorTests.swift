@@ -201,8 +201,8 @@ struct TorchTests {
         @Test func scaledWeightsAndAdaptersAddUp() throws {
             let layer = Linear(Scope()["x"], from: 2, to: 2)
             try layer.weight.load(
-                .packed(
-                    PackedWeight(
+                .quantized(
+                    QuantizedTensor(
                         .from([Float(1), 2, 3, 4], shape: [2, 2]).to(dtype: .float8e4m3fn),
                         scale: .from([Float(2), 10], shape: [2, 1]))))
             layer.weight.adapters = [

@@ -1,9 +1,9 @@
-// Draws and edits a picture with FLUX.2-dev where it does not fit: DiffSynth-Studio's low-VRAM
+// Draws and edits an image with FLUX.2-dev where it does not fit: DiffSynth-Studio's low-VRAM
 // configuration.
 // Transformer and text encoder are read from the disk into 8-bit floats, once for this machine, and come
 // to the device while they are used, as far as they do not fit below the limit.
 //
-//     swift run dev-low-vram ["what the picture shows" [side in pixels ["what to change"]]]
+//     swift run dev-low-vram ["what the image shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
@@ -45,7 +45,7 @@ let image = try await pipeline(
 try image.write(to: "dev-low-vram.png", overwrite: true)
 print("dev-low-vram.png")
 
-// The picture becomes a reference of the next one, with less guidance.
+// The image becomes a reference of the next one, with less guidance.
 let edited = try await pipeline(
     prompt: change, embeddedGuidance: 2.5, editImage: [image], height: side, width: side, seed: 42,
     numInferenceSteps: 50, progressBarCmd: show)

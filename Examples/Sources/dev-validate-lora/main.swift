@@ -1,4 +1,4 @@
-// Looks at a LoRA of FLUX.2-dev: a picture with DiffSynth-Studio's validation settings.
+// Looks at a LoRA of FLUX.2-dev: an image with DiffSynth-Studio's validation settings.
 //
 //     swift run dev-validate-lora [LoRA [side in pixels]]
 import Flux2

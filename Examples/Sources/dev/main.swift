@@ -1,7 +1,7 @@
-// Draws a picture and edits it with FLUX.2-dev.
-// Guidance is an input of the model; agree to its licence on the hub first.
+// Draws an image and edits it with FLUX.2-dev.
+// Guidance is an input of the model; agree to its license on the hub first.
 //
-//     swift run dev ["what the picture shows" [side in pixels ["what to change"]]]
+//     swift run dev ["what the image shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
@@ -30,7 +30,7 @@ let image = try await pipeline(
 try image.write(to: "dev.png", overwrite: true)
 print("dev.png")
 
-// The picture becomes a reference of the next one, with less guidance.
+// The image becomes a reference of the next one, with less guidance.
 let edited = try await pipeline(
     prompt: change, embeddedGuidance: 2.5, editImage: [image], height: side, width: side, seed: 42,
     numInferenceSteps: 50, progressBarCmd: show)

@@ -1,4 +1,4 @@
-// Looks at a LoRA of FLUX.2-klein-4B: a picture with DiffSynth-Studio's validation settings.
+// Looks at a LoRA of FLUX.2-klein-4B: an image with DiffSynth-Studio's validation settings.
 //
 //     swift run klein-4b-validate-lora [LoRA [side in pixels]]
 import Flux2

@@ -1,9 +1,9 @@
-// Draws and edits a picture with FLUX.2-klein-9B where it does not fit: DiffSynth-Studio's low-VRAM
+// Draws and edits an image with FLUX.2-klein-9B where it does not fit: DiffSynth-Studio's low-VRAM
 // configuration.
 // Transformer and text encoder are read from the disk into 8-bit floats, once for this machine, and come
 // to the device while they are used, as far as they do not fit below the limit.
 //
-//     swift run klein-9b-low-vram ["what the picture shows" [side in pixels ["what to change"]]]
+//     swift run klein-9b-low-vram ["what the image shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
@@ -45,7 +45,7 @@ let image = try await pipeline(
 try image.write(to: "klein-9b-low-vram.png", overwrite: true)
 print("klein-9b-low-vram.png")
 
-// The picture becomes a reference of the next one.
+// The image becomes a reference of the next one.
 let edited = try await pipeline(
     prompt: change, editImage: [image], height: side, width: side, seed: 1, numInferenceSteps: 4,
     progressBarCmd: show)

@@ -1,4 +1,4 @@
-// Looks at the checkpoint of a full training of FLUX.2-klein-9B: a picture with DiffSynth-Studio's validation settings.
+// Looks at the checkpoint of a full training of FLUX.2-klein-9B: an image with DiffSynth-Studio's validation settings.
 //
 //     swift run klein-9b-validate-full [checkpoint [side in pixels]]
 import Flux2

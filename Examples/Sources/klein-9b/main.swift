@@ -1,7 +1,7 @@
-// Draws a picture and edits it with FLUX.2-klein-9B.
-// 4-step distilled; agree to its licence on the hub first.
+// Draws an image and edits it with FLUX.2-klein-9B.
+// 4-step distilled; agree to its license on the hub first.
 //
-//     swift run klein-9b ["what the picture shows" [side in pixels ["what to change"]]]
+//     swift run klein-9b ["what the image shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
@@ -32,7 +32,7 @@ let image = try await pipeline(
 try image.write(to: "klein-9b.png", overwrite: true)
 print("klein-9b.png")
 
-// The picture becomes a reference of the next one.
+// The image becomes a reference of the next one.
 let edited = try await pipeline(
     prompt: change, editImage: [image], height: side, width: side, seed: 1, numInferenceSteps: 4,
     progressBarCmd: show)

@@ -1,9 +1,9 @@
-// Draws and edits a picture with FLUX.2-klein-base-4B where it does not fit: DiffSynth-Studio's low-VRAM
+// Draws and edits an image with FLUX.2-klein-base-4B where it does not fit: DiffSynth-Studio's low-VRAM
 // configuration.
 // Transformer and text encoder are read from the disk into 8-bit floats, once for this machine, and come
 // to the device while they are used, as far as they do not fit below the limit.
 //
-//     swift run klein-base-4b-low-vram ["what the picture shows" [side in pixels ["what to change"]]]
+//     swift run klein-base-4b-low-vram ["what the image shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
@@ -46,7 +46,7 @@ let image = try await pipeline(
 try image.write(to: "klein-base-4b-low-vram.png", overwrite: true)
 print("klein-base-4b-low-vram.png")
 
-// The picture becomes a reference of the next one.
+// The image becomes a reference of the next one.
 let edited = try await pipeline(
     prompt: change, cfgScale: 4, editImage: [image], height: side, width: side, seed: 1,
     numInferenceSteps: 50, progressBarCmd: show)

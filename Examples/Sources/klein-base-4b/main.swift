@@ -1,8 +1,8 @@
-// Draws a picture and edits it with FLUX.2-klein-base-4B.
+// Draws an image and edits it with FLUX.2-klein-base-4B.
 // Not distilled, so with many steps and guidance; Apache 2.0.
 // Text encoder, autoencoder and tokenizer are those of the distilled model.
 //
-//     swift run klein-base-4b ["what the picture shows" [side in pixels ["what to change"]]]
+//     swift run klein-base-4b ["what the image shows" [side in pixels ["what to change"]]]
 import Flux2
 
 let owner = "black-forest-labs/"
@@ -34,7 +34,7 @@ let image = try await pipeline(
 try image.write(to: "klein-base-4b.png", overwrite: true)
 print("klein-base-4b.png")
 
-// The picture becomes a reference of the next one.
+// The image becomes a reference of the next one.
 let edited = try await pipeline(
     prompt: change, cfgScale: 4, editImage: [image], height: side, width: side, seed: 1,
     numInferenceSteps: 50, progressBarCmd: show)

@@ -9,7 +9,7 @@ struct BitmapFont {
     private let bytes: [UInt8]
     private let glyphs: [UInt32: Int]
     /// Where the PNG of a glyph is, by its number.
-    private let pictures: [Int: Range<Int>]
+    private let images: [Int: Range<Int>]
 
     init(path: String) throws {
         self.path = path
@@ -27,12 +27,12 @@ struct BitmapFont {
             return start
         }
         glyphs = try reader.characterMap(at: table("cmap"))
-        pictures = try reader.pictures(index: table("CBLC"), data: table("CBDT"))
+        images = try reader.images(index: table("CBLC"), data: table("CBDT"))
     }
 
-    /// The picture of a character.
+    /// The image of a character.
     func glyph(_ character: Unicode.Scalar) throws -> Glyph {
-        guard let number = glyphs[character.value], let range = pictures[number] else {
+        guard let number = glyphs[character.value], let range = images[number] else {
             throw RecipeError("\(path): has no picture of U+\(String(character.value, radix: 16))")
         }
         return try Glyph(png: Array(bytes[range]))
@@ -79,10 +79,10 @@ private struct FontReader {
     }
 
     /// Glyphs to their PNG files: image format 17, in index subtables of format 1.
-    func pictures(index: Int, data: Int) throws -> [Int: Range<Int>] {
+    func images(index: Int, data: Int) throws -> [Int: Range<Int>] {
         let strike = index + 8
         let array = try index + number(strike, 4)
-        return try (0..<number(strike + 8, 4)).reduce(into: [:]) { pictures, entry in
+        return try (0..<number(strike + 8, 4)).reduce(into: [:]) { images, entry in
             let record = array + 8 * entry
             let (first, last) = try (number(record, 2), number(record + 2, 2))
             let subtable = try array + number(record + 4, 4)
@@ -97,7 +97,7 @@ private struct FontReader {
                 guard next > place else { continue }
                 let size = try number(place + 5, 4)
                 _ = try number(place + 9, size)
-                pictures[glyph] = place + 9..<place + 9 + size
+                images[glyph] = place + 9..<place + 9 + size
             }
         }
     }

@@ -3,7 +3,7 @@ import FluxEvaluation
 import Foundation
 import Imaging
 
-/// The pictures and captions of all trainings.
+/// The images and captions of all trainings.
 struct DataSets {
     private let emoji: [Emoji]
     /// Those that only the full fine-tuning sees.
@@ -33,18 +33,18 @@ struct DataSets {
     func write(to folder: String) throws {
         try Folder.make(folder + "/pictures")
         for (number, scene) in scenes.plain.enumerated() {
-            try scene.picture(emoji).write(to: "\(folder)/\(plainPath(number))", overwrite: true)
+            try scene.image(emoji).write(to: "\(folder)/\(plainPath(number))", overwrite: true)
         }
         for (number, scene) in scenes.varied.enumerated() {
-            try scene.picture(emoji).write(
+            try scene.image(emoji).write(
                 to: "\(folder)/\(path("varied", number))", overwrite: true)
         }
         for (number, scene) in scenes.further.enumerated() {
-            try scene.picture(emoji).write(
+            try scene.image(emoji).write(
                 to: "\(folder)/\(path("further", number))", overwrite: true)
         }
         for (number, scene) in scenes.heldOut.enumerated() {
-            try scene.picture(emoji).write(to: "\(folder)/\(path("held", number))", overwrite: true)
+            try scene.image(emoji).write(to: "\(folder)/\(path("held", number))", overwrite: true)
         }
         try StyleSets(emoji, new: new, folder: folder).write()
         let rows = trainingRows()
@@ -55,7 +55,7 @@ struct DataSets {
         let captions = scenes.heldOut.map { $0.caption(emoji) + "\n" }.joined()
         try AtomicFile.write(folder + "/heldout.txt", bytes: Array(captions.utf8))
         print(
-            "\(folder): \(emoji.count) emoji, \(emoji.count(where: \.takesColour)) of which take a "
+            "\(folder): \(emoji.count) emoji, \(emoji.count(where: \.takesColor)) of which take a "
                 + "colour; \(scenes.varied.count) variations and \(scenes.further.count) further ones, \(scenes.heldOut.count) held out"
         )
     }
@@ -63,7 +63,7 @@ struct DataSets {
     private func plainPath(_ number: Int) -> String { path("plain", number) }
     private func path(_ kind: String, _ number: Int) -> String { "pictures/\(kind)-\(number).png" }
 
-    /// Every emoji under its first name: what generated pictures are compared with.
+    /// Every emoji under its first name: what generated images are compared with.
     private func plainRows() -> [Row] {
         scenes.plain.enumerated().map { number, scene in
             Row(image: plainPath(number), prompt: scene.caption(emoji))
@@ -119,7 +119,7 @@ struct DataSets {
         let others = scenes.heldOut.enumerated().map { number, scene in
             Row(
                 image: path("held", number), prompt: scene.caption(emoji),
-                group: "\(scene.kind)", color: scene.colour?.rawValue)
+                group: "\(scene.kind)", color: scene.color?.rawValue)
         }
         return names + others
     }
@@ -136,10 +136,10 @@ enum JSONLines {
 }
 
 extension Scene {
-    /// What is told apart when pictures are judged.
+    /// What is told apart when images are judged.
     var kind: String {
         switch layout {
-        case .single: colour != nil ? "color" : "background"
+        case .single: color != nil ? "color" : "background"
         case .small, .left, .right: "place"
         case .two, .three: "count"
         case .beside: "pair"

@@ -1,7 +1,7 @@
 import Foundation
 import Imaging
 
-/// Rows that say which seed a teacher's picture came from.
+/// Rows that say which seed a teacher's image came from.
 struct DistillationRows {
     private let folder: String
     private let steps: Int
@@ -11,7 +11,7 @@ struct DistillationRows {
         self.steps = steps
     }
 
-    /// What flux2 writes into its pictures.
+    /// What flux2 writes into its images.
     private struct Settings: Decodable {
         var prompt: String
         var seed: Int

@@ -100,17 +100,17 @@ extension EmojiRecipe {
             abstract: "Say how much of the recipe's styles pictures have.")
 
         @Argument(help: "Pictures.")
-        var pictures: [String]
+        var images: [String]
 
         func run() throws {
-            let images = try pictures.map { try Image(contentsOf: $0) }
+            let images = try images.map { try Image(contentsOf: $0) }
             func mean(_ figure: (Image) -> Double) -> String {
                 String(
                     format: "%.3f", images.map(figure).reduce(0, +) / Double(max(1, images.count)))
             }
             print(
                 "\(images.count) pictures: blockiness \(mean(StyleFigure.blockiness)), "
-                    + "colour \(mean(StyleFigure.colour))")
+                    + "colour \(mean(StyleFigure.color))")
         }
     }
 
@@ -164,7 +164,7 @@ extension EmojiRecipe {
             abstract: "Put pictures side by side, row by row.")
 
         @Argument(help: "Pictures.")
-        var pictures: [String]
+        var images: [String]
 
         @Option(help: "Pictures in a row.")
         var columns: Int?
@@ -174,7 +174,7 @@ extension EmojiRecipe {
 
         func run() throws {
             let sheet = try Image.contactSheet(
-                pictures.map { try Image(contentsOf: $0) }, columns: columns, gap: 4)
+                images.map { try Image(contentsOf: $0) }, columns: columns, gap: 4)
             try sheet.write(
                 to: output, quality: output.hasSuffix(".png") ? nil : 92, overwrite: true)
         }

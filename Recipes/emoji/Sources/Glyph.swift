@@ -1,72 +1,72 @@
 import FluxEvaluation
 import Imaging
 
-/// A picture with soft edges: its colours as they are on black, and how much of each pixel it covers.
+/// An image with soft edges: its colors as they are on black, and how much of each pixel it covers.
 struct Glyph {
-    let colours: Image
+    let colors: Image
     /// The same value three times.
     let cover: Image
 
     init(png: [UInt8]) throws {
         let black = try Image(decoding: png, options: ReadOptions(alpha: .compositeOnBlack))
         let white = try Image(decoding: png, options: ReadOptions(alpha: .compositeOnWhite))
-        colours = black
+        colors = black
         cover = Image(
             width: black.width, height: black.height,
             pixels: zip(black.pixels, white.pixels).map { 255 - ($1 - min($0, $1)) })
     }
 
-    private init(colours: Image, cover: Image) {
-        self.colours = colours
+    private init(colors: Image, cover: Image) {
+        self.colors = colors
         self.cover = cover
     }
 
     /// At another width, with the same proportions.
     func resized(width: Int) -> Glyph {
-        let height = max(1, colours.height * width / colours.width)
+        let height = max(1, colors.height * width / colors.width)
         return Glyph(
-            colours: colours.resized(width: width, height: height, filter: .bicubic),
+            colors: colors.resized(width: width, height: height, filter: .bicubic),
             cover: cover.resized(width: width, height: height, filter: .bicubic))
     }
 
     /// The share of what is covered that has a hue of its own.
-    var colourfulness: Double {
-        var (all, coloured) = (0, 0)
-        for place in stride(from: 0, to: colours.pixels.count, by: 3)
+    var colorfulness: Double {
+        var (all, colored) = (0, 0)
+        for place in stride(from: 0, to: colors.pixels.count, by: 3)
         where cover.pixels[place] > 128 {
             all += 1
-            if HSV(colours.pixels, at: place).isColoured { coloured += 1 }
+            if HSV(colors.pixels, at: place).isColored { colored += 1 }
         }
-        return all == 0 ? 0 : Double(coloured) / Double(all)
+        return all == 0 ? 0 : Double(colored) / Double(all)
     }
 
-    /// In another colour; what is grey stays as it is.
-    func painted(_ colour: Palette) -> Glyph {
-        var pixels = colours.pixels
+    /// In another color; what is gray stays as it is.
+    func painted(_ color: Palette) -> Glyph {
+        var pixels = colors.pixels
         for place in stride(from: 0, to: pixels.count, by: 3) {
             var hsv = HSV(pixels, at: place)
             guard hsv.saturation > 0.1 else { continue }
-            hsv.hue = colour.hue
-            hsv.saturation = min(1, hsv.saturation * colour.strength)
+            hsv.hue = color.hue
+            hsv.saturation = min(1, hsv.saturation * color.strength)
             hsv.write(to: &pixels, at: place)
         }
         return Glyph(
-            colours: Image(width: colours.width, height: colours.height, pixels: pixels),
+            colors: Image(width: colors.width, height: colors.height, pixels: pixels),
             cover: cover)
     }
 
-    /// Puts it onto a picture, its middle at a place.
+    /// Puts it onto an image, its middle at a place.
     func draw(on canvas: inout Image, x: Int, y: Int) {
-        let (left, top) = (x - colours.width / 2, y - colours.height / 2)
+        let (left, top) = (x - colors.width / 2, y - colors.height / 2)
         var pixels = canvas.pixels
-        for row in 0..<colours.height where (0..<canvas.height).contains(top + row) {
-            for column in 0..<colours.width where (0..<canvas.width).contains(left + column) {
-                let from = 3 * (row * colours.width + column)
+        for row in 0..<colors.height where (0..<canvas.height).contains(top + row) {
+            for column in 0..<colors.width where (0..<canvas.width).contains(left + column) {
+                let from = 3 * (row * colors.width + column)
                 let to = 3 * ((top + row) * canvas.width + left + column)
                 for channel in 0..<3 {
                     let clear = 255 - Int(cover.pixels[from + channel])
                     let value =
-                        Int(colours.pixels[from + channel])
+                        Int(colors.pixels[from + channel])
                         + (Int(pixels[to + channel]) * clear + 127) / 255
                     pixels[to + channel] = UInt8(min(255, value))
                 }

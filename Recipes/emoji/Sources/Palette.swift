@@ -1,9 +1,9 @@
 import FluxEvaluation
 
-/// The colours that captions know are those that figures tell apart.
-typealias Palette = ColourName
+/// The colors that captions know are those that figures tell apart.
+typealias Palette = ColorName
 
-extension ColourName {
+extension ColorName {
     /// As a background.
     var paint: (red: UInt8, green: UInt8, blue: UInt8) {
         var pixel: [UInt8] = [0, 0, 0]
@@ -18,8 +18,8 @@ extension HSV {
         self.init(red: pixels[place], green: pixels[place + 1], blue: pixels[place + 2])
     }
 
-    /// Whether people would give it the name of a colour.
-    var isColoured: Bool { saturation > 0.35 && value > 0.3 }
+    /// Whether people would give it the name of a color.
+    var isColored: Bool { saturation > 0.35 && value > 0.3 }
 
     func write(to pixels: inout [UInt8], at place: Int) {
         for (channel, offset) in [5.0, 3.0, 1.0].enumerated() {

@@ -1,21 +1,21 @@
 import FluxEvaluation
 import Imaging
 
-/// A character with its picture.
+/// A character with its image.
 struct Emoji {
     let name: EmojiName
     let glyph: Glyph
-    /// Whether it can be painted in another colour and be seen to have it.
-    let takesColour: Bool
+    /// Whether it can be painted in another color and be seen to have it.
+    let takesColor: Bool
 
     init(name: EmojiName, glyph: Glyph) {
         self.name = name
         self.glyph = glyph
-        takesColour = glyph.colourfulness > 0.5
+        takesColor = glyph.colorfulness > 0.5
     }
 }
 
-/// What a picture shows: emoji in a layout, on a background.
+/// What an image shows: emoji in a layout, on a background.
 struct Scene: Hashable {
     /// Where emoji stand, and how large.
     enum Layout: Hashable {
@@ -25,7 +25,7 @@ struct Scene: Hashable {
     /// Numbers of emoji; two for ``Layout/beside``.
     var emoji: [Int]
     var layout = Layout.single
-    var colour: Palette?
+    var color: Palette?
     /// Nil is white.
     var background: Palette?
 
@@ -43,14 +43,14 @@ struct Scene: Hashable {
         }
     }
 
-    func picture(_ all: [Emoji]) -> Image {
+    func image(_ all: [Emoji]) -> Image {
         let paint = background?.paint ?? (red: 255, green: 255, blue: 255)
         var canvas = Image(
             width: Self.side, height: Self.side, red: paint.red, green: paint.green,
             blue: paint.blue)
         for (number, place) in places.enumerated() {
             var glyph = all[emoji[min(number, emoji.count - 1)]].glyph
-            if let colour { glyph = glyph.painted(colour) }
+            if let color { glyph = glyph.painted(color) }
             glyph.resized(width: place.width).draw(on: &canvas, x: place.x, y: place.y)
         }
         return canvas
@@ -64,7 +64,7 @@ struct Scene: Hashable {
             let known = all[number].name.names
             return known[place == 0 ? synonym % known.count : 0]
         }
-        let painted = (colour.map { $0.rawValue + " " } ?? "")
+        let painted = (color.map { $0.rawValue + " " } ?? "")
         let subject =
             switch layout {
             case .single: painted + names[0]

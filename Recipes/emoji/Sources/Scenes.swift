@@ -13,19 +13,19 @@ struct Scenes {
 
     /// Scenes of each kind, as shares of the number of emoji.
     private static let shares: [(kind: Kind, share: Double)] = [
-        (.coloured, 2.0), (.onBackground, 2.0), (.colouredOnBackground, 0.8), (.small, 0.5),
+        (.colored, 2.0), (.onBackground, 2.0), (.coloredOnBackground, 0.8), (.small, 0.5),
         (.aside, 0.5), (.two, 1.0), (.three, 0.5), (.beside, 1.2),
     ]
     private static let furtherShares: [(kind: Kind, share: Double)] = [
-        (.coloured, 1.5), (.onBackground, 0.5), (.colouredOnBackground, 3.0), (.colouredTwo, 1.0),
-        (.colouredThree, 0.7), (.twoOnBackground, 1.0), (.threeOnBackground, 0.5),
+        (.colored, 1.5), (.onBackground, 0.5), (.coloredOnBackground, 3.0), (.coloredTwo, 1.0),
+        (.coloredThree, 0.7), (.twoOnBackground, 1.0), (.threeOnBackground, 0.5),
     ]
     /// Of each kind, so many are held out.
     private static let heldOutShare = 0.1
 
     private enum Kind {
-        case coloured, onBackground, colouredOnBackground, small, aside, two, three, beside
-        case colouredTwo, colouredThree, twoOnBackground, threeOnBackground
+        case colored, onBackground, coloredOnBackground, small, aside, two, three, beside
+        case coloredTwo, coloredThree, twoOnBackground, threeOnBackground
     }
 
     init(_ all: [Emoji]) {
@@ -69,25 +69,25 @@ struct Scenes {
 
     private static func drawn(_ kind: Kind, _ all: [Emoji], _ chance: inout Chance) -> Scene? {
         let number = Int.random(in: all.indices, using: &chance)
-        let colour = Palette.allCases.randomElement(using: &chance)
+        let color = Palette.allCases.randomElement(using: &chance)
         var scene = Scene(emoji: [number])
-        let takesColour = all[number].takesColour
+        let takesColor = all[number].takesColor
         switch kind {
-        case .coloured:
-            guard takesColour else { return nil }
-            scene.colour = colour
-        case .onBackground: scene.background = colour
-        case .colouredOnBackground:
-            guard takesColour else { return nil }
-            scene.colour = colour
-            scene.background = Palette.allCases.filter { $0 != colour }
+        case .colored:
+            guard takesColor else { return nil }
+            scene.color = color
+        case .onBackground: scene.background = color
+        case .coloredOnBackground:
+            guard takesColor else { return nil }
+            scene.color = color
+            scene.background = Palette.allCases.filter { $0 != color }
                 .randomElement(using: &chance)
-        case .colouredTwo, .colouredThree:
-            guard takesColour else { return nil }
-            scene.colour = colour
-            scene.layout = kind == .colouredTwo ? .two : .three
+        case .coloredTwo, .coloredThree:
+            guard takesColor else { return nil }
+            scene.color = color
+            scene.layout = kind == .coloredTwo ? .two : .three
         case .twoOnBackground, .threeOnBackground:
-            scene.background = colour
+            scene.background = color
             scene.layout = kind == .twoOnBackground ? .two : .three
         case .small: scene.layout = .small
         case .aside: scene.layout = Bool.random(using: &chance) ? .left : .right

@@ -28,17 +28,17 @@ struct StyleSets {
 
     private func path(_ kind: String, _ number: Int) -> String { "styles/\(kind)-\(number).png" }
 
-    /// Pixel art under a word of its own; grey pictures, and the same in colour, under plain names.
+    /// Pixel art under a word of its own; gray images, and the same in color, under plain names.
     private func writeStyles() throws {
         let distance = max(1, emoji.count / Self.styleCount)
         let chosen = stride(from: 0, to: emoji.count, by: distance).prefix(Self.styleCount)
         var rows: [String: [DataSets.Row]] = [:]
         for number in chosen {
             let scene = Scene(emoji: [number])
-            let (image, name) = (scene.picture(emoji), scene.caption(emoji))
+            let (image, name) = (scene.image(emoji), scene.caption(emoji))
             for (kind, image, caption) in [
                 ("pixels", Treatment.pixelArt(image), "pixel art " + name), ("colour", image, name),
-                ("grey", Treatment.grey(image), name),
+                ("grey", Treatment.gray(image), name),
             ] {
                 try image.write(to: "\(folder)/\(path(kind, number))", overwrite: true)
                 rows[kind, default: []].append(.init(image: path(kind, number), prompt: caption))
@@ -47,19 +47,19 @@ struct StyleSets {
         for (kind, rows) in rows { try JSONLines.write(rows, to: "\(folder)/\(kind).jsonl") }
     }
 
-    /// Pictures before and after painting, with what was asked for.
+    /// Images before and after painting, with what was asked for.
     private func writeEdits() throws {
         var (rows, heldOut): ([DataSets.Row], [DataSets.Row]) = ([], [])
-        let paintable = emoji.indices.filter { emoji[$0].takesColour }
+        let paintable = emoji.indices.filter { emoji[$0].takesColor }
         for (place, number) in paintable.enumerated() {
-            for colour in Palette.allCases {
+            for color in Palette.allCases {
                 var scene = Scene(emoji: [number])
-                scene.colour = colour
-                let path = "edits/\(number)-\(colour.rawValue).png"
-                try scene.picture(emoji).write(to: "\(folder)/\(path)", overwrite: true)
+                scene.color = color
+                let path = "edits/\(number)-\(color.rawValue).png"
+                try scene.image(emoji).write(to: "\(folder)/\(path)", overwrite: true)
                 let row = DataSets.Row(
-                    image: path, prompt: "make it \(colour.rawValue)", group: "edit",
-                    color: colour.rawValue, edit_image: "pictures/plain-\(number).png",
+                    image: path, prompt: "make it \(color.rawValue)", group: "edit",
+                    color: color.rawValue, edit_image: "pictures/plain-\(number).png",
                     edit_image_auto_resize: false)
                 if place % Self.heldOutEvery == 0 { heldOut.append(row) } else { rows.append(row) }
             }
@@ -72,7 +72,7 @@ struct StyleSets {
         var rows: [DataSets.Row] = []
         for number in new.indices {
             let scene = Scene(emoji: [number])
-            try scene.picture(new).write(to: "\(folder)/\(path("new", number))", overwrite: true)
+            try scene.image(new).write(to: "\(folder)/\(path("new", number))", overwrite: true)
             rows.append(
                 .init(image: path("new", number), prompt: scene.caption(new), group: "name"))
         }

@@ -1,11 +1,11 @@
 import Imaging
 
-/// What is done to a whole picture to make a style of it.
+/// What is done to a whole image to make a style of it.
 enum Treatment {
     /// Blocks of this many pixels on a side.
     static let block = 8
 
-    /// Squares of one colour each.
+    /// Squares of one color each.
     static func pixelArt(_ image: Image) -> Image {
         let small = image.resized(
             width: image.width / block, height: image.height / block, filter: .bilinear)
@@ -20,8 +20,8 @@ enum Treatment {
         return Image(width: image.width, height: image.height, pixels: pixels)
     }
 
-    /// Without colours, by the weights of luma that JPEG has.
-    static func grey(_ image: Image) -> Image {
+    /// Without colors, by the weights of luma that JPEG has.
+    static func gray(_ image: Image) -> Image {
         var pixels = image.pixels
         for place in stride(from: 0, to: pixels.count, by: 3) {
             let sum =
@@ -34,9 +34,9 @@ enum Treatment {
     }
 }
 
-/// Figures that say how much of a style a picture has.
+/// Figures that say how much of a style an image has.
 enum StyleFigure {
-    /// The share of all differences between neighbours that lies on the borders of blocks: 1 for pixel
+    /// The share of all differences between neighbors that lies on the borders of blocks: 1 for pixel
     /// art, about one over the side of a block for anything else.
     static func blockiness(_ image: Image) -> Double {
         var (onBorders, all) = (0, 0)
@@ -54,7 +54,7 @@ enum StyleFigure {
     }
 
     /// The mean over all pixels of the largest less the smallest channel, from 0 to 1.
-    static func colour(_ image: Image) -> Double {
+    static func color(_ image: Image) -> Double {
         var sum = 0
         for place in stride(from: 0, to: image.pixels.count, by: 3) {
             let pixel = image.pixels[place..<place + 3]

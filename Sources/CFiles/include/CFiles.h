@@ -34,7 +34,7 @@ int cf_lock(int descriptor, int waits);
 /// A sum of 64 bits that any damage changes, at the speed of memory; no protection against intent.
 uint64_t cf_digest(const void *bytes, size_t size);
 
-/// Whether an element has all bits of a mask, as numbers that are not finite have those of their
+/// Whether an element has all bits of a mask, as values that are not finite have those of their
 /// exponent. Elements have 1, 2, 4 or 8 bytes.
 int cf_has_mask(const void *bytes, size_t count, int width, uint64_t mask);
 

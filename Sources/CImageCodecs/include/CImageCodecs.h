@@ -1,4 +1,4 @@
-// Pictures in memory, decoded and encoded by libpng, libjpeg-turbo and libwebp.
+// Images in memory, decoded and encoded by libpng, libjpeg-turbo and libwebp.
 //
 // Every function returns 1 on success and 0 on failure; on failure `message` holds one line.
 // No function keeps a pointer after it returns, and no jump leaves this target.
@@ -15,7 +15,7 @@ extern "C" {
 /// Room for the reason of a failure, its terminating zero included.
 #define CI_MESSAGE_SIZE 200
 
-/// What the header of a picture announces.
+/// What the header of an image announces.
 typedef struct ci_header {
   uint32_t width;
   uint32_t height;
@@ -23,7 +23,7 @@ typedef struct ci_header {
   int animated;
 } ci_header;
 
-/// Takes a piece of an encoded picture.
+/// Takes a piece of an encoded image.
 typedef void (*ci_sink)(void *context, const uint8_t *bytes, size_t size);
 
 /// One text entry; `utf8` tells UTF-8 from Latin-1 values. Keys are Latin-1.

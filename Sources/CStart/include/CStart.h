@@ -3,7 +3,7 @@
 //
 // libgomp, whose threads libtorch computes with, reads its settings when it is loaded, before `main`. By
 // default its threads spin while they wait for each other. Beside other programs the one that is waited
-// for may not even be running, and spinning keeps it from running: a picture takes ten times as long.
+// for may not even be running, and spinning keeps it from running: an image takes ten times as long.
 // So the program starts itself once more, with `OMP_WAIT_POLICY=passive`, before any library has run. That
 // takes some milliseconds. Whoever sets `OMP_WAIT_POLICY` or `GOMP_SPINCOUNT` keeps what they set.
 //

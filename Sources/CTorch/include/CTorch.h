@@ -85,28 +85,28 @@ ct_status ct_copy_(ct_tensor target, ct_tensor source);
 ct_status ct_view_dtype(ct_tensor t, ct_dtype dtype, ct_tensor *out);
 ct_status ct_item(ct_tensor t, double *out);
 
-// --- packed.cpp: weights of few bits -------------------------------------------------------------
+// --- quantized.cpp: low-bit weights -------------------------------------------------------------
 
 // Memory for a short while: the same again and again, unless somebody still shows it.
 ct_status ct_scratch(const int64_t *sizes, size_t rank, ct_dtype dtype, ct_device device, ct_tensor *out);
 // Gives this thread's such memory back.
 void ct_release_scratch(void);
-// Writes 8-bit `values`, times `scale` in 32 bits where it is not NULL: [] for all, [rows, 1], or
-// [rows, groups] with groups of equal width. Rows that are `turned` are turned back first.
-ct_status ct_unpack8(ct_tensor values, ct_tensor scale, bool turned, ct_tensor out);
+// Writes 8-bit `values`, times `scale` in float32 where it is not NULL: [] for all, [rows, 1], or
+// [rows, groups] with groups of equal width. Rows that are `rotated` are rotated back first.
+ct_status ct_dequantize8(ct_tensor values, ct_tensor scale, bool rotated, ct_tensor out);
 // Makes 8-bit values, CT_FLOAT8_E4M3FN or CT_INT8, and scales for a weight [rows, ...]. `group`
-// neighbours of a row share a scale, [rows, groups]; -1: all do, []; 0: without (*scale is NULL).
-ct_status ct_pack8(ct_tensor weight, ct_dtype dtype, int64_t group, ct_tensor *values, ct_tensor *scale);
-// The same as CT_INT8 for rows that are turned first, by Hadamard matrices of the largest power of two
+// neighbors of a row share a scale, [rows, groups]; -1: all do, []; 0: without (*scale is NULL).
+ct_status ct_quantize8(ct_tensor weight, ct_dtype dtype, int64_t group, ct_tensor *values, ct_tensor *scale);
+// The same as CT_INT8 for rows that are rotated first, by Hadamard matrices of the largest power of two
 // up to 256 that divides them; with a scale for each row, [rows, 1].
-ct_status ct_pack_turned(ct_tensor weight, ct_tensor *values, ct_tensor *scale);
+ct_status ct_quantize_rotated(ct_tensor weight, ct_tensor *values, ct_tensor *scale);
 // The sums of the squares of what that has changed, and of the weights.
-ct_status ct_packing_error(ct_tensor weight, ct_tensor values, ct_tensor scale, bool turned, double out[2]);
+ct_status ct_quantization_loss(ct_tensor weight, ct_tensor values, ct_tensor scale, bool rotated, double out[2]);
 
 // --- copier.cpp: from the host to a device while it computes ------------------------------------
 
 // Copies run on a stream of their own; fill and use of a slot exclude each other on the device.
-// `copy`, `will_fill`, `did_fill` and `settle` belong to the thread that brings, the others to the
+// `copy`, `will_fill`, `did_fill` and `settle` belong to the thread that loads, the others to the
 // one that computes. For devices other than the CPU.
 ct_status ct_copier_create(ct_device device, int32_t slots, ct_copier *out);
 void ct_copier_release(ct_copier c);
@@ -122,16 +122,16 @@ ct_status ct_copier_settle(ct_copier c, int32_t slot);
 bool ct_pin(void *start, size_t count);
 void ct_unpin(void *start);
 
-// --- blocks.cpp ----------------------------------------------------------------------------------
+// --- gguf_dequantize.cpp ----------------------------------------------------------------------------------
 
 // How blocks of few-bit integers are laid out; names and numbers are those of GGUF.
-typedef enum { CT_Q4_0 = 2, CT_Q8_0 = 8, CT_Q4_K = 12, CT_Q5_K = 13, CT_Q6_K = 14 } ct_block_format;
+typedef enum { CT_Q4_0 = 2, CT_Q8_0 = 8, CT_Q4_K = 12, CT_Q5_K = 13, CT_Q6_K = 14 } ct_gguf_block_type;
 
 // Writes the values of blocks [rows, bytes] to `out` [rows, values], which is float32, bfloat16 or
 // float16; both are contiguous and on one device.
-ct_status ct_unpack_blocks(ct_tensor packed, ct_block_format format, ct_tensor out);
+ct_status ct_dequantize_blocks(ct_tensor blocks, ct_gguf_block_type format, ct_tensor out);
 // The same with tensor operations, as it is done on other devices than the CPU.
-ct_status ct_unpack_blocks_by_operations(ct_tensor packed, ct_block_format format, ct_tensor out);
+ct_status ct_dequantize_blocks_by_operations(ct_tensor blocks, ct_gguf_block_type format, ct_tensor out);
 
 // --- shape.cpp -----------------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ ct_status ct_embedding(ct_tensor weight, ct_tensor ids, ct_tensor *out);
 ct_status ct_layer_norm(ct_tensor x, int64_t width, ct_tensor weight, ct_tensor bias, double epsilon, ct_tensor *out);
 ct_status ct_rms_norm(ct_tensor x, int64_t width, ct_tensor weight, double epsilon, ct_tensor *out);
 ct_status ct_group_norm(ct_tensor x, int64_t groups, ct_tensor weight, ct_tensor bias, double epsilon, ct_tensor *out);
-// Means, then 1/sqrt(variance + epsilon) as ct_group_norm takes them: [2, B, groups] in 32 bits.
+// Means, then 1/sqrt(variance + epsilon) as ct_group_norm takes them: [2, B, groups] in float32.
 ct_status ct_group_moments(ct_tensor x, int64_t groups, double epsilon, ct_tensor *out);
 ct_status ct_conv2d(ct_tensor x, ct_tensor weight, ct_tensor bias, int64_t stride, int64_t padding, ct_tensor *out);
 ct_status ct_mse_loss(ct_tensor x, ct_tensor target, ct_tensor *out);  // the mean of all squares
@@ -215,7 +215,7 @@ ct_status ct_scaled_dot_product_attention(ct_tensor q, ct_tensor k, ct_tensor v,
 typedef enum {
   CT_KERNELS_REFERENCE = 0,
   CT_KERNELS_PORTABLE = 1,  // compiled for several instruction sets, with equal results
-  CT_KERNELS_AVX512_VNNI = 2,  // products of integers of 8 bits
+  CT_KERNELS_AVX512_VNNI = 2,  // products of 8-bit integers
   CT_KERNELS_DIRECT = 3,       // AVX-512 with products of bfloat16, of pixels as they are
   CT_KERNELS_AVX512_BF16 = 4,  // the same, and products of sums where that makes fewer of them
 } ct_kernel_set;
@@ -246,14 +246,14 @@ bool ct_worth_saving_products(int64_t outputs, int64_t inputs);
 // Whether a kernel computes on these operands now, else libtorch does; absent ones are NULL.
 bool ct_has_kernel(ct_kernel kernel, const ct_tensor *operands, size_t count);
 
-// --- work.cpp: what products of forward passes took since the process began ------------------------
+// --- operation_counts.cpp: what products of forward passes took since the process began ------------------------
 
 typedef struct {
   int64_t int8, float16, others;  // operations on numbers of these types, two for a multiplication
   int64_t bytes;                  // of operands and results
-} ct_work;
+} ct_operation_counts;
 
-ct_work ct_counted_work(void);
+ct_operation_counts ct_counted_operations(void);
 
 // --- row_kernels.cpp, attention_kernel.cpp: what `ct_has_kernel` says yes to ------------------------
 
@@ -266,7 +266,7 @@ ct_status ct_kernel_modulation(ct_tensor x, ct_tensor shift, ct_tensor scale, do
 ct_status ct_kernel_gate(ct_tensor gate, ct_tensor up, ct_tensor out);
 // x + gate · y; axes of length 1 of `gate` are repeated.
 ct_status ct_kernel_residual(ct_tensor x, ct_tensor gate, ct_tensor y, ct_tensor out);
-// Heads [B, T, H, d], normalised if there is a weight [d], then turned: neighbours by complex numbers
+// Heads [B, T, H, d], normalized if there is a weight [d], then rotated: neighbors by complex numbers
 // [T, 1, d/2], or halves by cosines and sines [T, d] in bfloat16.
 ct_status ct_kernel_rotate_pairs(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor rotation, ct_tensor out);
 ct_status ct_kernel_rotate_halves(ct_tensor x, ct_tensor weight, double epsilon, ct_tensor cosines,
@@ -277,7 +277,7 @@ ct_status ct_kernel_rotate_halves(ct_tensor x, ct_tensor weight, double epsilon,
 ct_status ct_kernel_attention(ct_tensor q, ct_tensor k, ct_tensor v, bool causal, const int64_t *words,
                               ct_tensor out);
 
-// --- picture_layers.cpp: layers of maps of bfloat16 with channels innermost, on CPUs with AVX-512 --
+// --- vae_layers.cpp: layers of maps of bfloat16 with channels innermost, on CPUs with AVX-512 --
 
 // Results have their channels innermost in memory; borders are zeros, so many pixels at the top, the
 // bottom, the left and the right. A map with a border has an even number of channels.
@@ -294,13 +294,13 @@ ct_status ct_conv2d_bordered(ct_tensor x, ct_tensor weight, ct_tensor bias, ct_t
                              bool by_winograd, ct_tensor *out);
 // A 3x3 convolution of the map with each pixel repeated twice along both axes; the border is 1. It may be
 // done by fewer products, of differences that are rounded.
-ct_status ct_conv2d_enlarging(ct_tensor x, ct_tensor weight, ct_tensor bias, bool by_differences,
+ct_status ct_conv2d_upsampling(ct_tensor x, ct_tensor weight, ct_tensor bias, bool by_differences,
                               ct_tensor *out);
 
 // --- int8_linear.cpp -------------------------------------------------------------------------------
 
-// x [..., K] · weightᵀ for a weight of ct_pack_turned, [N, K] with scales [N, 1], to `out` [..., N],
-// which lies in one piece. Rows of x are turned and become integers of 8 bits with a scale each.
+// x [..., K] · weightᵀ for a weight of ct_quantize_rotated, [N, K] with scales [N, 1], to `out` [..., N],
+// which lies in one piece. Rows of x are rotated and become 8-bit integers with a scale each.
 ct_status ct_kernel_int8(ct_tensor x, ct_tensor values, ct_tensor scale, ct_tensor out);
 
 // --- autograd.cpp --------------------------------------------------------------------------------
@@ -315,16 +315,16 @@ ct_status ct_grad(ct_tensor t, ct_tensor *out);  // writes NULL when there is no
 ct_status ct_zero_grad(ct_tensor t);
 ct_status ct_set_grad(ct_tensor t, ct_tensor gradient);
 
-// --- recompute.cpp -------------------------------------------------------------------------------
+// --- checkpoint.cpp -------------------------------------------------------------------------------
 
 // Makes outputs from inputs; also called by backward, on whatever thread that uses. Both are handed
 // over.
-typedef ct_status (*ct_recompute)(void *context, const ct_tensor *inputs, size_t input_count,
+typedef ct_status (*ct_checkpoint_body)(void *context, const ct_tensor *inputs, size_t input_count,
                                   ct_tensor *outputs, size_t output_count);
 // Runs `body` so that only its inputs are kept for gradients, on the host if told so, and runs it
 // again when they are needed. `release(context)` is called in any case.
 ct_status ct_checkpoint(const ct_tensor *inputs, size_t input_count, size_t output_count, bool to_host,
-                        ct_recompute body, void *context, void (*release)(void *), ct_tensor *outputs);
+                        ct_checkpoint_body body, void *context, void (*release)(void *), ct_tensor *outputs);
 
 // Hands over a weight [out, in].
 typedef ct_status (*ct_weight_request)(void *context, ct_tensor *out);
@@ -370,7 +370,7 @@ typedef struct {
 
 // As torch.optim.Adam and AdamW; moments have the weight's shape, and its type or float32.
 ct_status ct_adam(const ct_update *u, const ct_adam_settings *s, ct_tensor mean, ct_tensor square);
-// With moments of 8 bits and a float32 scale for each 256 of them; `by_operations` is how other
+// With 8-bit moments and a float32 scale for each 256 of them; `by_operations` is how other
 // devices than the CPU do it.
 ct_status ct_adam8(const ct_update *u, const ct_adam_settings *s, ct_tensor mean, ct_tensor square,
                    ct_tensor mean_scale, ct_tensor square_scale, bool by_operations);

@@ -24,7 +24,7 @@ final class AssembledComponent {
     private let dtype: DType?
     private let bySource: [String: [Parameter]]
     private var taken: [String: Taken] = [:]
-    private var folding = LoRAFolding()
+    private var fusion = LoRAFusion()
     private var loras: [String] = []
 
     /// - Parameters:
@@ -41,7 +41,7 @@ final class AssembledComponent {
         self.dtype = dtype
         folder = file.checkpoint.location
         loader = file.loader()
-        bySource = Dictionary(grouping: parameters) { file.layout.recipe($0.key).source }
+        bySource = Dictionary(grouping: parameters) { file.keyMap.transform($0.key).source }
         guard LocalFiles.isFolder(folder) else {
             throw ModelError(
                 path: folder,
@@ -83,15 +83,15 @@ final class AssembledComponent {
 
     /// Folds LoRAs in, on top of what checkpoints give.
     func fold(_ changes: [(changes: LoRAChanges, use: LoRAUse)]) {
-        folding = LoRAFolding(changes.map { ($0.changes, $0.use.strength) })
+        fusion = LoRAFusion(changes.map { ($0.changes, $0.use.strength) })
         loras = changes.map(\.use.path)
     }
 
-    /// Refuses changes of weights of few bits, and of files in another format.
+    /// Refuses changes of low-bit weights, and of files in another format.
     ///
     /// - Throws: `ModelError`.
     func requireChangeable() throws {
-        let isFolded = folding.all.contains { !$0.changes.adapters.isEmpty }
+        let isFolded = fusion.all.contains { !$0.changes.adapters.isEmpty }
         guard dtype != nil || !taken.isEmpty || isFolded else { return }
         func refusal(_ found: String) -> ModelError {
             ModelError(
@@ -119,7 +119,7 @@ final class AssembledComponent {
     private func isChanged(_ info: WeightInfo) -> Bool {
         dtype(of: info) != info.type.dtype
             || (bySource[info.name] ?? []).contains {
-                taken[$0.key] != nil || folding.changes($0.key)
+                taken[$0.key] != nil || fusion.changes($0.key)
             }
     }
 
@@ -145,7 +145,7 @@ final class AssembledComponent {
         return (tensors, file.notes)
     }
 
-    /// Looks for numbers that are not finite in a file that is copied as it is.
+    /// Looks for values that are not finite in a file that is copied as it is.
     ///
     /// - Throws: `WeightError` naming the first tensor with such numbers.
     func requireFinite(_ name: String) throws {
@@ -193,9 +193,9 @@ final class AssembledComponent {
             return try .mapped(info, of: file).to(dtype: dtype).contiguous()
         }
         let parts = try parameters.map { parameter in
-            (self.file.layout.recipe(parameter.key), try value(of: parameter, dtype))
+            (self.file.keyMap.transform(parameter.key), try value(of: parameter, dtype))
         }
-        return try TensorJoining.joined(parts, shape: info.shape, dtype: dtype)
+        return try TensorConcatenation.concatenate(parts, shape: info.shape, dtype: dtype)
     }
 
     private func value(of parameter: Parameter, _ dtype: DType) throws -> Tensor {
@@ -211,7 +211,7 @@ final class AssembledComponent {
             }
             stored = values
         }
-        return try folding(stored, parameter.key, dtype: dtype)
+        return try fusion(stored, parameter.key, dtype: dtype)
     }
 
     // MARK: What is told
@@ -224,7 +224,7 @@ final class AssembledComponent {
             taken: checkpoints.compactMap { path in
                 counts[path].map { .init(path: path, weights: $0) }
             },
-            folded: zip(loras, folding.all).compactMap { path, part in
+            folded: zip(loras, fusion.all).compactMap { path, part in
                 let count = part.changes.adapters.count
                 return count == 0 ? nil : .init(path: path, weights: count)
             },

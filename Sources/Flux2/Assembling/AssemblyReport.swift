@@ -14,7 +14,7 @@ public struct AssemblyReport: Hashable, Sendable {
     public struct Part: Hashable, Sendable {
         /// Which one it is.
         public var component: Component
-        /// The weights that pictures are made with.
+        /// The weights that images are made with.
         public var weights: Int
         /// The checkpoints that weights were taken from, in the order in which they were given.
         public var taken: [Source]
@@ -24,7 +24,7 @@ public struct AssemblyReport: Hashable, Sendable {
         public var bytes: Int
     }
 
-    /// The components that a picture is made with.
+    /// The components that an image is made with.
     public var parts: [Part] = []
     /// Bytes of all files.
     public var bytes = 0

@@ -2,10 +2,10 @@ package import FluxModels
 package import Torch
 
 /// One side of classifier-free guidance: what the transformer reads besides latents.
-package struct Branch {
+package struct ConditioningBranch {
     /// Text features, [1, T, J].
     var text: Tensor
-    /// Rotations of text, picture and references.
+    /// Rotations of text, image and references.
     var rotary: RotaryTable
     /// Keys and values that blocks look at besides their own.
     var caches: [String: KeyValue]
@@ -19,20 +19,20 @@ package struct Branch {
 
 /// What the transformer is told besides the latents and their noise level.
 package struct Conditioning {
-    var positive: Branch
+    var conditional: ConditioningBranch
     /// Present when classifier-free guidance is on.
-    var negative: Branch?
-    /// Clean tokens of reference pictures, [1, T, C].
+    var unconditional: ConditioningBranch?
+    /// Clean tokens of reference images, [1, T, C].
     var references: Tensor?
     var cfgScale: Double
     var embeddedGuidance: Double
 
     package init(
-        positive: Branch, negative: Branch? = nil, references: Tensor? = nil, cfgScale: Double,
+        conditional: ConditioningBranch, unconditional: ConditioningBranch? = nil, references: Tensor? = nil, cfgScale: Double,
         embeddedGuidance: Double
     ) {
-        self.positive = positive
-        self.negative = negative
+        self.conditional = conditional
+        self.unconditional = unconditional
         self.references = references
         self.cfgScale = cfgScale
         self.embeddedGuidance = embeddedGuidance
@@ -41,8 +41,8 @@ package struct Conditioning {
 
 /// Text features of the prompts, [1, T, J] each.
 struct PromptFeatures {
-    var positive: Tensor
-    var negative: Tensor?
+    var conditional: Tensor
+    var unconditional: Tensor?
 }
 
 extension GenerationRequest.Extras {

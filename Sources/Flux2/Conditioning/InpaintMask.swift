@@ -1,7 +1,7 @@
 public import Imaging
 public import Torch
 
-/// A mask picture at the resolution of latent tokens: 1 is painted anew, 0 is kept.
+/// A mask image at the resolution of latent tokens: 1 is painted anew, 0 is kept.
 ///
 /// - Source: `Flux2Unit_Inpaint`, DiffSynth-Studio.
 public enum InpaintMask {

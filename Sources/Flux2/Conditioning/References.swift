@@ -2,14 +2,14 @@ internal import FluxModels
 package import Imaging
 package import Torch
 
-/// Reference pictures as the transformer reads them: tokens, each picture on a grid of its own.
+/// Reference images as the transformer reads them: tokens, each image on a grid of its own.
 package struct References {
-    /// Clean tokens of all pictures, [1, T, C].
+    /// Clean tokens of all images, [1, T, C].
     package var tokens: Tensor
     /// Where the tokens are, [T, 4].
     package var positions: Tensor
 
-    /// - Parameter encode: a picture to latents [1, C, h, w].
+    /// - Parameter encode: an image to latents [1, C, h, w].
     package init?(_ images: [Image], encode: (Image) throws -> Tensor) throws {
         try self.init(images.map(encode))
     }
@@ -28,7 +28,7 @@ package struct References {
 }
 
 extension Parity {
-    /// The picture in the size in which it is encoded.
+    /// The image in the size in which it is encoded.
     ///
     /// - Parameters:
     ///   - count: how many references there are; Black Forest Labs give one alone more room.

@@ -67,7 +67,7 @@ public struct Inspection: Hashable, Sendable, Codable {
         architecture = checkpoint.languageModel?.architecture
         guard let found = checkpoint.detection else { return }
         component = found.component?.rawValue ?? "lora"
-        layout = found.layout.name
+        layout = found.keyMap.name
         model = found.content.model
     }
 }

@@ -158,7 +158,7 @@ private struct KernelBench {
         let norm = RMSNorm(Scope(), width: size, epsilon: 1e-6)
         try norm.weight.load(numbers([size]))
         return try rate(.rotation, tokens, width: width, tensors: 2) {
-            try table([UnturnedHeads(x, norm)])
+            try table([PreRotaryHeads(x, norm)])
         }
     }
 
@@ -173,7 +173,7 @@ private struct KernelBench {
         let x = try numbers([tokens, inputs])
         let weight = try numbers([outputs, inputs])
         let layer = Linear(Scope(), from: inputs, to: outputs)
-        try layer.weight.load(.packed(.packing(weight, as: .int8Rotated)))
+        try layer.weight.load(.quantized(.quantizing(weight, as: .int8Rotated)))
         let work = 2 * Double(tokens * inputs * outputs)
         return try rate(
             .int8, "\(tokens)x\(inputs) by \(inputs)x\(outputs)", .operations, work: work

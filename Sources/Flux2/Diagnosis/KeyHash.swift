@@ -1,7 +1,7 @@
 public import FluxModels
 internal import ModelHub
 
-/// What DiffSynth-Studio recognises checkpoints by.
+/// What DiffSynth-Studio recognizes checkpoints by.
 public enum KeyHash {
     /// The MD5 sum, in hexadecimal digits, over the sorted names of all tensors with and without
     /// their shapes.

@@ -4,7 +4,7 @@ public import Torch
 public struct MachineRates: Hashable, Sendable, Codable {
     /// Operations a second of a product in the type that is computed in, 1536x3072 by 3072x3072.
     public var product: Double
-    /// The same of integers of 8 bits, 1536x3072 by 3072x12288, its other side rounded on the way;
+    /// The same of 8-bit integers, 1536x3072 by 3072x12288, its other side rounded on the way;
     /// nil where they are not multiplied as integers.
     public var integerProduct: Double?
     /// Bytes a second of reading memory.
@@ -30,17 +30,17 @@ public struct MachineRates: Hashable, Sendable, Codable {
 
     /// Seconds below which work cannot be done at these rates: of computing or of reading what is
     /// computed with, whichever takes longer.
-    public func floor(of work: Work) -> Double {
+    public func floor(of work: OperationCounts) -> Double {
         let numbers = Double(work.operations) - Double(integerProduct == nil ? 0 : work.int8)
         let integers = integerProduct.map { Double(work.int8) / $0 } ?? 0
         return max(numbers / product + integers, Double(work.bytes) / bandwidth)
     }
 
     private static func integers(_ x: Tensor) throws -> Double? {
-        guard PackedWeight.areMultipliedAsIntegers(on: x.device, in: x.dtype) else { return nil }
+        guard QuantizedTensor.areMultipliedAsIntegers(on: x.device, in: x.dtype) else { return nil }
         let weight = try Tensor.randn([4 * x.size(1), x.size(1)], generator: Generator(seed: 2))
         let layer = Linear(Scope(), from: weight.size(1), to: weight.size(0))
-        try layer.weight.load(.packed(.packing(weight, as: .int8Rotated)))
+        try layer.weight.load(.quantized(.quantizing(weight, as: .int8Rotated)))
         let once = 2 * Double(x.size(0) * weight.size(0) * weight.size(1))
         return once / (try fastest { try layer(x) })
     }
@@ -55,7 +55,7 @@ public struct MachineRates: Hashable, Sendable, Codable {
     private static func fastest(_ body: () throws -> Tensor) throws -> Double {
         try body().wait()
         return try (0..<8).map { _ in
-            let clock = Clock()
+            let clock = Stopwatch()
             try body().wait()
             return clock.seconds
         }.min() ?? 0

@@ -7,12 +7,12 @@ public struct RequestBench: Hashable, Sendable, Codable {
     public struct Stage: Hashable, Sendable, Codable {
         /// Such as `encode` or `step`.
         public var name: String
-        /// How often it is done for a picture.
+        /// How often it is done for an image.
         public var count: Int
         /// Seconds each time, in the order they were measured in.
         public var seconds: [Double]
         /// What it has to compute each time.
-        public var work: Work
+        public var work: OperationCounts
         /// Seconds below which it cannot be done; see ``MachineRates/floor(of:)``.
         public var floor: Double
 
@@ -41,20 +41,20 @@ public struct RequestBench: Hashable, Sendable, Codable {
     /// Most private memory, in bytes.
     public var peakPrivateBytes: Int
 
-    /// Seconds of a whole picture, of medians.
+    /// Seconds of a whole image, of medians.
     public var whole: Double { stages.reduce(0) { $0 + Double($1.count) * $1.median } }
-    /// The floor of a whole picture.
+    /// The floor of a whole image.
     public var floor: Double { stages.reduce(0) { $0 + Double($1.count) * $1.floor } }
 }
 
 extension RequestBench {
-    /// Makes the same picture some times, each with a fresh engine, and measures the machine meanwhile.
+    /// Makes the same image some times, each with a fresh engine, and measures the machine meanwhile.
     ///
     /// - Parameters:
     ///   - model: the name that is shown.
-    ///   - rounds: pictures.
+    ///   - rounds: images.
     ///   - engine: makes an engine that remembers no prompts.
-    ///   - onRound: told which picture is begun.
+    ///   - onRound: told which image is begun.
     ///   - onWarning: told what may make the request another one than was meant.
     /// - Throws: what `Engine.generate` throws.
     public static func measure(
@@ -63,7 +63,7 @@ extension RequestBench {
         onRound: (Int) -> Void = { _ in },
         onWarning: @Sendable (String) -> Void = { _ in }
     ) async throws -> RequestBench {
-        let watch = MemoryWatch()
+        let watch = PeakMemorySampler()
         var rates = try MachineRates.measure(device, dtype)
         var results: [GenerationResult] = []
         for round in 0..<rounds {
@@ -90,17 +90,17 @@ extension RequestBench {
             return []
         }
         func stage(
-            _ name: String, _ work: Work, count: Int = 1, _ seconds: (Timings) -> [Double]
+            _ name: String, _ work: OperationCounts, count: Int = 1, _ seconds: (Timings) -> [Double]
         ) -> Stage {
             Stage(
                 name: name, count: count, seconds: results.flatMap { seconds($0.timings) },
                 work: work, floor: rates.floor(of: work))
         }
         var stages = [
-            stage("load", Work()) { [$0.load] }, stage("encode", work.encode) { [$0.encode] },
+            stage("load", OperationCounts()) { [$0.load] }, stage("encode", work.encode) { [$0.encode] },
         ]
-        if work.pictures.operations > 0 {
-            stages.append(stage("pictures", work.pictures) { [$0.pictures] })
+        if work.images.operations > 0 {
+            stages.append(stage("pictures", work.images) { [$0.images] })
         }
         return stages + [
             stage("step", work.denoise / steps, count: steps) { $0.steps },

@@ -17,7 +17,7 @@ public struct SelfTest: Hashable, Sendable {
                 run("attention with rows that see nothing", blindAttention),
                 run("8-bit floats", eightBitFloats),
                 run("kernels of this program against libtorch's", kernels),
-                run("products with weights of 8 bits", integers),
+                run("products with 8-bit weights", integers),
             ]
         }
     }
@@ -30,7 +30,7 @@ public struct SelfTest: Hashable, Sendable {
         }
     }
 
-    /// The first numbers of seed 0; other processors may draw others, and then give other pictures
+    /// The first numbers of seed 0; other processors may draw others, and then give other images
     /// for the same seed.
     private static func randomNumbers() throws -> String? {
         let drawn: [Float] = try Tensor.randn([128], generator: Generator(seed: 0)).values()
@@ -72,7 +72,7 @@ public struct SelfTest: Hashable, Sendable {
         )
         let exact = try linear(x.to(dtype: .float32), weight.to(dtype: .float32))
         let layer = Linear(Scope(), from: 768, to: 100)
-        try layer.weight.load(.packed(.packing(weight, as: .int8Rotated)))
+        try layer.weight.load(.quantized(.quantizing(weight, as: .int8Rotated)))
         let found = try layer(x).to(dtype: .float32)
         let error = try (found - exact).square().sum().item() / exact.square().sum().item()
         return error < 4e-4 ? nil : "off by \(error.squareRoot())"

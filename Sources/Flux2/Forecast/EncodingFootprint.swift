@@ -25,19 +25,19 @@ package struct EncodingFootprint {
         }
     }
 
-    /// A picture, whole or in strips as `Tiling.automatic` takes it.
+    /// An image, whole or in strips as `Tiling.automatic` takes it.
     ///
     /// - Parameter free: bytes to decide by.
-    package func picture(
+    package func image(
         _ configuration: AutoencoderConfiguration, height: Int, width: Int, free: Int
     ) throws -> Int {
-        let passage = Tiling.automatic.passage(configuration, height, width, free: free)
+        let method = Tiling.automatic.method(configuration, height, width, free: free)
         let stage = EncodeStage(
             autoencoder: try ShapesOnly(dtype) { Autoencoder($0, configuration) }.model,
             dtype: dtype, device: .meta)
         return try peak {
             let pixels = try Tensor.empty([1, 3, height, width], dtype: dtype, device: .meta)
-            _ = try stage.latents(of: pixels, by: passage)
+            _ = try stage.latents(of: pixels, by: method)
         }
     }
 

@@ -28,7 +28,7 @@ struct AdapterShapes {
 
     /// Those of the text encoder and of the autoencoder.
     var beside: [Component: Changes] = [:]
-    /// Those of the transformer, for each side of guidance.
+    /// Those of the transformer, for each pass of guidance.
     var ofTransformer: [GuidanceBranch: Changes] = [:]
 
     /// Adapters of the same shapes without values.

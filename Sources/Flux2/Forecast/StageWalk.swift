@@ -5,7 +5,7 @@ internal import Torch
 ///
 /// The code is that of ``GenerationRun``: the same stages and networks on the device that holds nothing.
 struct StageWalk {
-    private let demand: MemoryDemand
+    private let demand: MemoryEstimateInput
     private let kind: Device.Kind
     private let allocator: HostAllocator
     private let adapters: AdapterShapes
@@ -18,7 +18,7 @@ struct StageWalk {
     private(set) var peaks: [StageMemory.Stage: Int] = [:]
 
     init(
-        _ demand: MemoryDemand, _ kind: Device.Kind, _ allocator: HostAllocator,
+        _ demand: MemoryEstimateInput, _ kind: Device.Kind, _ allocator: HostAllocator,
         _ adapters: AdapterShapes
     ) throws {
         self.demand = demand
@@ -44,13 +44,13 @@ struct StageWalk {
     private mutating func passed() throws -> [StageMemory] {
         let loras = try bytes(demand.loraBytes)
         let features = try encode()
-        for picture in 0...min(demand.formerPictures, 1) {
-            if picture > 0 { found = found.filter { $0.stage == .encode } }
-            let former = try bytes(3 * pixels * demand.formerPictures)
-            let canvas = try prepare()
-            let latents = try denoise(canvas, features)
+        for image in 0...min(demand.formerImages, 1) {
+            if image > 0 { found = found.filter { $0.stage == .encode } }
+            let former = try bytes(3 * pixels * demand.formerImages)
+            let prepared = try prepare()
+            let latents = try denoise(prepared, features)
             try decode(latents)
-            withExtendedLifetime((former, canvas)) {}
+            withExtendedLifetime((former, prepared)) {}
         }
         withExtendedLifetime((loras, features)) {}
         return found
@@ -115,27 +115,27 @@ extension StageWalk {
         return features
     }
 
-    private mutating func prepare() throws -> Canvas {
+    private mutating func prepare() throws -> PreparedLatents {
         let (height, width) = demand.size
         let noise = try empty([1, latentChannels, height / 16, width / 16])
         guard demand.hasInputImage || !demand.references.isEmpty else {
-            return try Canvas(noise: noise, sigma: 1, input: nil)
+            return try PreparedLatents(noise: noise, sigma: 1, input: nil)
         }
-        return try note(.pictures, scratch: demand.autoencoderScratch) { walk in
+        return try note(.images, scratch: demand.autoencoderScratch) { walk in
             let demand = walk.demand
-            let input = demand.hasInputImage ? try walk.encoded(demand.size, demand.passage) : nil
-            var canvas = try Canvas(noise: noise, sigma: 1, input: input)
+            let input = demand.hasInputImage ? try walk.encoded(demand.size, demand.method) : nil
+            var prepared = try PreparedLatents(noise: noise, sigma: 1, input: input)
             if demand.inpaints {
-                canvas.keep(try walk.empty([1, canvas.start.size(1), 1]))
+                prepared.keep(try walk.empty([1, prepared.start.size(1), 1]))
             }
-            canvas.references = try References(
-                zip(demand.references, demand.referencePassages).map { try walk.encoded($0, $1) })
-            return canvas
+            prepared.references = try References(
+                zip(demand.references, demand.referenceMethods).map { try walk.encoded($0, $1) })
+            return prepared
         }
     }
 
     private func encoded(
-        _ size: (height: Int, width: Int), _ passage: Tiling.Passage
+        _ size: (height: Int, width: Int), _ method: Tiling.Method
     ) throws -> Tensor {
         let stage = EncodeStage(
             autoencoder: autoencoder.model, dtype: demand.dtype, device: .meta)
@@ -144,24 +144,24 @@ extension StageWalk {
             ofLevels: bytes(3 * size.height * size.width)
                 .reshaped([size.height, size.width, 3]))
         defer { withExtendedLifetime(image) {} }
-        return try stage.latents(of: pixels, by: passage)
+        return try stage.latents(of: pixels, by: method)
     }
 
     /// Two steps stand for all: each of the same shape finds what the one before has left. With a step cache
     /// it takes one more until the one before has left all.
-    private mutating func denoise(_ canvas: Canvas, _ features: [Tensor]) throws -> Tensor {
+    private mutating func denoise(_ prepared: PreparedLatents, _ features: [Tensor]) throws -> Tensor {
         let steps = min(demand.steps, demand.cachesSteps ? 3 : 2)
         let schedule = try Schedule(steps: steps, shift: 1)
         return try note(.denoise, scratch: demand.transformerScratch) { walk in
             var stage = DenoiseStage(transformer: walk.transformer.model, schedule: schedule)
-            stage.goesSideBySide = walk.demand.goesSideBySide
-            stage.sidesHaveSameWeights = walk.demand.sharesPicture
+            stage.evaluatesInLockstep = walk.demand.evaluatesInLockstep
+            stage.branchesShareWeights = walk.demand.sharesImage
             stage.stepCache = walk.demand.cachesSteps ? 0 : nil
             stage.beforeBranch = {
                 walk.transformer.put(walk.adapters.ofTransformer[$0] ?? [:])
             }
             let tokens = try stage(
-                canvas.start, given: walk.conditioning(features, canvas), keeping: canvas.kept,
+                prepared.start, given: walk.conditioning(features, prepared), keeping: prepared.kept,
                 onStep: { _ in }, onEvent: { _ in })
             _ = try tokens.isFinite()
             return try LatentTokens.unpack(
@@ -169,18 +169,18 @@ extension StageWalk {
         }
     }
 
-    private func conditioning(_ features: [Tensor], _ canvas: Canvas) throws -> Conditioning {
+    private func conditioning(_ features: [Tensor], _ prepared: PreparedLatents) throws -> Conditioning {
         let branches = try features.map { text in
             let text =
                 demand.extraTextTokens == 0
                 ? text
                 : try .concatenating(
                     [text, empty([1, demand.extraTextTokens, text.size(2)])], along: 1)
-            return try Branch(text: text, rotary: rotations(text.size(1)), caches: caches())
+            return try ConditioningBranch(text: text, rotary: rotations(text.size(1)), caches: caches())
         }
         return Conditioning(
-            positive: branches[0], negative: branches.count > 1 ? branches[1] : nil,
-            references: canvas.references?.tokens, cfgScale: 4, embeddedGuidance: 4)
+            conditional: branches[0], unconditional: branches.count > 1 ? branches[1] : nil,
+            references: prepared.references?.tokens, cfgScale: 4, embeddedGuidance: 4)
     }
 
     private func caches() throws -> [String: KeyValue] {
@@ -191,10 +191,10 @@ extension StageWalk {
     }
 
     private func rotations(_ textTokens: Int) throws -> RotaryTable {
-        let pictures = [demand.size] + demand.references
+        let images = [demand.size] + demand.references
         let positions =
             try [Positions.text(textTokens)]
-            + pictures.map { try Positions.grid(rows: $0.height / 16, columns: $0.width / 16) }
+            + images.map { try Positions.grid(rows: $0.height / 16, columns: $0.width / 16) }
         return try RotaryTable(
             positions: .concatenating(positions, along: 0),
             axes: demand.model.transformer.rotaryAxes, theta: demand.model.transformer.rotaryTheta,
@@ -204,7 +204,7 @@ extension StageWalk {
     private mutating func decode(_ latents: Tensor) throws {
         try note(.decode, scratch: demand.autoencoderScratch) { walk in
             let stage = DecodeStage(autoencoder: walk.autoencoder.model)
-            let pixels = try stage.pixels(of: latents, by: walk.demand.passage)
+            let pixels = try stage.pixels(of: latents, by: walk.demand.method)
             _ = try pixels.isFinite()
             let image = try pixels.levels(.truncate).to(dtype: .uint8).contiguous()
             _ = try walk.bytes(image.byteCount)
@@ -220,7 +220,7 @@ enum HostBase {
     /// computed.
     static func bytes(after stage: StageMemory.Stage) -> Int {
         switch stage {
-        case .encode, .pictures: 76_000_000
+        case .encode, .images: 76_000_000
         case .denoise: 88_000_000
         case .decode: 97_000_000
         }

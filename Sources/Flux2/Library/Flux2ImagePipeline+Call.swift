@@ -1,18 +1,18 @@
 internal import FluxModels
 
 extension Flux2ImagePipeline {
-    /// Makes a picture; parameters and defaults are those of DiffSynth-Studio's `__call__`.
+    /// Makes an image; parameters and defaults are those of DiffSynth-Studio's `__call__`.
     ///
     /// - Parameters:
-    ///   - prompt: what the picture shows.
+    ///   - prompt: what the image shows.
     ///   - negativePrompt: what not; used when `cfgScale` is not 1.
     ///   - cfgScale: classifier-free guidance; nil is the preset's, else 1, which is off.
     ///   - embeddedGuidance: guidance as an input of the model; dev only.
     ///   - t5SequenceLength: text tokens that prompts are cut or padded to; nil is 512, or what the
     ///     model says.
-    ///   - inputImage: a picture to start from or to paint over, `width` by `height` pixels.
+    ///   - inputImage: an image to start from or to paint over, `width` by `height` pixels.
     ///   - denoisingStrength: how far the start is from `inputImage`: 1 is noise alone.
-    ///   - editImage: pictures that the prompt refers to.
+    ///   - editImage: images that the prompt refers to.
     ///   - editImageAutoResize: whether these are brought to about a megapixel.
     ///   - height: pixels, rounded up to a multiple of 16; nil is the preset's, else 1024.
     ///   - width: pixels, rounded up to a multiple of 16; nil is the preset's, else 1024.
@@ -24,14 +24,14 @@ extension Flux2ImagePipeline {
     ///     threshold of ``GenerationRequest/stepCache``. nil computes all.
     ///   - kvCache: keys and values that blocks look at besides their own.
     ///   - negativeKVCache: the same for the negative prompt.
-    ///   - lora: LoRAs for the prompt's side of guidance only.
-    ///   - negativeLoRA: LoRAs for the negative prompt's side only.
+    ///   - lora: LoRAs for the conditional pass only.
+    ///   - negativeLoRA: LoRAs for the unconditional pass only.
     ///   - extraTextEmbedding: features that follow those of the prompt, [1, T, J].
     ///   - negativeExtraTextEmbedding: the same for the negative prompt.
     ///   - inpaintMask: white is painted anew, black is kept; read it with ``ReadOptions/mask``.
     ///   - inpaintBlurSize: softens the mask, with `inpaintBlurSigma`; tokens of 16 pixels.
     ///   - inpaintBlurSigma: of the blur, in tokens.
-    ///   - tiled: whether pictures pass the autoencoder in tiles that fade into each other; without,
+    ///   - tiled: whether images pass the autoencoder in tiles that fade into each other; without,
     ///     they do whole, or in strips with the same result where memory is short.
     ///   - tileSize: side of a tile, in latents of 8 pixels.
     ///   - tileStride: from one tile to the next, in latents.
@@ -42,12 +42,12 @@ extension Flux2ImagePipeline {
         embeddedGuidance: Double = 4, t5SequenceLength: Int? = nil, inputImage: Image? = nil,
         denoisingStrength: Double = 1, editImage: [Image] = [], editImageAutoResize: Bool = true,
         height: Int? = nil, width: Int? = nil, seed: UInt64? = nil, randDevice: Device = .cpu,
-        initialNoise: TensorRecord? = nil, numInferenceSteps: Int? = nil,
+        initialNoise: HostTensor? = nil, numInferenceSteps: Int? = nil,
         stepCache: Double? = nil,
         kvCache: [String: GenerationRequest.CacheRecord] = [:],
         negativeKVCache: [String: GenerationRequest.CacheRecord] = [:],
         lora: [LoRAUse] = [], negativeLoRA: [LoRAUse] = [],
-        extraTextEmbedding: TensorRecord? = nil, negativeExtraTextEmbedding: TensorRecord? = nil,
+        extraTextEmbedding: HostTensor? = nil, negativeExtraTextEmbedding: HostTensor? = nil,
         inpaintMask: Image? = nil, inpaintBlurSize: Int? = nil, inpaintBlurSigma: Double? = nil,
         tiled: Bool = false, tileSize: Int = 128, tileStride: Int = 64,
         progressBarCmd: (@Sendable (GenerationEvent) -> Void)? = nil
@@ -71,7 +71,7 @@ extension Flux2ImagePipeline {
         request.negativeExtras.caches = negativeKVCache
         request.extras.textEmbedding = extraTextEmbedding
         request.negativeExtras.textEmbedding = negativeExtraTextEmbedding
-        request.loras = lora.map { $0.on(.positive) } + negativeLoRA.map { $0.on(.negative) }
+        request.loras = lora.map { $0.on(.conditional) } + negativeLoRA.map { $0.on(.unconditional) }
         request.inpainting = try .init(
             mask: inpaintMask, blurSize: inpaintBlurSize, blurSigma: inpaintBlurSigma)
         if tiled { request.tiling = .feathered(.init(size: tileSize, stride: tileStride)) }

@@ -1,4 +1,4 @@
-/// A FLUX.2 model that makes pictures, with the parameters of DiffSynth-Studio's class of this name.
+/// A FLUX.2 model that makes images, with the parameters of DiffSynth-Studio's class of this name.
 ///
 /// ```swift
 /// let pipeline = try await Flux2ImagePipeline.fromPretrained(.klein4B)
@@ -143,14 +143,14 @@ public actor Flux2ImagePipeline {
         loraMode = nil
     }
 
-    // MARK: Pictures
+    // MARK: Images
 
-    /// Makes a picture.
+    /// Makes an image.
     ///
     /// - Parameters:
     ///   - request: everything that can be said about it; LoRAs of its own come after loaded ones.
     ///   - onEvent: told about each step.
-    /// - Returns: the picture with latents and timings.
+    /// - Returns: the image with latents and timings.
     /// - Throws: `RequestError` for settings out of range, `LoRAError`, `CancellationError` when the
     ///   task is cancelled.
     public func generate(

@@ -10,7 +10,7 @@ internal import Torch
 package struct ComponentFile {
     package let checkpoint: Checkpoint
     package let content: Detection.Content
-    package let layout: Layout
+    package let keyMap: KeyMap
     /// Whether it is on this machine; else only its shapes are known.
     private let isHere: Bool
 
@@ -22,7 +22,7 @@ package struct ComponentFile {
         checkpoint = Checkpoint(
             expected: place, isWide ? .F32 : .BF16, model.transformer.shapes(of: component))
         content = model.transformer.content(of: component)
-        layout = Layout(name: "diffusers", recipe: { .tensor($0) })
+        keyMap = KeyMap(name: "diffusers", transform: { .identity($0) })
         isHere = false
     }
 
@@ -57,7 +57,7 @@ package struct ComponentFile {
                     found: "a \(found.component?.rawValue ?? "LoRA")"))
         }
         content = found.content
-        layout = found.layout
+        keyMap = found.keyMap
     }
 
     /// Where `config.json` would be.
@@ -94,7 +94,7 @@ package struct ComponentFile {
     }
 
     package func loader() -> WeightLoader {
-        WeightLoader(checkpoint, recipe: layout.recipe, isSpare: layout.isSpare)
+        WeightLoader(checkpoint, transform: keyMap.transform, isIgnorable: keyMap.isIgnorable)
     }
 }
 
@@ -103,7 +103,7 @@ extension Checkpoint {
     package init(weights paths: [String]) throws {
         let others = paths.count == 1 ? Self.otherParts(of: paths[0]) : []
         if paths.count == 1, others.isEmpty {
-            try self.init(path: paths[0], spare: \.spareFiles)
+            try self.init(path: paths[0], spare: \.ignorableFiles)
         } else {
             try self.init(files: (paths + others).sorted())
         }

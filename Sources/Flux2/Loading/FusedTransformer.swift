@@ -40,7 +40,7 @@ public struct FusedTransformer {
     /// Writes all weights under their canonical names, in the types that they are stored in, and
     /// `config.json` beside them where there is none.
     ///
-    /// Changes are added in 32 bits, one LoRA after the other, and rounded once.
+    /// Changes are added in float32, one LoRA after the other, and rounded once.
     ///
     /// - Parameter onWeight: told how many of how many are written.
     /// - Throws: `RequestError` for a strength that is no finite number, `FileError`,
@@ -71,7 +71,7 @@ public struct FusedTransformer {
     }
 
     private func type(of parameter: Parameter) -> ElementType {
-        guard case .held(.dense(let values)) = parameter.storage,
+        guard case .loaded(.dense(let values)) = parameter.storage,
             let type = ElementType(values.dtype)
         else { preconditionFailure("'\(parameter.key)' was dense before") }
         return type
@@ -80,9 +80,9 @@ public struct FusedTransformer {
     private func fused(
         _ parameter: Parameter, _ all: [(changes: LoRAChanges, strength: Double)]
     ) throws -> Tensor {
-        guard case .held(.dense(let stored)) = parameter.storage else {
+        guard case .loaded(.dense(let stored)) = parameter.storage else {
             preconditionFailure("'\(parameter.key)' was dense before")
         }
-        return try LoRAFolding(all)(stored, parameter.key, dtype: stored.dtype).contiguous()
+        return try LoRAFusion(all)(stored, parameter.key, dtype: stored.dtype).contiguous()
     }
 }

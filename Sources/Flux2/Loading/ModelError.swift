@@ -12,7 +12,7 @@ public struct ModelError: Error, Hashable, CustomStringConvertible {
         case badConfiguration(String)
         /// Two parts that do not belong together.
         case mismatch(String)
-        /// What came out is no number, though all weights are.
+        /// What came out is NaN, though all weights are.
         case notFinite(String, dtype: String)
     }
 

@@ -11,7 +11,7 @@ public struct ModelFiles: Hashable, Sendable {
     public var transformer: Weights
     /// Weights of the language model that reads prompts.
     public var textEncoder: Weights
-    /// Weights of the model between pictures and latents.
+    /// Weights of the model between images and latents.
     public var autoencoder: Weights
     /// A folder with `tokenizer.json`.
     public var tokenizer: String

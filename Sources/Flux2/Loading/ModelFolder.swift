@@ -46,7 +46,7 @@ struct ModelFolder {
 
     /// Whether all files of a part are there that are needed, and no download of it stopped half-way.
     func has(_ part: ModelRepository.Part) -> Bool {
-        guard !DownloadMark.isOpen(in: path, for: part.rawValue + "/") else { return false }
+        guard !IncompleteMarker.isOpen(in: path, for: part.rawValue + "/") else { return false }
         guard let component = part.component else {
             func exists(_ name: String) -> Bool {
                 FileManager.default.fileExists(atPath: "\(path)/\(part.rawValue)/\(name)")
@@ -61,7 +61,7 @@ struct ModelFolder {
         guard LocalFiles.isFolder(checkpoint) else { return true }
         if let path = ShardIndex.path(in: checkpoint) {
             guard let index = try? ShardIndex(path: path) else { return false }
-            return Set(index.fileNames.filter { !index.has($0) }).isSubset(of: index.spareFiles)
+            return Set(index.fileNames.filter { !index.has($0) }).isSubset(of: index.ignorableFiles)
         }
         let names = ["*.safetensors", "*.gguf"].map { LocalFiles.matching($0, in: checkpoint) }
         let files = names.first { !$0.isEmpty } ?? []

@@ -4,9 +4,9 @@ package import Torch
 /// One component: its architecture, its weights, and whether they are loaded.
 package final class ModelPart<Model> {
     package let model: Model
-    package let weights: ArrangedWeights
+    package let weights: ManagedWeights
     /// Where the weights shall be from the next use on.
-    package var arrangement = Arrangement.whole
+    package var placement = WeightPlacement.resident
     /// Whether weights are on their way for an evaluation that has not ended.
     private var hasBegun = false
     private let loader: WeightLoader
@@ -16,13 +16,13 @@ package final class ModelPart<Model> {
 
     package init(
         _ loader: WeightLoader, device: Device, dtype: DType,
-        grouping: @escaping ArrangedWeights.Grouping,
+        grouping: @escaping ManagedWeights.Grouping,
         staysOnHost: @escaping (Parameter) -> Bool = { _ in false },
         storage: WeightStorage?, keptAsStored: [String] = [], build: (Scope) -> Model
     ) {
         let scope = Scope()
         model = build(scope)
-        weights = ArrangedWeights(
+        weights = ManagedWeights(
             loader, scope.parameters, device: device, dtype: dtype, grouping: grouping,
             staysOnHost: staysOnHost,
             policy: (storage ?? .asStored).policy.keeping(keptAsStored))
@@ -39,7 +39,7 @@ package final class ModelPart<Model> {
     package var parameters: [Parameter] { weights.parameters }
 
     /// Whether weights are where they shall be.
-    var isLoaded: Bool { weights.arrangement == arrangement }
+    var isLoaded: Bool { weights.placement == placement }
 
     /// Loads the weights unless they are; on the CPU this maps them.
     ///
@@ -47,8 +47,8 @@ package final class ModelPart<Model> {
     ///   - passes: how often the model will be evaluated before anything else is.
     ///   - first: the groups of weights after which evaluations may end early; nil if none does.
     package func load(passes: Int, endingEarlyAfter first: Set<String>? = nil) throws -> Model {
-        if weights.arrangement != arrangement { hasBegun = false }
-        try weights.arrange(arrangement)
+        if weights.placement != placement { hasBegun = false }
+        try weights.place(placement)
         if !hasBegun { weights.stream?.expect(passes: passes, endingEarlyAfter: first) }
         // Another part may have used it in between, and let it go.
         if scratchBytes > 0 { try Tensor.reserveScratch(scratchBytes, device: device) }
@@ -56,7 +56,7 @@ package final class ModelPart<Model> {
         return model
     }
 
-    /// Checks what the part has computed; looks for the cause where it is no number.
+    /// Checks what the part has computed; looks for the cause where it is NaN.
     ///
     /// - Throws: `WeightError` naming a weight that is not finite, else `ModelError`.
     package func requireFinite(_ result: Tensor, _ name: String) throws {
@@ -66,26 +66,26 @@ package final class ModelPart<Model> {
     }
 
     /// Whether weights come while they are used, or have to be read before.
-    var comesAhead: Bool { arrangement != .whole }
+    var comesAhead: Bool { placement != .resident }
 
     /// What is still to be read from the disk, unless it is read when it is used.
     var pieces: [ReadAhead.Piece] {
-        isLoaded || arrangement != .whole ? [] : loader.pieces(for: parameters)
+        isLoaded || placement != .resident ? [] : loader.pieces(for: parameters)
     }
 
     /// Why LoRAs cannot be folded into the weights; nil when they can.
     var keepsFromFusing: String? {
         if storage != .asStored { return "are kept in 8 bits" }
-        guard case .slots(let resident, _) = arrangement else { return nil }
+        guard case .streamed(let resident, _) = placement else { return nil }
         let stay = weights.sizes().units.allSatisfy { resident.contains($0.name) }
         return stay ? nil : "come while they are used"
     }
 
     /// Refuses a way to keep weights that does not suit all it is meant for.
     package func refuseUnfit() throws {
-        guard let packing = storage.policy.packing,
+        guard let format = storage.policy.format,
             let odd = parameters.first(where: {
-                storage.policy.packs($0) && !packing.fits($0.shape)
+                storage.policy.quantizes($0) && !format.fits($0.shape)
             })
         else { return }
         throw ModelError(
@@ -104,7 +104,7 @@ package final class ModelPart<Model> {
         try weights.stream?.rest()
         guard !keeps, usesDevice else { return Tensor.releaseScratch() }
         // Memory that stands for a device's is not kept for something else.
-        try HostMemory.withoutKeeping {
+        try HostMemory.trimmingPool {
             try weights.release()
             Tensor.releaseScratch()
         }
@@ -113,10 +113,10 @@ package final class ModelPart<Model> {
     /// Whether weights have memory other than that of their files.
     private var usesDevice: Bool {
         if device.kind != .cpu { return true }
-        switch arrangement {
+        switch placement {
         // Their buffers are no use between stages.
-        case .slots, .direct: return true
-        case .whole, .pages: return false
+        case .streamed, .directIO: return true
+        case .resident, .paged: return false
         }
     }
 }

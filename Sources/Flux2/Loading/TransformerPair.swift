@@ -26,7 +26,7 @@ public struct TransformerPair {
         self.tuned = second.byKey
     }
 
-    /// What leads from the first to the second, in 32 bits.
+    /// What leads from the first to the second, in float32.
     public func change(of key: String) throws -> Tensor {
         guard let before = base[key], let after = tuned[key] else {
             preconditionFailure("'\(key)' is none of the keys")
@@ -37,7 +37,7 @@ public struct TransformerPair {
 
     /// The type that a weight is stored in.
     public func dtype(of key: String) throws -> DType {
-        guard case .held(.dense(let values))? = tuned[key]?.storage else { return .float32 }
+        guard case .loaded(.dense(let values))? = tuned[key]?.storage else { return .float32 }
         return values.dtype
     }
 }

@@ -100,13 +100,13 @@ extension MemoryPlan {
                 })
     }
 
-    /// What is worth saying about it when a picture is made: nothing where all fits.
+    /// What is worth saying about it when an image is made: nothing where all fits.
     public var remarks: [String] {
         let streaming = components.filter { $0.streamed > 0 }.map { part in
             "memory: \(Self.gib(part.streamed)) of \(Self.gib(part.bytes)) GiB of the "
                 + "\(part.name) come from the \(part.source ?? "file") each time they are used"
         }
-        return streaming + (usesStrips ? ["memory: the picture is decoded in strips"] : [])
+        return streaming + (usesStrips ? ["memory: the image is decoded in strips"] : [])
     }
 
     private var summary: String {
@@ -114,7 +114,7 @@ extension MemoryPlan {
             "at most \(Self.gib(peak)) of \(Self.gib(deviceBudget)) GiB on \(device); "
                 + "the host has \(Self.gib(hostBudget)) GiB"
         ]
-        if usesStrips { lines.append("the picture passes the autoencoder in strips") }
+        if usesStrips { lines.append("the image passes the autoencoder in strips") }
         return lines.joined(separator: "\n")
     }
 }

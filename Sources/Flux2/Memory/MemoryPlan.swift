@@ -13,7 +13,7 @@ public struct MemoryPlan: Hashable, Sendable, Codable {
     public var stages: [StagePlan]
     /// The model's parts.
     public var components: [ComponentPlan]
-    /// Whether pictures pass the autoencoder in strips because there is no room for them whole.
+    /// Whether images pass the autoencoder in strips because there is no room for them whole.
     public var usesStrips = false
     /// Whether the first weights of the transformer are read while prompts are still being encoded.
     public var readsAhead = false
@@ -35,7 +35,7 @@ public struct MemoryPlan: Hashable, Sendable, Codable {
         public var weights = 0
         /// Places for weights that come and go.
         public var slots = 0
-        /// Weights of 8 bits while they are used.
+        /// 8-bit weights while they are used.
         public var scratch = 0
         /// Changes by LoRA files.
         public var loras = 0

@@ -14,7 +14,7 @@ public struct MemorySettings: Hashable, Sendable {
     public var storage: [Component: WeightStorage] = [:]
     /// Whether the CPU is treated as a device with memory of its own, which weights are copied to.
     /// Costs time and memory; shows on any machine what happens on a GPU.
-    public var rehearses = false
+    public var simulatesDevice = false
 
     /// What stages may use of the device in which more turned out to be too much, in bytes.
     var lowered: [String: Int] = [:]

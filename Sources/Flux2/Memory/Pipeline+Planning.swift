@@ -18,7 +18,7 @@ extension Pipeline {
         }
     }
 
-    /// The request as it is, or with the picture in strips if that has been left open.
+    /// The request as it is, or with the image in strips if that has been left open.
     private func fitted(
         _ request: GenerationRequest, _ settings: MemorySettings? = nil
     ) throws -> (outcome: Planner.Outcome, request: GenerationRequest) {
@@ -27,7 +27,7 @@ extension Pipeline {
             return (try placed(request, settings), request)
         }
         settled.tiling = .off
-        if case .strips = request.tiling.passage(
+        if case .strips = request.tiling.method(
             architecture.autoencoder, request.roundedSize.height, request.roundedSize.width,
             free: budget(settings))
         {
@@ -56,13 +56,13 @@ extension Pipeline {
         guard request.cfgScale != 1, apart.streamsTransformer,
             var together = try? planner(request, settings, sideBySide: true)()
         else { return apart }
-        together.goesSideBySide = true
+        together.evaluatesInLockstep = true
         return together
     }
 
     private func budget(_ settings: MemorySettings?) -> Int {
         let settings = settings ?? memory
-        let host = device.kind == .cpu && !settings.rehearses ? settings.hostLimit : nil
+        let host = device.kind == .cpu && !settings.simulatesDevice ? settings.hostLimit : nil
         return min(settings.deviceLimit ?? .max, host ?? .max, deviceFree)
     }
 
@@ -71,26 +71,26 @@ extension Pipeline {
     ) throws -> Planner {
         let settings = settings ?? memory
         let (demand, parts) = demand(of: request, settings, sideBySide: sideBySide)
-        let forecast = try MemoryForecast(
+        let estimate = try MemoryEstimate(
             demand, deviceKind: device.kind, allocator: .current,
             adapters: loras.shapes(request.loras, mode: request.loraMode))
         let host = try Device.cpu.memory().free + HostMemory.usage().private
         return Planner(
             device: device, settings: settings,
             deviceFree: device.kind == .cpu ? host : deviceFree, hostFree: host, parts: parts,
-            demands: forecast.stages.map { Planner.Demand($0, parts) },
+            demands: estimate.stages.map { Planner.Demand($0, parts) },
             loras: loras.byteCount(request.loras, mode: request.loraMode))
     }
 
     /// What a request asks of memory, and the weights that it uses.
     func demand(
         of request: GenerationRequest, _ settings: MemorySettings, sideBySide: Bool
-    ) -> (MemoryDemand, [Planner.Part]) {
+    ) -> (MemoryEstimateInput, [Planner.Part]) {
         let branches = request.cfgScale == 1 ? 1 : 2
-        var demand = MemoryDemand(
+        var demand = MemoryEstimateInput(
             request, model: .init(architecture), dtype: dtype, threads: Runtime.threads,
             textLength: textLength)
-        demand.goesSideBySide = sideBySide
+        demand.evaluatesInLockstep = sideBySide
         let parts = [
             part(
                 .textEncoder, textEncoder.weights, passes: branches,
@@ -108,14 +108,14 @@ extension Pipeline {
     }
 
     private func part(
-        _ component: Component, _ weights: ArrangedWeights, passes: Int, tokens: Int,
+        _ component: Component, _ weights: ManagedWeights, passes: Int, tokens: Int,
         _ settings: MemorySettings
     ) -> Planner.Part {
         let sizes = weights.sizes((settings.storage[component] ?? .asStored).policy)
         return Planner.Part(
             component: component, format: sizes.format, units: sizes.units, small: sizes.small,
             scratch: sizes.scratchBytes(rows: tokens),
-            privateBytes: packedWillBeMapped ? 0 : sizes.packed,
+            privateBytes: quantizedWillBeMapped ? 0 : sizes.quantized,
             passes: passes, cachedShare: { weights.cachedShare() })
     }
 
@@ -127,11 +127,11 @@ extension Pipeline {
         var strips = request
         strips.tiling = .strips
         attempts.append(("--tiling strips", strips, memory))
-        var packed = memory
+        var quantized = memory
         for part in [Component.transformer, .textEncoder] {
-            packed.storage[part] = .int8(on: device, computingIn: dtype)
+            quantized.storage[part] = .int8(on: device, computingIn: dtype)
         }
-        attempts.append(("--weights int8", request, packed))
+        attempts.append(("--weights int8", request, quantized))
         for share in [0.75, 0.5, 0.25] {
             var smaller = request
             smaller.inputImage = nil
@@ -152,7 +152,7 @@ extension Planner.Demand {
         let component: Component =
             switch stage.stage {
             case .encode: .textEncoder
-            case .pictures, .decode: .autoencoder
+            case .images, .decode: .autoencoder
             case .denoise: .transformer
             }
         let scratch = parts.first { $0.component == component }?.scratch ?? 0

@@ -7,13 +7,13 @@ extension Planner {
     /// Whether what the transformer needs first comes while the encoder still computes. Buffers and slots
     /// for it then stand beside the encoder's.
     func settleReadingAhead(_ outcome: inout Outcome) {
-        switch outcome.arrangements[.transformer] {
-        case .direct, .slots: break
-        case .whole, .pages, nil: return
+        switch outcome.placements[.transformer] {
+        case .directIO, .streamed: break
+        case .resident, .paged, nil: return
         }
         outcome.plan.readsAhead = false
         let stages = outcome.plan.stages
-        guard !keepsAll, let encode = stages.firstIndex(where: { $0.name == "encode" }),
+        guard !keepsAllResident, let encode = stages.firstIndex(where: { $0.name == "encode" }),
             let next = stages.first(where: { $0.name == "denoise" })
         else { return }
         let weights = usesDevice ? next.weights : 0

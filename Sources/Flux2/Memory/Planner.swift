@@ -9,7 +9,7 @@ struct Planner {
         var component: Component
         /// How they are kept: a type's name.
         var format: String
-        var units: [UnitSize]
+        var units: [WeightGroupSize]
         /// Bytes that are used all the time.
         var small: Int
         /// Bytes for a matrix while it is used, where weights are kept in another type.
@@ -49,9 +49,9 @@ struct Planner {
     /// Places for one model's weights.
     struct Outcome {
         var plan: MemoryPlan
-        var arrangements: [Component: Arrangement]
-        /// Whether both sides of guidance go through each group of weights before the next one.
-        var goesSideBySide = false
+        var placements: [Component: WeightPlacement]
+        /// Whether the conditional and unconditional passes go through each group of weights before the next one.
+        var evaluatesInLockstep = false
 
         /// Whether weights of the transformer come while they are used.
         var streamsTransformer: Bool {
@@ -66,13 +66,13 @@ struct Planner {
     /// tables of all pages.
     static func hostMargin(_ budget: Int) -> Int { max(margin, budget / 16) }
 
-    var usesDevice: Bool { device.kind != .cpu || settings.rehearses }
+    var usesDevice: Bool { device.kind != .cpu || settings.simulatesDevice }
 
     private var deviceBudget: Int {
         let limit = settings.usesLeast ? nil : settings.deviceLimit
         let most = min(limit ?? deviceFree, deviceFree)
         if device.kind == .cpu {
-            let host = settings.rehearses ? most : hostBudget - Self.hostMargin(hostBudget)
+            let host = settings.simulatesDevice ? most : hostBudget - Self.hostMargin(hostBudget)
             return max(0, limit.map { min($0, host) } ?? host)
         }
         // A driver and its libraries take some of it, too.
@@ -91,24 +91,24 @@ struct Planner {
             plan: MemoryPlan(
                 device: device.description, deviceBudget: deviceBudget, hostBudget: hostBudget,
                 stages: [], components: []),
-            arrangements: [:])
-        outcome.plan.keepsAll = keepsAll
+            placements: [:])
+        outcome.plan.keepsAll = keepsAllResident
         for demand in demands {
             guard let part = parts.first(where: { $0.component == demand.component }) else {
                 continue
             }
             let placed = try usesDevice ? onDevice(demand, part) : onHost(demand, part)
             outcome.plan.stages.append(placed.stage)
-            outcome.arrangements[demand.component] = placed.arrangement
+            outcome.placements[demand.component] = placed.placement
             if demand.stage == "encode" { outcome.plan.readsAhead = hasRoomAhead(placed.stage) }
             outcome.plan.components.removeAll { $0.name == demand.component.rawValue }
-            outcome.plan.components.append(summary(part, placed.arrangement))
+            outcome.plan.components.append(summary(part, placed.placement))
         }
         settleReadingAhead(&outcome)
         return outcome
     }
 
-    private typealias Placed = (stage: MemoryPlan.StagePlan, arrangement: Arrangement)
+    private typealias Placed = (stage: MemoryPlan.StagePlan, placement: WeightPlacement)
 
     private func stage(_ demand: Demand, _ part: Part) -> MemoryPlan.StagePlan {
         var stage = MemoryPlan.StagePlan(name: demand.stage)
@@ -124,7 +124,7 @@ struct Planner {
 
     private func onDevice(_ demand: Demand, _ part: Part) throws -> Placed {
         var stage = stage(demand, part)
-        stage.weights = part.small + (keepsAll ? otherBytes(part) : 0)
+        stage.weights = part.small + (keepsAllResident ? otherBytes(part) : 0)
         // The process itself is elsewhere.
         let budget = deviceBudget(demand.stage) + stage.base
         let room = budget - stage.total
@@ -132,9 +132,9 @@ struct Planner {
         guard comes || part.unitBytes > room else {
             stage.weights += part.unitBytes
             let all = Set(part.units.map(\.name))
-            return (stage, settings.rehearses ? .slots(resident: all, .init()) : .whole)
+            return (stage, settings.simulatesDevice ? .streamed(resident: all, .init()) : .resident)
         }
-        var slots = Arrangement.SlotSettings()
+        var slots = WeightPlacement.DeviceBufferSettings()
         stage.slots = slots.slots * (part.largest + 4096)
         guard budget >= stage.total else {
             throw MemoryError(
@@ -155,11 +155,11 @@ struct Planner {
             if !part.isPrivate { slots.pinned = min(streamed, room / 5 * 3) }
         }
         slots.releases = settings.hostLimit != nil
-        return (stage, .slots(resident: resident, slots))
+        return (stage, .streamed(resident: resident, slots))
     }
 
     /// Whether all parts fit on the device at once, which spares loading them again.
-    var keepsAll: Bool {
+    var keepsAllResident: Bool {
         guard usesDevice, settings.lowered.isEmpty, !settings.usesLeast else { return false }
         let weights = parts.reduce(0) { $0 + $1.unitBytes + $1.small }
         let most = demands.map { demand in
@@ -193,13 +193,13 @@ struct Planner {
                 available: deviceBudget(demand.stage))
         }
         let room = hostBudget - stage.total - Self.hostMargin(hostBudget)
-        if part.isPrivate { return (stage, .whole) }
+        if part.isPrivate { return (stage, .resident) }
         let isBounded = settings.hostLimit != nil
         // Parts of earlier stages leave by themselves when memory runs short, but not for a limit.
         let mapped = part.unitBytes + part.small + (isBounded ? otherMapped(part) : 0)
         guard mapped > room, !part.units.isEmpty else {
             stage.mapped = part.unitBytes + part.small
-            return (stage, .whole)
+            return (stage, .resident)
         }
         // One unit is used while the next is read.
         let small = part.small + (isBounded ? autoencoderBytes : 0)
@@ -214,9 +214,9 @@ struct Planner {
         let stay = part.units.filter { kept.contains($0.name) }
         stage.mapped = window + stay.reduce(0) { $0 + $1.byteCount }
         if let direct = directly(stage, demand, part) {
-            return (direct, .direct(kept: kept, bounded: isBounded))
+            return (direct, .directIO(kept: kept, bounded: isBounded))
         }
-        return (stage, .pages(kept: kept, bounded: isBounded))
+        return (stage, .paged(kept: kept, bounded: isBounded))
     }
 
     /// The autoencoder is small and stays.
@@ -228,7 +228,7 @@ struct Planner {
 
     /// As many units as there is room for, spread evenly over all, so that the others come while
     /// these are used.
-    static func spread(_ units: [UnitSize], over room: Int) -> Set<String> {
+    static func spread(_ units: [WeightGroupSize], over room: Int) -> Set<String> {
         let total = units.reduce(0) { $0 + $1.byteCount }
         guard total > 0, room > 0 else { return [] }
         let share = min(1, Double(room) / Double(total))
@@ -252,15 +252,15 @@ struct Planner {
         return names
     }
 
-    private func summary(_ part: Part, _ arrangement: Arrangement) -> MemoryPlan.ComponentPlan {
+    private func summary(_ part: Part, _ placement: WeightPlacement) -> MemoryPlan.ComponentPlan {
         let stays: (String) -> Bool
         var source: String?
-        switch arrangement {
-        case .whole: stays = { _ in true }
-        case .slots(let resident, let settings):
+        switch placement {
+        case .resident: stays = { _ in true }
+        case .streamed(let resident, let settings):
             stays = resident.contains
             source = part.isPrivate || settings.pinned > 0 ? "host" : "disk"
-        case .pages(let kept, _), .direct(let kept, _):
+        case .paged(let kept, _), .directIO(let kept, _):
             stays = kept.contains
             source = "disk"
         }

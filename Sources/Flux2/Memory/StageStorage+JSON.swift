@@ -85,7 +85,7 @@ extension StageStorage {
     }
 
     /// The values of a component. `clear_parameters`, DiffSynth-Studio's ninth, needs nothing: weights
-    /// that are not in use take no memory of their own.
+    /// that are not in use take no private memory.
     private static func texts(_ value: Any, _ name: String) throws -> [String: String] {
         var fields = value as? [String: Any] ?? [:]
         let clears = fields.removeValue(forKey: "clear_parameters")

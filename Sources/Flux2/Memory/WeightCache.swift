@@ -88,7 +88,7 @@ extension WeightStorage {
     var quantization: QuantizationSettings? {
         switch self {
         case .asStored: nil
-        case .matrices(let packing): QuantizationSettings(packing)
+        case .matrices(let format): QuantizationSettings(format)
         case .float8: QuantizationSettings(.float8, packsAll: true)
         }
     }

@@ -7,20 +7,20 @@ public enum WeightStorage: Hashable, Sendable {
     case asStored
     /// Matrices in 8 bits; norms, embeddings, modulation and what comes in and goes out as stored,
     /// which are few and matter much.
-    case matrices(Packing)
+    case matrices(QuantizationFormat)
     /// All weights in 8-bit floats without scales, as DiffSynth-Studio keeps them.
     case float8
 
     /// All names but those with a width of their own.
     public static let names =
-        ["stored"] + Packing.all.map(\.name)
+        ["stored"] + QuantizationFormat.all.map(\.name)
 
-    /// The name: `stored`, `float8` for ``float8``, or that of a packing.
+    /// The name: `stored`, `float8` for ``float8``, or that of a quantization format.
     public var name: String {
         switch self {
         case .asStored: "stored"
         case .float8: "float8"
-        case .matrices(let packing): packing.name
+        case .matrices(let format): format.name
         }
     }
 
@@ -30,24 +30,24 @@ public enum WeightStorage: Hashable, Sendable {
         case "stored": self = .asStored
         case "float8": self = .float8
         default:
-            guard let packing = Packing(name: name) else { return nil }
-            self = .matrices(packing)
+            guard let format = QuantizationFormat(name: name) else { return nil }
+            self = .matrices(format)
         }
     }
 
     /// Matrices in 8 bits, in the way that computes fastest: integers times integers where this
-    /// thread's kernels do that, else as ``Torch/Packing/int8Rows``.
+    /// thread's kernels do that, else as ``Torch/QuantizationFormat/int8Rows``.
     public static func int8(on device: Device, computingIn dtype: DType) -> WeightStorage {
-        let multiplies = PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
+        let multiplies = QuantizedTensor.areMultipliedAsIntegers(on: device, in: dtype)
         return .matrices(multiplies ? .int8Rotated : .int8Rows)
     }
 
-    /// Which weights are packed, and how.
-    package var policy: PackingPolicy {
+    /// Which weights are quantized, and how.
+    package var policy: QuantizationPolicy {
         switch self {
         case .asStored: .none
-        case .matrices(let packing): PackingPolicy(packing, packs: WeightStorage.isBlockMatrix)
-        case .float8: PackingPolicy(.float8) { _ in true }
+        case .matrices(let format): QuantizationPolicy(format, quantizes: WeightStorage.isBlockMatrix)
+        case .float8: QuantizationPolicy(.float8) { _ in true }
         }
     }
 

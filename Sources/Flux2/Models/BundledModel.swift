@@ -1,7 +1,7 @@
 internal import Foundation
 internal import ModelHub
 
-/// The small model that comes with the program, and draws emoji.
+/// The small bundled model, which draws emoji.
 public enum BundledModel {
     /// What it is called wherever a model's name is taken.
     public static let name = "emoji"

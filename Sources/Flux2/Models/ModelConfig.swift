@@ -99,7 +99,7 @@ public struct ModelConfig: Hashable, Sendable {
     /// What the pattern names in a folder; nil when nothing is there, or not all that belongs.
     private func present(in folder: String) -> [String]? {
         let pattern = originFilePattern == "./" ? "" : originFilePattern
-        guard LocalFiles.isFolder(folder), !DownloadMark.isOpen(in: folder, for: pattern) else {
+        guard LocalFiles.isFolder(folder), !IncompleteMarker.isOpen(in: folder, for: pattern) else {
             return nil
         }
         guard pattern.isEmpty || pattern.hasSuffix("/") else {
@@ -114,7 +114,7 @@ public struct ModelConfig: Hashable, Sendable {
     /// Whether no needed shard is missing.
     private func isWhole(_ files: [String]) -> Bool {
         let missing = LocalFiles.missingShards(of: files)
-        return missing.isEmpty || missing.allSatisfy(SpareShard.isSpare)
+        return missing.isEmpty || missing.allSatisfy(IgnorableShard.isIgnorable)
     }
 }
 

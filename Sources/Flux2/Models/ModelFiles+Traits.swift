@@ -1,5 +1,5 @@
 extension ModelFiles {
-    /// Pixels to which reference pictures are brought: a megapixel, or what the model says that it
+    /// Pixels to which reference images are brought: a megapixel, or what the model says that it
     /// draws where that is less.
     package var referenceArea: Int {
         let most = 1024 * 1024
@@ -9,7 +9,7 @@ extension ModelFiles {
         return Int(min(Double(most), Double(height) * Double(width)))
     }
 
-    /// Whether the text encoder knows whole words only: that of the model in the box.
+    /// Whether the text encoder knows whole words only: that of the bundled model.
     var knowsWholeWordsOnly: Bool { name == BundledModel.name }
 
     /// Whether the transformer was distilled to few steps.

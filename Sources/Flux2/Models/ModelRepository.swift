@@ -3,13 +3,13 @@ public import ModelHub
 
 /// A model in the hub's layout by its repository, and the one that it borrows parts from.
 public struct ModelRepository: Hashable, Sendable {
-    /// The folders that a picture is made with.
+    /// The folders that an image is made with.
     public enum Part: String, Hashable, Sendable, CaseIterable {
         /// The flow transformer, which is what tells the models apart.
         case transformer
         /// The language model that reads prompts.
         case textEncoder = "text_encoder"
-        /// The model between pictures and latents.
+        /// The model between images and latents.
         case autoencoder = "vae"
         /// The vocabulary of the text encoder, without weights.
         case tokenizer

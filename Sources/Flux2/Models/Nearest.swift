@@ -45,7 +45,7 @@ package enum Nearest {
         return "; did you mean " + (others.isEmpty ? last : "\(others) or \(last)") + "?"
     }
 
-    /// Letters that are put in, left out, exchanged or swapped with their neighbours.
+    /// Letters that are put in, left out, exchanged or swapped with their neighbors.
     private static func distance(_ a: String, _ b: String) -> Int {
         let (a, b) = (Array(a.utf8), Array(b.utf8))
         var rows = [Array(0...b.count)]

@@ -15,7 +15,7 @@ enum PipelineClass {
         }
         return references
             ? "the model is a klein-9b-kv (\(name)), whose references see only themselves; that is not "
-                + "supported, so the picture is that of an ordinary klein" : nil
+                + "supported, so the image is that of an ordinary klein" : nil
     }
 
     /// The name for people of a model that an architecture alone does not tell; nil for others.

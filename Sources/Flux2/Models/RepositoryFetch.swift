@@ -24,7 +24,7 @@ public struct RepositoryFetch: Sendable {
     }
 
     /// Some files of a repository, and where they go if not to the hub's own place.
-    private struct Order {
+    private struct FetchRequest {
         var repository: Repository
         var patterns: [String]
         var revision: String?
@@ -68,7 +68,7 @@ public struct RepositoryFetch: Sendable {
         _ model: ModelRepository, _ parts: [ModelRepository.Part], into folder: String? = nil,
         revision: String? = nil
     ) async throws {
-        var orders: [Order] = []
+        var orders: [FetchRequest] = []
         for repository in [model.repository, model.companion].compactMap(\.self) {
             let all = ModelRepository.Part.allCases.filter { model.source(of: $0) == repository }
             let wanted = all.filter(parts.contains)
@@ -80,7 +80,7 @@ public struct RepositoryFetch: Sendable {
             // The two besides are for this model's settings and for other programs.
             let extras = isOwn ? ["model_index.json", "scheduler/"] : []
             orders.append(
-                Order(
+                FetchRequest(
                     repository: repository, patterns: fetched.map { $0.rawValue + "/" } + extras,
                     revision: isOwn ? revision : nil, destination: destination))
         }
@@ -95,7 +95,7 @@ public struct RepositoryFetch: Sendable {
     public func callAsFunction(
         _ files: RepositoryFiles, to destination: Destination? = nil
     ) async throws -> String {
-        let order = Order(
+        let order = FetchRequest(
             repository: try Repository(files.id), patterns: [files.pattern],
             destination: destination)
         return try await fetch([order])[0]
@@ -103,7 +103,7 @@ public struct RepositoryFetch: Sendable {
 
     /// - Returns: the folder of each order.
     @discardableResult
-    private func fetch(_ orders: [Order]) async throws -> [String] {
+    private func fetch(_ orders: [FetchRequest]) async throws -> [String] {
         var jobs: [DownloadJob] = []
         for order in orders { jobs.append(try await job(order)) }
         // Indices come first, since they tell which shards are needed; nobody waits for them.
@@ -117,7 +117,7 @@ public struct RepositoryFetch: Sendable {
         return jobs.map { $0.destination.folder(of: $0.snapshot) }
     }
 
-    private func job(_ order: Order) async throws -> DownloadJob {
+    private func job(_ order: FetchRequest) async throws -> DownloadJob {
         let snapshot = try await client.snapshot(
             of: order.repository, revision: order.revision, on: hub, onEvent: onEvent)
         let wanted = snapshot.files(matching: order.patterns)
@@ -134,7 +134,7 @@ public struct RepositoryFetch: Sendable {
         let root = job.destination.folder(of: job.snapshot)
         return try job.files.reduce(into: []) { all, file in
             let index = try ShardIndex(path: root + "/" + file.path)
-            all.formUnion(index.spareFiles.map { file.folder + $0 })
+            all.formUnion(index.ignorableFiles.map { file.folder + $0 })
         }
     }
 }

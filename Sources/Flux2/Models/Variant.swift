@@ -65,19 +65,19 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
     }
 
     /// The terms that weights are published under.
-    public struct Licence: Hashable, Sendable {
-        /// What the licence is called.
+    public struct License: Hashable, Sendable {
+        /// What the license is called.
         public var name: String
         /// Whether one has to agree on the hub before files can be fetched.
         public var isGated: Bool
     }
 
-    /// The licence of this model's weights.
-    public var licence: Licence {
+    /// The license of this model's weights.
+    public var license: License {
         switch self {
-        case .klein4B, .kleinBase4B: Licence(name: "Apache 2.0", isGated: false)
+        case .klein4B, .kleinBase4B: License(name: "Apache 2.0", isGated: false)
         case .klein9B, .kleinBase9B, .dev:
-            Licence(name: "FLUX non-commercial", isGated: true)
+            License(name: "FLUX non-commercial", isGated: true)
         }
     }
 
@@ -122,7 +122,7 @@ public enum Variant: String, Hashable, Sendable, CaseIterable {
 public struct Preset: Hashable, Sendable {
     /// Whose settings these are: a variant's name, a model's own, or `distilled`.
     public var name: String
-    /// Evaluations of the transformer for each side of guidance.
+    /// Evaluations of the transformer for each pass of guidance.
     public var steps: Int
     /// Classifier-free guidance; 1 does without.
     public var cfgScale: Double

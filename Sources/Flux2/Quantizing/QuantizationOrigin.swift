@@ -28,7 +28,7 @@ struct QuantizationOrigin: Hashable, Codable {
     }
 }
 
-/// What a packed checkpoint says about itself.
+/// What a quantized checkpoint says about itself.
 enum QuantizationNotes {
     private static let version = "1"
 
@@ -50,8 +50,8 @@ enum QuantizationNotes {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    /// What ComfyUI wants to be told of a packed weight, as JSON; nil for what it cannot read.
-    static func comfy(_ format: Packing) -> String? {
+    /// What ComfyUI wants to be told of a quantized weight, as JSON; nil for what it cannot read.
+    static func comfy(_ format: QuantizationFormat) -> String? {
         switch format {
         case .float8Tensor: #"{"format": "float8_e4m3fn"}"#
         case .int8Rows: #"{"format": "int8_tensorwise"}"#

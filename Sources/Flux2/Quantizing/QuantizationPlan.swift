@@ -6,7 +6,7 @@ struct QuantizationPlan {
     struct Item {
         var entry: QuantizationSource.Entry
         /// Nil for a weight that stays as it is.
-        var format: Packing?
+        var format: QuantizationFormat?
     }
 
     let items: [Item]
@@ -17,7 +17,7 @@ struct QuantizationPlan {
             throw ModelError(
                 path: source.location,
                 reason: .mismatch(
-                    "packing all weights is for \(Packing.float8.name), not for "
+                    "quantizing all weights is for \(QuantizationFormat.float8.name), not for "
                         + settings.format.name))
         }
         for pattern in settings.excluded + settings.included
@@ -28,8 +28,8 @@ struct QuantizationPlan {
                 path: source.location, reason: .mismatch("no weight is called '\(pattern)'"))
         }
         items = source.entries.map { entry in
-            let isPacked = settings.packs([entry.name, entry.key], shape: entry.values.shape)
-            return Item(entry: entry, format: isPacked ? settings.format : nil)
+            let isQuantized = settings.quantizes([entry.name, entry.key], shape: entry.values.shape)
+            return Item(entry: entry, format: isQuantized ? settings.format : nil)
         }
         try check(source)
     }
@@ -37,14 +37,14 @@ struct QuantizationPlan {
     private func check(_ source: QuantizationSource) throws {
         guard items.contains(where: { $0.format != nil }) else {
             throw ModelError(
-                path: source.location, reason: .mismatch("no weight is left to be packed"))
+                path: source.location, reason: .mismatch("no weight is left to be quantized"))
         }
         for item in items {
             guard let format = item.format, !format.fits(item.entry.values.shape) else { continue }
             throw ModelError(
                 path: item.entry.file,
                 reason: .mismatch(
-                    "'\(item.entry.name)' of shape \(item.entry.values.shape) cannot be packed as "
+                    "'\(item.entry.name)' of shape \(item.entry.values.shape) cannot be quantized as "
                         + "\(format.name): groups have to divide its rows"))
         }
     }

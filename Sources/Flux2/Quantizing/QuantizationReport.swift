@@ -1,6 +1,6 @@
-/// What became of the weights of a component that was packed.
+/// What became of the weights of a component that was quantized.
 public struct QuantizationReport: Hashable, Sendable, Codable {
-    /// A weight that was packed.
+    /// A weight that was quantized.
     public struct Layer: Hashable, Sendable, Codable {
         /// The name in the file.
         public var name: String
@@ -13,13 +13,13 @@ public struct QuantizationReport: Hashable, Sendable, Codable {
         public var outputError: Double?
     }
 
-    /// How weights were chosen and packed.
+    /// How weights were chosen and quantized.
     public var settings: QuantizationSettings
-    /// The packed weights, the most changed first.
+    /// The quantized weights, the most changed first.
     public var layers: [Layer] = []
     /// The names of those that stayed as they were.
     public var kept: [String] = []
-    /// The root mean square of the change of all packed weights over that of the weights.
+    /// The root mean square of the change of all quantized weights over that of the weights.
     public var error = 0.0
     /// Bytes of the weights before.
     public var sourceBytes = 0

@@ -7,7 +7,7 @@ final class QuantizationRun {
     private let plan: QuantizationPlan
     private let onProgress: (QuantizedCheckpoint.Progress) throws -> Void
     private var report: QuantizationReport
-    private var error = PackingError()
+    private var error = QuantizationLoss()
     private var done = 0
     private let total: Int
     /// The scale of the weight that was written last.
@@ -34,7 +34,7 @@ final class QuantizationRun {
     func tensors() throws -> [TensorToWrite] {
         let weights = try plan.items.flatMap { item in
             guard let format = item.format else { return [try kept(item.entry)] }
-            return try [packed(item.entry, format)] + scale(item.entry, format)
+            return try [quantized(item.entry, format)] + scale(item.entry, format)
         }
         return weights + plan.items.flatMap(note)
     }
@@ -49,17 +49,17 @@ final class QuantizationRun {
         }
     }
 
-    private func packed(
-        _ entry: QuantizationSource.Entry, _ format: Packing
+    private func quantized(
+        _ entry: QuantizationSource.Entry, _ format: QuantizationFormat
     ) throws -> TensorToWrite {
         let type: ElementType = format.dtype == .int8 ? .I8 : .F8_E4M3
         return TensorToWrite(name: entry.name, type: type, shape: entry.values.shape) { sink in
-            let weight = try PackedWeight.packing(entry.values, as: format)
-            let error = try weight.error(from: entry.values)
+            let weight = try QuantizedTensor.quantizing(entry.values, as: format)
+            let error = try weight.loss(from: entry.values)
             guard error.relative.isFinite, error.weight.isFinite else {
                 throw WeightError(file: entry.file, key: entry.source, reason: .notFinite)
             }
-            let output = try weight.isRotated ? weight.outputError(from: entry.values) : nil
+            let output = try weight.isRotated ? weight.outputLoss(from: entry.values) : nil
             self.report.layers.append(
                 .init(
                     name: entry.name, shape: entry.values.shape, error: error.relative,
@@ -71,7 +71,7 @@ final class QuantizationRun {
         }
     }
 
-    private func scale(_ entry: QuantizationSource.Entry, _ format: Packing) -> [TensorToWrite] {
+    private func scale(_ entry: QuantizationSource.Entry, _ format: QuantizationFormat) -> [TensorToWrite] {
         guard let shape = format.scaleShape(of: entry.values.shape) else { return [] }
         return [
             TensorToWrite(

@@ -1,21 +1,21 @@
 internal import ModelHub
 public import Torch
 
-/// Which weights are packed into 8 bits, and how.
+/// Which weights are quantized into 8 bits, and how.
 public struct QuantizationSettings: Hashable, Sendable, Codable {
-    /// The format of the weights that are packed.
-    public var format: Packing
-    /// Whether all weights are packed, vectors included, as DiffSynth-Studio keeps a model in 8 bits;
-    /// for ``Torch/Packing/float8`` alone.
+    /// The format of the weights that are quantized.
+    public var format: QuantizationFormat
+    /// Whether all weights are quantized, vectors included, as DiffSynth-Studio keeps a model in 8 bits;
+    /// for ``Torch/QuantizationFormat/float8`` alone.
     public var packsAll: Bool
-    /// Patterns of names that are not packed, with `*`, `?` and `[abc]`.
+    /// Patterns of names that are not quantized, with `*`, `?` and `[abc]`.
     public var excluded: [String]
-    /// Patterns of names of matrices that are packed whatever else is said.
+    /// Patterns of names of matrices that are quantized whatever else is said.
     public var included: [String]
 
     /// Packs all matrices but those of ``alwaysKept``, unless told otherwise.
     public init(
-        _ format: Packing, packsAll: Bool = false, excluded: [String] = [], included: [String] = []
+        _ format: QuantizationFormat, packsAll: Bool = false, excluded: [String] = [], included: [String] = []
     ) {
         self.format = format
         self.packsAll = packsAll
@@ -30,10 +30,10 @@ public struct QuantizationSettings: Hashable, Sendable, Codable {
         "norm_out.*", "proj_out.*", "*embed_tokens.*", "*norm*",
     ]
 
-    /// Whether a weight is packed.
+    /// Whether a weight is quantized.
     ///
     /// - Parameter names: what it is called, canonical and in the file; patterns may mean either.
-    func packs(_ names: [String], shape: [Int]) -> Bool {
+    func quantizes(_ names: [String], shape: [Int]) -> Bool {
         func matches(_ patterns: [String]) -> Bool {
             patterns.contains { Self.matches($0, names) }
         }

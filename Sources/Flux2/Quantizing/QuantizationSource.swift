@@ -3,7 +3,7 @@ internal import Foundation
 internal import Residency
 internal import Torch
 
-/// A component of a model whose weights are to be packed into 8 bits: looked at, and mapped.
+/// A component of a model whose weights are to be quantized into 8 bits: looked at, and mapped.
 public struct QuantizationSource {
     /// A weight and its names.
     struct Entry {
@@ -49,7 +49,7 @@ public struct QuantizationSource {
             _ = FluxTransformer(scope, shape)
             configuration = .transformer(shape, file: file.configurationPath)
         case .textEncoder(_, let derived):
-            // Its rows may be turned, which its names would not tell of what is written.
+            // Its rows may be rotated, which its names would not tell of what is written.
             guard !file.checkpoint.isGGUF else {
                 throw ModelError(
                     path: file.checkpoint.location,
@@ -57,7 +57,7 @@ public struct QuantizationSource {
                         expected: "a text encoder of .safetensors files", found: "a GGUF file"))
             }
             let shape = try file.configuration(derived)
-            try ComponentFit.requireDepth(of: shape, model)
+            try ComponentCompatibility.requireDepth(of: shape, model)
             _ = TextEncoder(scope, shape)
             configuration = .textEncoder(shape, file: file.configurationPath)
         case .autoencoder, .lora:
@@ -85,7 +85,7 @@ public struct QuantizationSource {
                         expected: "weights of 16 or 32 bits",
                         found: "'\(place.info.name)' \(weight.width)"))
             }
-            // A transformer's tensors may be joined or turned in the file; a text encoder's are not.
+            // A transformer's tensors may be joined or rotated in the file; a text encoder's are not.
             let name = part == .transformer ? parameter.key : place.info.name
             return Entry(
                 name: name, key: parameter.key, values: values, file: place.file.path,

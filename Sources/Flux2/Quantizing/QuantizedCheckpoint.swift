@@ -4,7 +4,7 @@ internal import Residency
 internal import Safetensors
 internal import Torch
 
-/// Checkpoints of 8 bits that are made of others.
+/// 8-bit checkpoints that are made of others.
 public enum QuantizedCheckpoint {
     /// How far the work is.
     public struct Progress: Hashable, Sendable {
@@ -16,11 +16,11 @@ public enum QuantizedCheckpoint {
         public var total: Int
     }
 
-    /// Writes a component with its weights packed, and `config.json` beside it where there is none.
+    /// Writes a component with its weights quantized, and `config.json` beside it where there is none.
     ///
     /// Weights follow each other as the model uses them, each with its scale behind it as
     /// `….weight_scale`. A transformer's have their canonical names, a text encoder's those of its
-    /// source; of a text encoder only the layers are written that pictures are made with. The file
+    /// source; of a text encoder only the layers are written that images are made with. The file
     /// appears complete or not at all.
     ///
     /// - Parameters:

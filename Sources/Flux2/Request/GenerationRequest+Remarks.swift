@@ -54,7 +54,7 @@ extension GenerationRequest {
             .map { "\($0.path): has no effect with a weight of 0" }
         if loraMode == .fused, !loras.isEmpty, loras.allSatisfy({ $0.branch != nil }) {
             remarks.append(
-                "--lora-mode fused has no effect on LoRAs of one side of guidance, which are "
+                "--lora-mode fused has no effect on LoRAs of one pass of guidance, which are "
                     + "always applied beside the weights")
         }
         return remarks
@@ -64,12 +64,12 @@ extension GenerationRequest {
         inpainting?.blur?.size == 0 ? "--inpaint-blur-size 0 blurs nothing" : nil
     }
 
-    /// One tile that holds the whole picture is no tiling.
+    /// One tile that holds the whole image is no tiling.
     private var tilingRemark: String? {
-        guard case .feathered(let tiles) = tiling, !readsPictures,
+        guard case .feathered(let tiles) = tiling, !readsImages,
             8 * tiles.size >= max(roundedSize.width, roundedSize.height)
         else { return nil }
-        return "--tiled has no effect: one tile of \(8 * tiles.size) pixels holds the picture"
+        return "--tiled has no effect: one tile of \(8 * tiles.size) pixels holds the image"
     }
 
     /// Settings that a caller has named, also where they are as they would be without.

@@ -18,13 +18,13 @@ extension GenerationRequest {
         for lora in loras {
             try lora.check()
             try require(
-                lora.branch != .negative || cfgScale != 1, "negative-lora",
+                lora.branch != .unconditional || cfgScale != 1, "negative-lora",
                 "given with a --cfg-scale other than 1", "without")
         }
         try require(
             Set(loras.map(\.path)).count == loras.count, "lora", "named once each",
             loras.map(\.path).joined(separator: ", "))
-        try validatePictures()
+        try validateImages()
         try validateTensors()
         try tiling.check()
     }
@@ -41,13 +41,13 @@ extension GenerationRequest {
         }
     }
 
-    private func validatePictures() throws {
+    private func validateImages() throws {
         let size = roundedSize
         let rounded = "\(size.width)x\(size.height)"
         if let image = inputImage {
             try require(
                 image.width == size.width && image.height == size.height, "input-image",
-                "\(rounded) pixels as the picture, or fitted with --fit-input-image",
+                "\(rounded) pixels as the image, or fitted with --fit-input-image",
                 "\(image.width)x\(image.height)")
         }
         try require(
@@ -71,7 +71,7 @@ extension GenerationRequest {
             inputImage != nil, "inpaint-mask", "given with --input-image", "without")
         try require(
             mask.width * size.height == mask.height * size.width, "inpaint-mask",
-            "of the picture's proportions, \(size.width)x\(size.height)",
+            "of the image's proportions, \(size.width)x\(size.height)",
             "\(mask.width)x\(mask.height)")
         guard let blur = inpainting.blur else { return }
         try NumericSetting.inpaintBlurSigma.require(blur.sigma)
@@ -90,7 +90,7 @@ extension GenerationRequest {
     }
 }
 
-/// A setting that no picture can be made with.
+/// A setting that no image can be made with.
 public struct RequestError: Error, Hashable, CustomStringConvertible {
     /// The option or argument, as the command line or DiffSynth-Studio spells it.
     public var setting: String
@@ -135,7 +135,7 @@ extension NumberDomain {
     }
 }
 
-extension TensorRecord {
+extension HostTensor {
     /// Refuses a tensor of another rank or no floating-point type, and one of more than one sample.
     fileprivate func require(_ setting: String, _ expected: String, axes: Int) throws {
         _ = try elementType(for: setting)

@@ -1,9 +1,9 @@
 public import Imaging
 public import Torch
 
-/// What to make a picture of, and how; names and defaults are DiffSynth-Studio's.
+/// What to make an image of, and how; names and defaults are DiffSynth-Studio's.
 public struct GenerationRequest: Hashable, Sendable {
-    /// What the picture shows, or what to do with ``editImages``.
+    /// What the image shows, or what to do with ``editImages``.
     public var prompt: String
     /// Tokens that prompts are cut or padded to; nil is what the model was made for, 512.
     public var textLength: Int?
@@ -17,11 +17,11 @@ public struct GenerationRequest: Hashable, Sendable {
     public var height = 1024
     /// Pixels; rounded up to a multiple of 16.
     public var width = 1024
-    /// Of the noise; the same seed and settings give the same picture.
+    /// Of the noise; the same seed and settings give the same image.
     public var seed: UInt64
-    /// Where noise is drawn; the same seed gives another picture on another kind of device.
+    /// Where noise is drawn; the same seed gives another image on another kind of device.
     public var randomDevice = Device.cpu
-    /// Noise levels on the way to the picture, 1 to 10000.
+    /// Noise levels on the way to the image, 1 to 10000.
     public var steps = 30
     /// Has steps in which little changes take over what all blocks of the transformer but the first brought
     /// in an earlier step; nil computes all steps.
@@ -31,11 +31,11 @@ public struct GenerationRequest: Hashable, Sendable {
     /// The first step and the last are always complete; 0 skips none.
     public var stepCache: Double?
 
-    /// A picture to start from or to paint over, of the rounded size.
+    /// An image to start from or to paint over, of the rounded size.
     public var inputImage: Image?
     /// How far the start is from `inputImage`: 1 is noise alone. The number of steps stays.
     public var denoisingStrength = 1.0
-    /// Pictures that the prompt refers to, of any sizes.
+    /// Images that the prompt refers to, of any sizes.
     public var editImages: [Image] = []
     /// Whether `editImages` are brought to about a megapixel; else their sides have to be multiples
     /// of 16.
@@ -45,7 +45,7 @@ public struct GenerationRequest: Hashable, Sendable {
     /// What of `inputImage` is painted anew.
     public var inpainting: Inpainting?
     /// Noise to start from instead of drawing it, [1, C, h, w].
-    public var initialNoise: TensorRecord?
+    public var initialNoise: HostTensor?
     /// What the prompts' branches are given besides.
     public var extras = Extras()
     /// The same for the negative prompt.
@@ -56,7 +56,7 @@ public struct GenerationRequest: Hashable, Sendable {
     /// How ``loras`` work on the weights; one way for all of them.
     public var loraMode = LoRAUse.Mode.hot
 
-    /// Whether and how pictures pass the autoencoder in pieces.
+    /// Whether and how images pass the autoencoder in pieces.
     public var tiling = Tiling.automatic
     /// Whose habits are followed where the references differ.
     public var parity = Parity.diffsynth
@@ -65,7 +65,7 @@ public struct GenerationRequest: Hashable, Sendable {
 
     /// White places of a mask are painted anew, black ones are kept.
     public struct Inpainting: Hashable, Sendable {
-        /// Of any size with the picture's aspect ratio. Read from a file with ``ReadOptions/mask``,
+        /// Of any size with the image's aspect ratio. Read from a file with ``ReadOptions/mask``,
         /// its transparent places are kept.
         public var mask: Image
         /// Softens the mask; in tokens of 16 pixels.
@@ -95,7 +95,7 @@ public struct GenerationRequest: Hashable, Sendable {
     /// Inputs of one branch of guidance that bypass the text encoder.
     public struct Extras: Hashable, Sendable {
         /// Features that follow those of the prompt, [1, T, J].
-        public var textEmbedding: TensorRecord?
+        public var textEmbedding: HostTensor?
         /// Keys and values that blocks look at besides their own, by `double_0`…, `single_0`….
         public var caches: [String: CacheRecord] = [:]
 
@@ -106,33 +106,33 @@ public struct GenerationRequest: Hashable, Sendable {
     /// Keys and values for one block, [1, T, H, d] each.
     public struct CacheRecord: Hashable, Sendable {
         /// [1, T, H, d], rotated already where that is wanted.
-        public var keys: TensorRecord
+        public var keys: HostTensor
         /// [1, T, H, d].
-        public var values: TensorRecord
+        public var values: HostTensor
 
         /// Keys with their values; both have the same shape.
-        public init(keys: TensorRecord, values: TensorRecord) {
+        public init(keys: HostTensor, values: HostTensor) {
             self.keys = keys
             self.values = values
         }
     }
 
-    /// A picture of 1024x1024 pixels in 30 steps; all else is set afterwards.
+    /// An image of 1024x1024 pixels in 30 steps; all else is set afterwards.
     public init(prompt: String, seed: UInt64) {
         self.prompt = prompt
         self.seed = seed
     }
 
-    /// Whether both sides of guidance have the same weights.
-    var sidesHaveSameWeights: Bool { loras.allSatisfy { $0.branch == nil } }
+    /// Whether the conditional and unconditional passes have the same weights.
+    var branchesShareWeights: Bool { loras.allSatisfy { $0.branch == nil } }
 
-    /// Whether pictures pass the autoencoder before denoising.
-    var readsPictures: Bool { inputImage != nil || !editImages.isEmpty }
+    /// Whether images pass the autoencoder before denoising.
+    var readsImages: Bool { inputImage != nil || !editImages.isEmpty }
 
     /// The longest side that is accepted, in pixels.
     public static let largestSide = 16384
 
-    /// The size of the picture that will come out, in pixels.
+    /// The size of the image that will come out, in pixels.
     public var roundedSize: (height: Int, width: Int) {
         // What is refused later must not overflow here.
         func rounded(_ side: Int) -> Int { (min(side, Self.largestSide) + 15) / 16 * 16 }

@@ -1,5 +1,5 @@
-/// The sides of classifier-free guidance.
+/// The passes of classifier-free guidance.
 public enum GuidanceBranch: String, Hashable, Sendable, CaseIterable {
     /// The prompt's side, and the negative prompt's.
-    case positive, negative
+    case conditional, unconditional
 }

@@ -12,7 +12,7 @@ public struct LoRAUse: Hashable, Sendable {
     /// transformer blocks; else that is an error.
     public var mayBePartial: Bool
 
-    /// Uses a file at a strength, on one side of guidance or on both.
+    /// Uses a file at a strength, on one pass of guidance or on both.
     public init(
         path: String, strength: Double = 1, branch: GuidanceBranch? = nil,
         mayBePartial: Bool = false

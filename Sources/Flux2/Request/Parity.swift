@@ -4,7 +4,7 @@ internal import Tokenization
 /// Whose habits a generation follows where the reference implementations differ.
 ///
 /// All evaluate the same networks; they differ in the words around a prompt, in how reference
-/// pictures are made to fit, and in where they round.
+/// images are made to fit, and in where they round.
 public enum Parity: String, Hashable, Sendable, CaseIterable, Codable {
     /// DiffSynth-Studio: the default of this package.
     case diffsynth
@@ -17,7 +17,7 @@ public enum Parity: String, Hashable, Sendable, CaseIterable, Codable {
 extension Parity {
     var systemMessage: PromptFormat.SystemMessage { self == .diffsynth ? .diffsynth : .bfl }
 
-    /// Whether Euler steps are taken in 32 bits and rounded once.
+    /// Whether Euler steps are taken in float32 and rounded once.
     var stepsIn32Bits: Bool { self == .diffusers }
 
     /// Whether the schedule is shifted by the tokens there are, not by those of the size asked for.
@@ -30,9 +30,9 @@ extension Parity {
     package enum PixelRounding {
         /// Scaled in the type of the numbers, cut off.
         case truncate
-        /// Scaled in 32 bits, cut off.
+        /// Scaled in float32, cut off.
         case truncate32
-        /// Scaled in 32 bits, to the nearest.
+        /// Scaled in float32, to the nearest.
         case nearest
     }
 

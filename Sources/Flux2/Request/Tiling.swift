@@ -1,7 +1,7 @@
 internal import Domains
 public import FluxModels
 
-/// Whether and how pictures pass the autoencoder in pieces.
+/// Whether and how images pass the autoencoder in pieces.
 public enum Tiling: Hashable, Sendable {
     /// Whole where memory allows, else strip by strip with the same result.
     case automatic
@@ -9,14 +9,14 @@ public enum Tiling: Hashable, Sendable {
     case off
     /// Strip by strip: the result of the whole in a fraction of the memory.
     case strips
-    /// Tiles that fade into each other; each is normalised by itself, so colours may differ a little.
+    /// Tiles that fade into each other; each is normalized by itself, so colors may differ a little.
     case feathered(FeatheredTiles)
     /// Tiles as diffusers blends them.
     case overlapping(OverlappingTiles)
 }
 
 extension Tiling {
-    /// - Throws: `RequestError` for tiles that no picture can be made of.
+    /// - Throws: `RequestError` for tiles that no image can be made of.
     public func check() throws {
         switch self {
         case .automatic, .off, .strips: break
@@ -30,7 +30,7 @@ extension Tiling {
                     setting: "overlap", expected: "a number from 0 to below 1",
                     found: "\(tiles.overlap)")
             }
-            for side in [tiles.latentTile, tiles.pictureTile] {
+            for side in [tiles.latentTile, tiles.imageTile] {
                 try NumberDomain.integers(1...(1 << 20)).require(side, "pictureTile")
                 try Self.require(Int(Double(side) * (1 - tiles.overlap)), of: side)
             }

@@ -4,7 +4,7 @@ public enum GenerationEvent: Hashable, Sendable {
     case planned(MemoryPlan)
     /// Weights are brought into 8 bits, once for this machine: so many bytes of so many.
     case converting(component: String, format: String, done: Int, total: Int)
-    /// Weights of 8 bits are kept here from now on.
+    /// 8-bit weights are kept here from now on.
     case converted(path: String, bytes: Int)
     /// Weights can be used; `bytes` counts mapped ones too.
     ///
@@ -15,17 +15,17 @@ public enum GenerationEvent: Hashable, Sendable {
     case readPrompt(tokens: Int, limit: Int, wasTruncated: Bool, isRemembered: Bool)
     /// A LoRA changes so many weights; names of the file that the model does not have are unmatched.
     case readLoRA(path: String, changed: Int, unmatched: [String], ofTextEncoder: Int)
-    /// Reference pictures make every step longer: their tokens are read along with the picture's.
+    /// Reference images make every step longer: their tokens are read along with the image's.
     case encodedReferences(count: Int, tokens: Int, besides: Int)
     /// A model layer is done: `done` of `of` in this stage, for a smooth progress bar.
     case working(stage: Stage, done: Int, of: Int)
     /// The step that is done next took over most of its work from an earlier one; so many have so far.
     case skipped(steps: Int)
-    /// A noise level is done, both sides of guidance included.
+    /// A noise level is done, the conditional and unconditional passes included.
     case denoised(step: Int, of: Int)
     /// The pixels are there; nothing follows.
     case decoded
-    /// Something may make the picture another one than expected, or went wrong beside it; see also
+    /// Something may make the image another one than expected, or went wrong beside it; see also
     /// ``GenerationResult/warnings``.
     case warned(String)
 

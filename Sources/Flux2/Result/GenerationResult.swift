@@ -2,14 +2,14 @@ public import Imaging
 internal import Safetensors
 public import Torch
 
-/// A finished picture with what is worth knowing about its making.
+/// A finished image with what is worth knowing about its making.
 public struct GenerationResult: Sendable {
-    /// The picture, of the request's rounded size.
+    /// The image, of the request's rounded size.
     public var image: Image
     /// The final latents, [1, C, h, w].
-    public var latents: TensorRecord
+    public var latents: HostTensor
     /// The noise that the run started from, [1, C, h, w].
-    public var noise: TensorRecord
+    public var noise: HostTensor
     /// How long each stage took.
     public var timings: Timings
     /// How much memory each stage took.
@@ -22,12 +22,12 @@ public struct GenerationResult: Sendable {
     public var streamed: Streamed
     /// Steps that took over most of their work from earlier ones.
     public var skippedSteps = 0
-    /// What may make the picture another one than expected: the texts of all
+    /// What may make the image another one than expected: the texts of all
     /// ``GenerationEvent/warned(_:)``, each once.
     public var warnings: [String] = []
 }
 
-/// Weights that came while a picture was computed.
+/// Weights that came while an image was computed.
 public struct Streamed: Hashable, Sendable, Codable {
     /// Groups of weights that came, each time counted.
     public var units = 0
@@ -45,8 +45,8 @@ public struct Streamed: Hashable, Sendable, Codable {
 public struct MemoryUse: Hashable, Sendable, Codable {
     /// Prompts to features, or reading remembered ones.
     public var encode: Int?
-    /// Encoding input and reference pictures.
-    public var pictures: Int?
+    /// Encoding input and reference images.
+    public var images: Int?
     /// All noise levels.
     public var denoise: Int?
     /// Latents to pixels.
@@ -56,13 +56,13 @@ public struct MemoryUse: Hashable, Sendable, Codable {
 /// What was computed in each stage.
 public struct StageWork: Hashable, Sendable, Codable {
     /// Prompts to features.
-    public var encode = Work()
-    /// Encoding input and reference pictures.
-    public var pictures = Work()
+    public var encode = OperationCounts()
+    /// Encoding input and reference images.
+    public var images = OperationCounts()
     /// All noise levels.
-    public var denoise = Work()
+    public var denoise = OperationCounts()
     /// Latents to pixels.
-    public var decode = Work()
+    public var decode = OperationCounts()
 }
 
 /// Seconds per stage.
@@ -71,8 +71,8 @@ public struct Timings: Hashable, Sendable, Codable {
     public var load = 0.0
     /// Prompts to features, loading of the text encoder included.
     public var encode = 0.0
-    /// Encoding input and reference pictures.
-    public var pictures = 0.0
+    /// Encoding input and reference images.
+    public var images = 0.0
     /// One entry for each noise level.
     public var steps: [Double] = []
     /// Latents to pixels.

@@ -46,8 +46,8 @@ public enum FlowStep {
 
     /// Moves away from the negative prompt's velocity: `v⁻ + scale · (v⁺ − v⁻)`.
     public static func guided(
-        positive: Tensor, negative: Tensor, scale: Double
+        conditional: Tensor, unconditional: Tensor, scale: Double
     ) throws -> Tensor {
-        try negative + scale * (positive - negative)
+        try unconditional + scale * (conditional - unconditional)
     }
 }

@@ -11,7 +11,7 @@ public struct Schedule: Hashable, Sendable {
     /// 1000 σ, as the transformer receives them.
     public let timesteps: [Float]
 
-    /// The schedule shift of training, whatever the size of the picture.
+    /// The schedule shift of training, whatever the size of the image.
     public static let trainingShift = 0.8
 
     /// Builds the schedule for inference.
@@ -19,7 +19,7 @@ public struct Schedule: Hashable, Sendable {
     /// - Parameters:
     ///   - steps: evaluations of the transformer, at least 1.
     ///   - strength: 1 starts from pure noise; less starts at a lower level, with as many steps.
-    ///   - tokens: tokens of the picture, which decide how far levels are shifted up.
+    ///   - tokens: tokens of the image, which decide how far levels are shifted up.
     public init(steps: Int, strength: Double = 1, tokens: Int) throws {
         try self.init(
             steps: steps, strength: strength, shift: Self.shift(tokens: tokens, steps: steps))
@@ -39,7 +39,7 @@ public struct Schedule: Hashable, Sendable {
         timesteps = try (shifted * 1000).values()
     }
 
-    /// How far the levels of a picture of so many tokens are shifted ("mu").
+    /// How far the levels of an image of so many tokens are shifted ("mu").
     ///
     /// - Source: `compute_empirical_mu`, black-forest-labs/flux2.
     public static func shift(tokens: Int, steps: Int) -> Double {

@@ -2,7 +2,7 @@ package import FluxModels
 package import Imaging
 package import Torch
 
-/// Turns pictures into latents.
+/// Turns images into latents.
 package struct EncodeStage {
     let autoencoder: Autoencoder
     let dtype: DType
@@ -24,27 +24,27 @@ package struct EncodeStage {
     /// - Shapes: → [1, 4C, H/16, W/16].
     /// - Throws: `CancellationError` between layers.
     package func callAsFunction(_ image: Image) throws -> Tensor {
-        let passage = try tiling.resolved(autoencoder, image.height, image.width, device)
-        return try latents(of: pixels(ofLevels: .levels(of: image)), by: passage)
+        let method = try tiling.resolved(autoencoder, image.height, image.width, device)
+        return try latents(of: pixels(ofLevels: .levels(of: image)), by: method)
     }
 
     /// - Shapes: `levels` [H, W, 3] of `uint8` → [1, 3, H, W] from -1 to 1.
     func pixels(ofLevels levels: Tensor) throws -> Tensor {
-        // Others than DiffSynth scale in 32 bits and round once.
+        // Others than DiffSynth scale in float32 and round once.
         let scaled: DType = parity == .diffsynth ? dtype : .float32
         return try Tensor.pixels(ofLevels: levels, dtype: scaled, device: device).to(dtype: dtype)
     }
 
     /// - Shapes: `pixels` [1, 3, H, W] → [1, 4C, H/16, W/16].
-    func latents(of pixels: Tensor, by passage: Tiling.Passage) throws -> Tensor {
-        let moments = try passage.moments(of: pixels, autoencoder) { _, _ in
+    func latents(of pixels: Tensor, by method: Tiling.Method) throws -> Tensor {
+        let moments = try method.moments(of: pixels, autoencoder) { _, _ in
             try Task.checkCancellation()
         }
         return try autoencoder.latents(ofMoments: moments)
     }
 }
 
-/// Turns clean latents into a picture.
+/// Turns clean latents into an image.
 package struct DecodeStage {
     let autoencoder: Autoencoder
     var tiling = Tiling.automatic
@@ -66,32 +66,32 @@ package struct DecodeStage {
         -> Image
     {
         let (height, width) = (16 * latents.size(2), 16 * latents.size(3))
-        let passage = try tiling.resolved(autoencoder, height, width, latents.device)
-        let total = passage.layers(autoencoder.configuration, height: height, width: width)
+        let method = try tiling.resolved(autoencoder, height, width, latents.device)
+        let total = method.layers(autoencoder.configuration, height: height, width: width)
         var done = 0
         let observe: Observer = { _, _ in
             try Task.checkCancellation()
             done += 1
             onEvent(.working(stage: .decode, done: min(done, total), of: total))
         }
-        let pixels = try pixels(of: latents, by: passage, observe: observe)
+        let pixels = try pixels(of: latents, by: method, observe: observe)
         try check(pixels)
-        let image = try pixels.picture(parity.pixelRounding)
+        let image = try pixels.image(parity.pixelRounding)
         onEvent(.decoded)
         return image
     }
 
     /// - Shapes: `latents` [1, 4C, h, w] → [1, 3, 16h, 16w], nominally from -1 to 1.
     func pixels(
-        of latents: Tensor, by passage: Tiling.Passage, observe: Observer = ignoreOutputs
+        of latents: Tensor, by method: Tiling.Method, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
-        try passage.decode(autoencoder.unfolded(latents), autoencoder, observe)
+        try method.decode(autoencoder.denormalizedUnpatched(latents), autoencoder, observe)
     }
 }
 
 extension Tiling {
     /// The way that is taken.
-    enum Passage {
+    enum Method {
         case whole
         case strips(Strips)
         case feathered(FeatheredTiles)
@@ -101,15 +101,15 @@ extension Tiling {
     /// Settles `automatic` by what memory is free.
     func resolved(
         _ autoencoder: Autoencoder, _ height: Int, _ width: Int, _ device: Device
-    ) throws -> Passage {
+    ) throws -> Method {
         let free = self == .automatic ? try device.memory().free : 0
-        return passage(autoencoder.configuration, height, width, free: free)
+        return method(autoencoder.configuration, height, width, free: free)
     }
 
     /// The same with so many bytes free.
-    func passage(
+    func method(
         _ configuration: AutoencoderConfiguration, _ height: Int, _ width: Int, free: Int
-    ) -> Passage {
+    ) -> Method {
         switch self {
         case .off: return .whole
         case .strips: return .strips(Strips())
@@ -123,7 +123,7 @@ extension Tiling {
     }
 }
 
-extension Tiling.Passage {
+extension Tiling.Method {
     /// - Shapes: `pixels` [1, 3, H, W] → [1, 2C, H/8, W/8].
     fileprivate func moments(
         of pixels: Tensor, _ autoencoder: Autoencoder, _ observe: Observer
@@ -136,7 +136,7 @@ extension Tiling.Passage {
         }
     }
 
-    /// - Shapes: `latents` [1, C, h, w], neither folded nor normalised → [1, 3, 8h, 8w].
+    /// - Shapes: `latents` [1, C, h, w], neither folded nor normalized → [1, 3, 8h, 8w].
     fileprivate func decode(
         _ latents: Tensor, _ autoencoder: Autoencoder, _ observe: Observer
     ) throws -> Tensor {
@@ -154,7 +154,7 @@ extension Tiling.Passage {
     /// How often the decoder calls its observer.
     func layers(_ configuration: AutoencoderConfiguration, height: Int, width: Int) -> Int {
         let levels = configuration.decoderWidths.count
-        let units = levels * (configuration.unitsPerLevel + 1)
+        let units = levels * (configuration.resnetsPerLevel + 1)
         let factor = configuration.spatialFactor
         switch self {
         case .strips: return 1 + units

@@ -22,9 +22,9 @@ struct DenoiseProgress {
     }
 
     /// The same where both sides take turns.
-    func event(after module: String, side: Int) -> GenerationEvent? {
+    func event(after module: String, branch: Int) -> GenerationEvent? {
         block(module).map {
-            .working(stage: .denoise, done: before + 2 * $0 + side + 1, of: total)
+            .working(stage: .denoise, done: before + 2 * $0 + branch + 1, of: total)
         }
     }
 

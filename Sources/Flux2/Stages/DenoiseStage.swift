@@ -14,8 +14,8 @@ package struct DenoisedStep {
     var isSkipped = false
 }
 
-/// A picture that is kept in places while others are painted anew.
-package struct KeptPicture {
+/// An image that is kept in places while others are painted anew.
+package struct InpaintBlend {
     /// Its clean tokens, [1, T, C].
     var clean: Tensor
     /// 1 where it is painted anew, [1, T, 1].
@@ -24,7 +24,7 @@ package struct KeptPicture {
     /// Bends a velocity so that kept places end where they were.
     ///
     /// - Source: `Flux2ImagePipeline`, DiffSynth-Studio.
-    func corrected(_ velocity: Tensor, of latents: Tensor, sigma: Float) throws -> Tensor {
+    func blendedVelocity(_ velocity: Tensor, of latents: Tensor, sigma: Float) throws -> Tensor {
         let straight = try FlowStep.velocity(from: latents, to: clean, sigma: sigma)
         return try straight * (1 - mask) + velocity * mask
     }
@@ -37,13 +37,13 @@ package struct DenoiseStage {
     var parity = Parity.diffsynth
     /// Called before each evaluation, with the branch that comes.
     var beforeBranch: (GuidanceBranch) throws -> Void = { _ in }
-    /// Whether both sides of guidance go through each group of weights before the next one, which
-    /// changes no number.
-    var goesSideBySide = false
-    /// Whether both sides of guidance have the same weights, so that what does not depend on the text is
-    /// computed once for both, which changes no number.
-    var sidesHaveSameWeights = true
-    /// The threshold of a ``StepCache``; nil computes all steps.
+    /// Whether the conditional and unconditional passes go through each group of weights before the next one, which
+    /// changes no value.
+    var evaluatesInLockstep = false
+    /// Whether the conditional and unconditional passes have the same weights, so that what does not depend on the text is
+    /// computed once for both, which changes no value.
+    var branchesShareWeights = true
+    /// The threshold of a ``FirstBlockCache``; nil computes all steps.
     var stepCache: Double?
     /// Called where an evaluation has skipped the rest of the transformer's weights.
     var onSkip: () -> Void = {}
@@ -59,27 +59,27 @@ package struct DenoiseStage {
     /// - Shapes: `start` [1, T, C] → the same.
     /// - Throws: `CancellationError` between blocks.
     package func callAsFunction(
-        _ start: Tensor, given conditioning: Conditioning, keeping kept: KeptPicture? = nil,
+        _ start: Tensor, given conditioning: Conditioning, keeping inpaintBlend: InpaintBlend? = nil,
         onStep: (DenoisedStep) throws -> Void,
         onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
-        let field = try VelocityField(self, conditioning)
+        let denoiser = try GuidedDenoiser(self, conditioning)
         var latents = start
         for (step, sigma) in schedule.sigmas.enumerated() {
-            let clock = Clock()
-            let skippedBefore = field.skippedSteps
-            let velocity = try field.velocity(of: latents, at: step, onEvent)
-            let bent = try kept?.corrected(velocity, of: latents, sigma: sigma)
+            let clock = Stopwatch()
+            let skippedBefore = denoiser.skippedSteps
+            let velocity = try denoiser.velocity(of: latents, at: step, onEvent)
+            let blended = try inpaintBlend?.blendedVelocity(velocity, of: latents, sigma: sigma)
             latents = try FlowStep.euler(
-                latents, velocity: bent ?? velocity, from: sigma, to: schedule.sigma(after: step),
+                latents, velocity: blended ?? velocity, from: sigma, to: schedule.sigma(after: step),
                 in32Bits: parity.stepsIn32Bits)
             try Runtime.synchronize(latents.device)
-            let isSkipped = field.skippedSteps > skippedBefore
+            let isSkipped = denoiser.skippedSteps > skippedBefore
             try onStep(
                 DenoisedStep(
                     index: step, velocity: velocity, latents: latents, seconds: clock.seconds,
                     isSkipped: isSkipped))
-            if isSkipped { onEvent(.skipped(steps: field.skippedSteps)) }
+            if isSkipped { onEvent(.skipped(steps: denoiser.skippedSteps)) }
             onEvent(.denoised(step: step + 1, of: schedule.sigmas.count))
         }
         return latents

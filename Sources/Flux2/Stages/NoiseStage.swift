@@ -1,6 +1,6 @@
 public import Torch
 
-/// Draws the noise that a picture starts from, bit for bit as DiffSynth-Studio draws it.
+/// Draws the noise that an image starts from, bit for bit as DiffSynth-Studio draws it.
 public struct NoiseStage {
     /// Channels of a latent token.
     public var channels = 128

@@ -28,14 +28,14 @@ struct PromptStage {
         var tokens: TokenizedPrompt
         var loras: [LoRAUse]
 
-        var key: PromptMemory.Key { .init(ids: tokens.ids, mask: tokens.mask, loras: loras) }
+        var key: PromptEmbeddingCache.Key { .init(ids: tokens.ids, mask: tokens.mask, loras: loras) }
     }
 
-    /// - Parameter prompts: that of the positive side of guidance, then that of the negative one.
+    /// - Parameter prompts: that of the positive pass of guidance, then that of the negative one.
     /// - Shapes: → [1, length, J] each.
     /// - Throws: `CancellationError` between layers.
     func callAsFunction(_ prompts: [String]) throws -> [Tensor] {
-        let branches: [GuidanceBranch] = [.positive, .negative]
+        let branches: [GuidanceBranch] = [.conditional, .unconditional]
         let texts = zip(prompts, branches).map { prompt, branch in
             Text(
                 tokens: tokenizer(prompt, length: length),
@@ -81,7 +81,7 @@ struct PromptStage {
         let found: Tensor?
         do {
             found = try cache.features(
-                pipeline.promptIdentity().key(key), shape: shape, dtype: pipeline.dtype)
+                pipeline.promptCacheKey().key(key), shape: shape, dtype: pipeline.dtype)
         } catch let damage as PromptCache.Damage {
             onEvent(.warned("\(damage.path): is damaged; the prompt is encoded anew"))
             return nil
@@ -102,7 +102,7 @@ struct PromptStage {
 
     private func encoded(_ text: Text) throws -> Tensor {
         let key = text.key
-        // The same text may stand on both sides of guidance.
+        // The same text may stand on the conditional and unconditional passes.
         if let found = pipeline.prompts.features(key) { return found }
         let part = pipeline.textEncoder
         let encoder = part.model
@@ -124,11 +124,11 @@ struct PromptStage {
         return features
     }
 
-    /// The picture does not need it, so it does not fail with it.
-    private func keepOnDisk(_ features: Tensor, _ key: PromptMemory.Key) {
+    /// The image does not need it, so it does not fail with it.
+    private func keepOnDisk(_ features: Tensor, _ key: PromptEmbeddingCache.Key) {
         guard let cache = pipeline.promptCache else { return }
         do {
-            try cache.keep(features, as: pipeline.promptIdentity().key(key))
+            try cache.keep(features, as: pipeline.promptCacheKey().key(key))
         } catch {
             onEvent(.warned("the prompt is not kept for the next time: \(error)"))
         }

@@ -44,7 +44,7 @@ struct BenchKernels: ParsableCommand {
     }
 
     func run() throws {
-        HostMemory.keepFreed()
+        HostMemory.installPool()
         kernels.apply()
         if let threads = processor.threads { Runtime.threads = threads }
         var found = Summary()

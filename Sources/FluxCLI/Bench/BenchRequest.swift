@@ -27,11 +27,11 @@ struct BenchRequest: AsyncParsableCommand {
     @OptionGroup var machine: MachineOptions
 
     func run() async throws {
-        HostMemory.keepFreed()
+        HostMemory.installPool()
         let report = Reporter(quiet: result.quiet || result.json)
         try drawing.check()
         var prepared = try await options.prepared(prompt, on: machine, report)
-        // Each picture's prompt is encoded.
+        // Each image's prompt is encoded.
         prepared.settings.promptCache = nil
         let (made, rounds) = (prepared, rounds)
         let bench = try await cancellingOnInterrupt {

@@ -13,7 +13,7 @@ struct Evaluate: AsyncParsableCommand {
 
     @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
     @OptionGroup(title: "Basics") var name: ModelName
-    @OptionGroup var picture: PictureOptions
+    @OptionGroup var image: ImageOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
     @OptionGroup(title: "Model parts") var parts: ModelParts
     @OptionGroup var engine: EngineOptions
@@ -21,7 +21,7 @@ struct Evaluate: AsyncParsableCommand {
     private var model: ModelOptions { ModelOptions(model: name.model, parts: parts) }
 
     func run() async throws {
-        HostMemory.keepFreed()
+        HostMemory.installPool()
         let report = Reporter(quiet: evaluation.quiet)
         // Everything that can be refused is, before a model is looked at.
         let task = try EvaluationTask(evaluation)
@@ -32,22 +32,22 @@ struct Evaluate: AsyncParsableCommand {
             engine: settings.engine(files), task: task, source: source, report: report)
         var outcome = try await cancellingOnInterrupt { try await run.outcome() }
         if case .model(let request) = source, !task.rows.isEmpty {
-            outcome.settings = Settings(
+            outcome.settings = GenerationMetadata(
                 request, model: model.name(of: files), dtype: settings.dtype,
                 device: settings.device, weights: settings.memory.storage)
         }
         try deliver(outcome, task, report)
     }
 
-    /// Where pictures come from.
+    /// Where images come from.
     private func source(
         _ task: EvaluationTask, _ files: ModelFiles, _ report: Reporter
     ) throws -> EvaluationRun.Source {
         if let made = task.made { return .made(made) }
         guard !task.rows.isEmpty else { return .made([:]) }
-        var options = picture
-        options.height = picture.height ?? task.size.height
-        options.width = picture.width ?? task.size.width
+        var options = image
+        options.height = image.height ?? task.size.height
+        options.width = image.width ?? task.size.width
         var request = try options.request("", for: files, report)
         request.loras = lora.uses
         request.loraMode = lora.loraMode ?? .hot

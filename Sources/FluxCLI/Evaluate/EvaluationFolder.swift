@@ -4,16 +4,16 @@ import FluxTraining
 import Foundation
 import Imaging
 
-/// Where an evaluation's pictures, sheet and report go, and where pictures are found again.
+/// Where an evaluation's images, sheet and report go, and where images are found again.
 struct EvaluationFolder: Sendable {
     private let path: String
     private let overwrite: Bool
 
-    /// The longest side of a picture on the sheet.
+    /// The longest side of an image on the sheet.
     private static let side = 128
     /// Pairs beside each other on the sheet.
     private static let columns = 10
-    /// So many fit into the largest picture that is written.
+    /// So many fit into the largest image that is written.
     private static let largestSheet = 1000
 
     var report: String { "\(path)/report.json" }
@@ -21,7 +21,7 @@ struct EvaluationFolder: Sendable {
 
     /// Makes the folder, and refuses what could not be written at the end.
     ///
-    /// - Parameter rows: those whose pictures will be kept.
+    /// - Parameter rows: those whose images will be kept.
     init(_ path: String, rows: [EvaluationRow], overwrite: Bool) throws {
         self.path = path
         self.overwrite = overwrite
@@ -33,12 +33,12 @@ struct EvaluationFolder: Sendable {
 
     private func place(_ row: EvaluationRow) -> String { "\(path)/pictures/\(row.number).png" }
 
-    /// Writes the picture of a row as soon as it is there.
+    /// Writes the image of a row as soon as it is there.
     func keep(_ image: Image, of row: EvaluationRow) throws {
         try image.write(to: place(row), overwrite: overwrite)
     }
 
-    /// Writes figures, and pairs of pictures for eyes.
+    /// Writes figures, and pairs of images for eyes.
     func write(_ outcome: EvaluationOutcome) throws {
         if !outcome.pairs.isEmpty {
             try Image.contactSheet(
@@ -50,7 +50,7 @@ struct EvaluationFolder: Sendable {
         try AtomicFile.write(report, bytes: Array((text + "\n").utf8), overwrite: overwrite)
     }
 
-    /// A generated picture with the expected one to its right, small enough for a sheet.
+    /// A generated image with the expected one to its right, small enough for a sheet.
     static func pair(_ generated: Image, _ expected: Image) throws -> Image {
         try Image.contactSheet([generated, expected].map(small), columns: 2, gap: 1, shade: 160)
     }
@@ -63,10 +63,10 @@ struct EvaluationFolder: Sendable {
             height: max(1, image.height * side / longest), filter: .lanczos)
     }
 
-    /// The pictures of rows among those of a folder that end in a number.
+    /// The images of rows among those of a folder that end in a number.
     ///
     /// - Throws: `DataError` where one is missing, or there are two.
-    static func pictures(in folder: String, of rows: [EvaluationRow]) throws -> [Int: String] {
+    static func images(in folder: String, of rows: [EvaluationRow]) throws -> [Int: String] {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
             throw DataError(path: folder, reason: .unreadable("it is no folder"))
         }
@@ -78,13 +78,13 @@ struct EvaluationFolder: Sendable {
             }
             if let other = found.updateValue("\(folder)/\(name)", forKey: number) {
                 throw DataError(
-                    path: other, reason: .picture("has the number of \(name) in the same folder"))
+                    path: other, reason: .image("has the number of \(name) in the same folder"))
             }
         }
         if let row = rows.first(where: { found[$0.number] == nil }) {
             throw DataError(
                 path: folder,
-                reason: .picture("has no picture of row \(row.number), such as \(row.number).png"))
+                reason: .image("has no image of row \(row.number), such as \(row.number).png"))
         }
         return found
     }

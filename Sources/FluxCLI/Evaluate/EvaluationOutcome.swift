@@ -2,14 +2,14 @@ import FluxEvaluation
 import Foundation
 import Imaging
 
-/// A row with what became of its picture.
-struct JudgedRow: Encodable {
+/// A row with what became of its image.
+struct ScoredRow: Encodable {
     var row: Int
     var group: String
     var prompt: String
-    var generated: Judgement
-    /// The same for the expected picture itself.
-    var expected: Judgement
+    var generated: ImageScore
+    /// The same for the expected image itself.
+    var expected: ImageScore
 }
 
 /// All that an evaluation has found.
@@ -17,31 +17,31 @@ struct EvaluationOutcome {
     /// The object that `--json` prints.
     struct Summary: Encodable {
         /// What all rows have in common; a row's number is added to the seed.
-        var settings: Settings?
+        var settings: GenerationMetadata?
         /// Mean over the pool of the autoencoder's dB.
         var autoencoderPsnr: Double
-        /// Pictures among which neighbours are searched.
+        /// Images among which neighbors are searched.
         var pool: Int
-        var groups: [GroupFigures]
+        var groups: [GroupMetrics]
         /// Of all groups together; nil where only the autoencoder was looked at.
-        var all: GroupFigures?
+        var all: GroupMetrics?
     }
 
     /// What `report.json` holds.
     struct Report: Encodable {
         var summary: Summary
-        var rows: [JudgedRow]
+        var rows: [ScoredRow]
     }
 
     let psnr: Double
     let pool: Int
-    var rows: [JudgedRow] = []
-    /// Generated and expected pictures side by side.
+    var rows: [ScoredRow] = []
+    /// Generated and expected images side by side.
     var pairs: [Image] = []
-    /// How pictures were made, if they were.
-    var settings: Settings?
+    /// How images were made, if they were.
+    var settings: GenerationMetadata?
 
-    /// - Parameter decibels: of each picture of the pool.
+    /// - Parameter decibels: of each image of the pool.
     init(decibels: [Double]) {
         pool = decibels.count
         psnr = decibels.reduce(0, +) / Double(max(1, pool))
@@ -53,12 +53,12 @@ struct EvaluationOutcome {
         for row in rows where !names.contains(row.group) { names.append(row.group) }
         return Summary(
             settings: settings, autoencoderPsnr: psnr, pool: pool,
-            groups: names.map { name in Self.figures(name, rows.filter { $0.group == name }) },
-            all: rows.isEmpty ? nil : Self.figures("all", rows))
+            groups: names.map { name in Self.metrics(name, rows.filter { $0.group == name }) },
+            all: rows.isEmpty ? nil : Self.metrics("all", rows))
     }
 
-    private static func figures(_ name: String, _ rows: [JudgedRow]) -> GroupFigures {
-        GroupFigures(name, generated: rows.map(\.generated), expected: rows.map(\.expected))
+    private static func metrics(_ name: String, _ rows: [ScoredRow]) -> GroupMetrics {
+        GroupMetrics(name, generated: rows.map(\.generated), expected: rows.map(\.expected))
     }
 }
 
@@ -66,7 +66,7 @@ extension EvaluationOutcome {
     /// The figures for people, in per cent.
     var table: String {
         let autoencoder = String(
-            format: "autoencoder: %.2f dB over %ld pictures", psnr, pool)
+            format: "autoencoder: %.2f dB over %ld images", psnr, pool)
         let summary = summary
         guard let all = summary.all else { return autoencoder }
         let head = [
@@ -77,7 +77,7 @@ extension EvaluationOutcome {
         return (head + groups + [autoencoder]).joined(separator: "\n")
     }
 
-    private static func lines(_ group: GroupFigures) -> [String] {
+    private static func lines(_ group: GroupMetrics) -> [String] {
         [
             line(group.group, ["\(group.rows)"] + cells(group.generated)),
             line("  ceiling", [""] + cells(group.ceiling)),
@@ -85,10 +85,10 @@ extension EvaluationOutcome {
         ]
     }
 
-    private static func cells(_ figures: Figures) -> [String] {
+    private static func cells(_ metrics: Metrics) -> [String] {
         let shares = [
-            figures.latents.top1, figures.latents.top5, figures.histogram.top1,
-            figures.histogram.top5, figures.color,
+            metrics.latents.top1, metrics.latents.top5, metrics.histogram.top1,
+            metrics.histogram.top5, metrics.color,
         ]
         return shares.map { $0.map { String(format: "%.1f", 100 * $0) } ?? "-" }
     }

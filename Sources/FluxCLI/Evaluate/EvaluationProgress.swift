@@ -2,7 +2,7 @@ import Flux2
 import Foundation
 import Synchronization
 
-/// A bar over pictures with their rate and an estimate, and what is said once for all of them.
+/// A bar over images with their rate and an estimate, and what is said once for all of them.
 final class EvaluationProgress: Sendable {
     private struct State {
         var done = 0
@@ -12,7 +12,7 @@ final class EvaluationProgress: Sendable {
     private let name: String
     private let total: Int
     private let status: StatusLine
-    /// Says what holds for all pictures when it comes with the first.
+    /// Says what holds for all images when it comes with the first.
     private let first: TerminalProgress
     private let state = Mutex(State())
 
@@ -23,7 +23,7 @@ final class EvaluationProgress: Sendable {
         first = TerminalProgress(report)
     }
 
-    /// Counts a picture that is done.
+    /// Counts an image that is done.
     func advance() {
         let (done, seconds) = state.withLock { state in
             state.done += 1
@@ -32,7 +32,7 @@ final class EvaluationProgress: Sendable {
         status.draw(isLast: done == total) { Self.line(name, done, of: total, seconds) }
     }
 
-    /// Tells events of one picture's generation, without its own progress.
+    /// Tells events of one image's generation, without its own progress.
     func show(_ event: GenerationEvent) {
         switch event {
         case .working, .denoised, .decoded: break
@@ -48,7 +48,7 @@ final class EvaluationProgress: Sendable {
         status.finish()
     }
 
-    /// `pictures ██████░░░░ 60 %  120 of 200, 25.0 s left, 3.2 a second`.
+    /// `images ██████░░░░ 60 %  120 of 200, 25.0 s left, 3.2 a second`.
     private static func line(
         _ name: String, _ done: Int, of total: Int, _ seconds: Double
     ) -> ProgressLine {

@@ -3,23 +3,23 @@ import FluxTraining
 import Foundation
 import Imaging
 
-/// A prompt and the picture that it should give.
+/// A prompt and the image that it should give.
 struct EvaluationRow: Sendable {
     /// From 1, in the file; the seed follows it.
     let number: Int
-    /// The path of the expected picture.
+    /// The path of the expected image.
     let image: String
     let prompt: String
-    /// Paths of pictures that the prompt is about.
+    /// Paths of images that the prompt is about.
     let references: [String]
     /// Whether they are brought to about a megapixel.
     let fitsReferences: Bool
     let group: String
-    let color: ColourName?
-    /// Where the expected picture is in the pool, if it is.
+    let color: ColorName?
+    /// Where the expected image is in the pool, if it is.
     let place: Int?
 
-    /// Reads the expected picture.
+    /// Reads the expected image.
     func expected() throws -> Image { try Image(contentsOf: image) }
 
     /// The rows of a file that are asked for.
@@ -60,14 +60,14 @@ struct EvaluationRow: Sendable {
         place = places[Self.standard(image)]
     }
 
-    private static func color(_ file: Metadata, _ index: Int) throws -> ColourName {
+    private static func color(_ file: Metadata, _ index: Int) throws -> ColorName {
         let text = try file.text("color", inRow: index)
-        guard let name = ColourName(rawValue: text) else {
+        guard let name = ColorName(rawValue: text) else {
             throw DataError(
                 path: file.path, row: index + 1,
                 reason: .unexpected(
                     column: "color",
-                    expected: ColourName.allCases.map(\.rawValue).joined(separator: ", "),
+                    expected: ColorName.allCases.map(\.rawValue).joined(separator: ", "),
                     found: "'\(text)'"))
         }
         return name
@@ -94,7 +94,7 @@ extension Metadata {
         return text
     }
 
-    /// The path of a picture that is named as seen from the file's folder.
+    /// The path of an image that is named as seen from the file's folder.
     func path(_ name: String) -> String {
         if name.hasPrefix("/") { return name }
         let folder = (path as NSString).deletingLastPathComponent

@@ -2,9 +2,9 @@ import Flux2
 import FluxEvaluation
 import Imaging
 
-/// Makes pictures, or takes those that were made, and compares them with what was expected.
+/// Makes images, or takes those that were made, and compares them with what was expected.
 struct EvaluationRun: Sendable {
-    /// Where pictures come from.
+    /// Where images come from.
     enum Source: Sendable {
         case model(GenerationRequest)
         case made([Int: String])
@@ -15,10 +15,10 @@ struct EvaluationRun: Sendable {
     let source: Source
     let report: Reporter
 
-    /// So many pictures are held at once while all are encoded.
+    /// So many images are held at once while all are encoded.
     private static let portion = 16
 
-    /// - Throws: `CancellationError` between pictures and between layers, and the errors of `Engine`.
+    /// - Throws: `CancellationError` between images and between layers, and the errors of `Engine`.
     func outcome() async throws -> EvaluationOutcome {
         // What cannot be made shall not be found out after all else was done.
         if case .model(let request) = source {
@@ -27,16 +27,16 @@ struct EvaluationRun: Sendable {
             }
         }
         let plain = try await encode(task.pool, "names", decoding: true)
-        let pool = NeighbourPool(plain.map(\.vectors))
+        let pool = RetrievalPool(plain.map(\.vectors))
         let guests = try await guests()
         var outcome = EvaluationOutcome(decibels: plain.compactMap(\.psnr))
         let progress = EvaluationProgress("pictures", of: task.rows.count, report)
         defer { progress.finish() }
         for row in task.rows {
             try Task.checkCancellation()
-            let sought = row.place.map(NeighbourPool.Expected.member) ?? guests[row.number]
-            guard let sought else { preconditionFailure("all expected pictures were encoded") }
-            let (made, expected) = (try await picture(row, progress), try row.expected())
+            let sought = row.place.map(RetrievalPool.Expected.member) ?? guests[row.number]
+            guard let sought else { preconditionFailure("all expected images were encoded") }
+            let (made, expected) = (try await image(row, progress), try row.expected())
             outcome.rows.append(try await judge(row, made, expected, sought, pool))
             if task.folder != nil {
                 outcome.pairs.append(try EvaluationFolder.pair(made, expected))
@@ -46,8 +46,8 @@ struct EvaluationRun: Sendable {
         return outcome
     }
 
-    /// The expected pictures that are not in the pool, by row.
-    private func guests() async throws -> [Int: NeighbourPool.Expected] {
+    /// The expected images that are not in the pool, by row.
+    private func guests() async throws -> [Int: RetrievalPool.Expected] {
         let rows = task.rows.filter { $0.place == nil }
         let found = try await encode(rows.map(\.image), "expected", decoding: false)
         return Dictionary(
@@ -55,27 +55,27 @@ struct EvaluationRun: Sendable {
     }
 
     private func judge(
-        _ row: EvaluationRow, _ made: Image, _ expected: Image, _ sought: NeighbourPool.Expected,
-        _ pool: NeighbourPool
-    ) async throws -> JudgedRow {
+        _ row: EvaluationRow, _ made: Image, _ expected: Image, _ sought: RetrievalPool.Expected,
+        _ pool: RetrievalPool
+    ) async throws -> ScoredRow {
         let latents = try await engine.encode([made])[0].latents
-        func judgement(_ image: Image, _ vectors: PictureVectors) -> Judgement {
-            Judgement(image, vectors, expected: sought, among: pool, color: row.color)
+        func score(_ image: Image, _ vectors: ImageVectors) -> ImageScore {
+            ImageScore(image, vectors, expected: sought, among: pool, color: row.color)
         }
-        return JudgedRow(
+        return ScoredRow(
             row: row.number, group: row.group, prompt: row.prompt,
-            generated: judgement(made, PictureVectors(of: made, latents: latents)),
-            expected: judgement(expected, pool.vectors(of: sought)))
+            generated: score(made, ImageVectors(of: made, latents: latents)),
+            expected: score(expected, pool.vectors(of: sought)))
     }
 
-    /// The picture of a row; one that is made is kept if there is a folder.
-    private func picture(
+    /// The image of a row; one that is made is kept if there is a folder.
+    private func image(
         _ row: EvaluationRow, _ progress: EvaluationProgress
     ) async throws -> Image {
         switch source {
         case .made(let paths):
             guard let path = paths[row.number] else {
-                preconditionFailure("pictures were looked for before")
+                preconditionFailure("images were looked for before")
             }
             return try Image(contentsOf: path)
         case .model(var request):
@@ -90,7 +90,7 @@ struct EvaluationRun: Sendable {
     }
 
     private struct Encoded {
-        var vectors: PictureVectors
+        var vectors: ImageVectors
         var psnr: Double?
     }
 
@@ -109,7 +109,7 @@ struct EvaluationRun: Sendable {
             }
             all += zip(images, found).map { image, encoded in
                 Encoded(
-                    vectors: PictureVectors(of: image, latents: encoded.latents),
+                    vectors: ImageVectors(of: image, latents: encoded.latents),
                     psnr: encoded.decoded.map(image.psnr))
             }
         }

@@ -74,7 +74,7 @@ struct Launch: AsyncParsableCommand {
     }
 
     func arguments(_ file: AccelerateFile?) -> [String] {
-        if selfTest { return [GroupCheck.name] + result.arguments }
+        if selfTest { return [DistributedSelfTest.name] + result.arguments }
         guard let stage = file?.zeroStage, command.first == "train",
             !command.contains(where: { $0 == "--zero" || $0.hasPrefix("--zero=") })
         else { return command }
@@ -105,8 +105,8 @@ struct LaunchPlan: Sendable {
         let place = DistributedEnvironment(rank: rank, size: count, port: port)
         all.merge(place.variables) { $1 }
         all["LOCAL_WORLD_SIZE"] = "\(count)"
-        all[LauncherWatch.variable] =
-            Launcher.outlivesTerminal ? LauncherWatch.outlivesTerminal : "1"
+        all[ParentWatchdog.variable] =
+            Launcher.outlivesTerminal ? ParentWatchdog.outlivesTerminal : "1"
         if let threads { all["OMP_NUM_THREADS"] = "\(threads)" }
         return all
     }

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// How many pictures, and of what.
+/// How many images, and of what.
 struct BatchOptions: ParsableArguments {
     @Option(help: "Images of each prompt, with consecutive seeds.")
     var count = 1

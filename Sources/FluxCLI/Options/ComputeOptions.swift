@@ -5,10 +5,10 @@ public import Torch
 /// On what, in which type and with how many threads to compute.
 struct ComputeOptions: ParsableArguments {
     @Option(help: "Device: auto, cpu, cuda, cuda:1, … or mps; auto takes cuda where it works.")
-    var device = Placement.auto
+    var device = DeviceChoice.auto
 
     @Option(help: "Type to compute in; auto takes bfloat16 where it is native.")
-    var dtype = Precision.auto
+    var dtype = DTypeChoice.auto
 
     @OptionGroup var processor: ThreadOptions
 
@@ -22,13 +22,13 @@ struct ComputeOptions: ParsableArguments {
     var noPromptCache = false
 }
 
-/// The same where a picture says what it was computed on and in.
+/// The same where an image says what it was computed on and in.
 struct SameComputeOptions: ParsableArguments {
     @Option(help: "Device: auto, cpu, cuda, …. Default: that of the image.")
-    var device: Placement?
+    var device: DeviceChoice?
 
     @Option(help: "Type to compute in. Default: that of the image.")
-    var dtype: Precision?
+    var dtype: DTypeChoice?
 
     @OptionGroup var processor: ThreadOptions
 
@@ -55,7 +55,7 @@ extension Device: ExpressibleByArgument {
 }
 
 /// Where everything is computed.
-enum Placement: ExpressibleByArgument {
+enum DeviceChoice: ExpressibleByArgument {
     case auto
     case fixed(Device)
 
@@ -85,7 +85,7 @@ enum Placement: ExpressibleByArgument {
 }
 
 /// The type that everything is computed in.
-enum Precision: ExpressibleByArgument {
+enum DTypeChoice: ExpressibleByArgument {
     case auto
     case fixed(DType)
 

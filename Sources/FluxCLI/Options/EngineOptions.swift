@@ -2,7 +2,7 @@ import ArgumentParser
 import Flux2
 import Torch
 
-/// On what, and with which memory, pictures are made.
+/// On what, and with which memory, images are made.
 struct EngineOptions: ParsableArguments {
     @OptionGroup(title: "Computation") var compute: ComputeOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions

@@ -3,7 +3,7 @@ import Flux2
 import Imaging
 import Safetensors
 
-/// Pictures and tensors that a generation starts from or refers to.
+/// Images and tensors that a generation starts from or refers to.
 struct InputOptions: ParsableArguments {
     @Option(help: "Image to start from, as large as the one that is made.", completion: .file())
     var inputImage: String?
@@ -82,8 +82,8 @@ struct InputOptions: ParsableArguments {
             editImageAutoResize != false || !editImage.isEmpty,
             "--no-edit-image-auto-resize needs --edit-image")
         let reads = inputImage != nil || !editImage.isEmpty || inpaintMask != nil
-        try require(!ignoreExif || reads, "--ignore-exif needs a picture")
-        try require(!dropAlpha || reads, "--drop-alpha needs a picture")
+        try require(!ignoreExif || reads, "--ignore-exif needs an image")
+        try require(!dropAlpha || reads, "--drop-alpha needs an image")
     }
 }
 
@@ -125,7 +125,7 @@ extension InputOptions {
         ReadOptions(orientation: ignoreExif ? .ignore : .apply, alpha: dropAlpha ? .drop : alpha)
     }
 
-    /// The options that say how a picture is made, as they are written; files are not among them.
+    /// The options that say how an image is made, as they are written; files are not among them.
     var changes: [String] {
         [
             denoisingStrength == nil ? nil : "--denoising-strength",
@@ -150,14 +150,14 @@ extension InputOptions {
     }
 
     /// The tensor of a name, or the only one of a file.
-    private func tensor(_ path: String, preferring name: String) throws -> TensorRecord {
+    private func tensor(_ path: String, preferring name: String) throws -> HostTensor {
         let file = try SafetensorsFile(path: path)
         guard let info = file[name] ?? (file.tensors.count == 1 ? file.tensors[0] : nil) else {
             throw ValidationError(
                 "\(path): expected a tensor '\(name)' or a single one, "
                     + "found \(file.tensors.count) others")
         }
-        return TensorRecord(info, of: file)
+        return HostTensor(info, of: file)
     }
 
     private func keyValues(_ path: String) throws -> [String: GenerationRequest.CacheRecord] {
@@ -169,7 +169,7 @@ extension InputOptions {
                 throw ValidationError("\(path): '\(info.name)' has no '\(block).v' beside it")
             }
             caches[block] = .init(
-                keys: TensorRecord(info, of: file), values: TensorRecord(values, of: file))
+                keys: HostTensor(info, of: file), values: HostTensor(values, of: file))
         }
         guard !caches.isEmpty, 2 * caches.count == file.tensors.count else {
             throw ValidationError(
@@ -180,7 +180,7 @@ extension InputOptions {
     }
 }
 
-/// The picture of a mask, with a word on what its transparency is taken for.
+/// The image of a mask, with a word on what its transparency is taken for.
 private struct MaskFile {
     let image: Image
 

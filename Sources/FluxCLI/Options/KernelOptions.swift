@@ -28,9 +28,9 @@ struct KernelOptions: ParsableArguments {
         }
     }
 
-    /// The same for a picture that is made again: what is not asked for is as it was. Its settings
+    /// The same for an image that is made again: what is not asked for is as it was. Its settings
     /// then name what computes.
-    func apply(orThoseOf settings: inout Settings, _ report: Reporter) throws {
+    func apply(orThoseOf settings: inout GenerationMetadata, _ report: Reporter) throws {
         guard settings.device == Device.cpu.description else { return apply() }
         let set = try settings.kernelSet()
         if case .auto = kernels { KernelSet.allow(set) } else { apply() }
@@ -38,7 +38,7 @@ struct KernelOptions: ParsableArguments {
         if case .auto = kernels, KernelSet.current != set {
             report.warn(
                 "computing with kernels \(KernelSet.current.rawValue): this processor has no "
-                    + "\(set.rawValue), which the picture was made with")
+                    + "\(set.rawValue), which the image was made with")
         }
     }
 

@@ -56,7 +56,7 @@ struct LoRAOptions: ParsableArguments {
 
     var uses: [LoRAUse] {
         let kinds: [([Reference], GuidanceBranch?)] = [
-            (lora, nil), (positiveLora, .positive), (negativeLora, .negative),
+            (lora, nil), (positiveLora, .conditional), (negativeLora, .unconditional),
         ]
         return kinds.flatMap { references, branch in
             references.map {

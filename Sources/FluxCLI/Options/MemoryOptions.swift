@@ -143,7 +143,7 @@ struct MemoryOptions: ParsableArguments {
         settings.hostLimit = try ramLimit.map {
             try MemorySettings.bytes(gib: $0, "ram-limit")
         }
-        settings.rehearses = rehearse
+        settings.simulatesDevice = rehearse
         if rehearse, device.kind != .cpu {
             throw ValidationError("--rehearse is for the CPU, not for \(device)")
         }
@@ -156,11 +156,11 @@ struct MemoryOptions: ParsableArguments {
             $0.isFastest || $0.storage == .matrices(.int8Rotated)
         }
         guard areMeant, device.kind == .cpu,
-            !PackedWeight.areMultipliedAsIntegers(on: device, in: dtype)
+            !QuantizedTensor.areMultipliedAsIntegers(on: device, in: dtype)
         else { return }
         let need = Kernel.int8.isUsed ? "bfloat16 or float32" : Kernel.int8.set.rawValue
         report.notice(
-            "weights of 8 bits become \(dtype.name) before they are multiplied: multiplying "
+            "8-bit weights become \(dtype.name) before they are multiplied: multiplying "
                 + "integers needs \(need)")
     }
 }

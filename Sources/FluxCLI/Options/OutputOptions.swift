@@ -2,7 +2,7 @@ import ArgumentParser
 import Files
 import Imaging
 
-/// Where the picture goes.
+/// Where the image goes.
 struct OutputName: ParsableArguments {
     @Option(
         name: .shortAndLong,
@@ -14,7 +14,7 @@ struct OutputName: ParsableArguments {
     var output: String?
 }
 
-/// How the picture is written, and what else is.
+/// How the image is written, and what else is.
 struct OutputDetailOptions: ParsableArguments {
     @Option(help: "Quality of .jpg and .webp, 1 to 100.")
     var quality: Int?
@@ -40,7 +40,7 @@ struct OutputDetailOptions: ParsableArguments {
     var quiet = false
 }
 
-/// Where the picture goes and what else is written.
+/// Where the image goes and what else is written.
 @dynamicMemberLookup
 struct OutputOptions: ParsableArguments {
     @OptionGroup(title: "Basics") var name: OutputName
@@ -57,7 +57,7 @@ struct OutputOptions: ParsableArguments {
             throw ValidationError("--skip-existing contradicts --force")
         }
         guard !details.skipExisting || output != nil else {
-            throw ValidationError("--skip-existing needs --output, which names the pictures")
+            throw ValidationError("--skip-existing needs --output, which names the images")
         }
         for text in [output, details.saveLatents].compactMap(\.self) { _ = try OutputPattern(text) }
     }

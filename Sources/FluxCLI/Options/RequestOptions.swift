@@ -1,21 +1,21 @@
 import ArgumentParser
 import Flux2
 
-/// What the machine is to do for a picture: what help texts show last.
+/// What the machine is to do for an image: what help texts show last.
 struct MachineOptions: ParsableArguments {
     @OptionGroup(title: "Model parts") var parts: ModelParts
     @OptionGroup(title: "Tiling") var tiling: TilingOptions
     @OptionGroup var engine: EngineOptions
 }
 
-/// What a picture follows from but its prompt and `MachineOptions`.
+/// What an image follows from but its prompt and `MachineOptions`.
 struct RequestOptions: ParsableArguments {
     @OptionGroup(title: "Basics") var name: ModelName
-    @OptionGroup var picture: PictureOptions
+    @OptionGroup var image: ImageOptions
     @OptionGroup(title: "Input images") var inputs: InputOptions
     @OptionGroup(title: "LoRA") var lora: LoRAOptions
 
-    /// Finds the model, reads pictures, and settles what is computed on.
+    /// Finds the model, reads images, and settles what is computed on.
     ///
     /// - Parameters:
     ///   - fetches: whether parts of the model that are not here are fetched.
@@ -24,11 +24,11 @@ struct RequestOptions: ParsableArguments {
         _ prompt: String, on machine: MachineOptions, _ report: Reporter, fetches: Bool = true,
         beforeFetching: @escaping @Sendable () throws -> Void = {}
     ) async throws -> PreparedRequest {
-        try picture.check()
+        try image.check()
         let model = ModelOptions(model: name.model, parts: machine.parts)
         let files = try await model.files(
             report, fetches: fetches, beforeFetching: beforeFetching)
-        let request = try picture.request(prompt, for: files, inputs, lora, machine.tiling, report)
+        let request = try image.request(prompt, for: files, inputs, lora, machine.tiling, report)
         tellOfNoEffect(machine, report)
         return PreparedRequest(
             files: files, model: model.name(of: files), request: request,

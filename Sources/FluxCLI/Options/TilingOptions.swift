@@ -3,7 +3,7 @@ import Domains
 import Flux2
 import FluxModels
 
-/// In how many pieces pictures pass the autoencoder.
+/// In how many pieces images pass the autoencoder.
 struct TilingOptions: ParsableArguments {
     @Flag(help: "Tiled VAE with feathered tiles: less memory, slightly other colors.")
     var tiled = false
@@ -61,13 +61,13 @@ struct TilingOptions: ParsableArguments {
     private var overlapping: OverlappingTiles {
         let stride = tileStride ?? size * 3 / 4
         return OverlappingTiles(
-            pictureTile: 8 * size, latentTile: size, overlap: 1 - Double(stride) / Double(size))
+            imageTile: 8 * size, latentTile: size, overlap: 1 - Double(stride) / Double(size))
     }
 
     private var size: Int { tileSize ?? 128 }
     private var stride: Int { tileStride ?? min(64, size) }
 
-    /// What `settings` store: nil for what leaves pictures as they are.
+    /// What `settings` store: nil for what leaves images as they are.
     static func text(_ tiling: Tiling) -> String? {
         switch tiling {
         case .automatic, .off, .strips: nil
@@ -76,7 +76,7 @@ struct TilingOptions: ParsableArguments {
         }
     }
 
-    /// Undoes `text(_:)`; nil for what no picture is made with.
+    /// Undoes `text(_:)`; nil for what no image is made with.
     static func tiling(_ text: String?) -> Tiling? {
         guard let text else { return .automatic }
         let words = text.split(separator: " ").map(String.init)
@@ -88,7 +88,7 @@ struct TilingOptions: ParsableArguments {
             tiling = .feathered(FeatheredTiles(size: size, stride: stride))
         } else if words[0] == "overlapping" {
             tiling = .overlapping(
-                OverlappingTiles(pictureTile: 8 * size, latentTile: size, overlap: second))
+                OverlappingTiles(imageTile: 8 * size, latentTile: size, overlap: second))
         }
         guard let tiling, (try? tiling.check()) != nil else { return nil }
         return tiling

@@ -42,7 +42,7 @@ final class TerminalProgress: Sendable {
                     + (isRemembered ? ", encoded before" : ""))
         case .readLoRA(let path, let changed, _, _): line("\(path): changes \(changed) weights")
         case .encodedReferences(let count, let tokens, let besides):
-            line("references: \(count), \(tokens) tokens beside the picture's \(besides)")
+            line("references: \(count), \(tokens) tokens beside the image's \(besides)")
         case .working(let stage, let done, let total): bar(stage, done, total)
         case .skipped(let steps): state.withLock { $0.skipped = steps }
         case .denoised(let step, let total):

@@ -25,24 +25,24 @@ struct Train: AsyncParsableCommand {
     @OptionGroup(title: "Method") var method: TrainMethodOptions
     @OptionGroup(title: "Optimization") var optimization: TrainOptimizationOptions
     @OptionGroup(title: "Output") var output: TrainOutputOptions
-    @OptionGroup(title: "Validation and sample images") var inspection: TrainInspectionOptions
-    @OptionGroup(title: "From DiffSynth-Studio") var foreign: TrainForeignOptions
+    @OptionGroup(title: "Validation and sample images") var validation: TrainValidationOptions
+    @OptionGroup(title: "From DiffSynth-Studio") var foreign: DiffSynthCompatibilityOptions
 
     @Option(
         help: "Seed of all random numbers. -1, or none given, draws one and prints it.")
     var seed: Seed?
 
     @Option(help: "Order of random numbers: sample has them by sample, torch in a row as PyTorch.")
-    var draws = DrawOrder.sample
+    var draws = RandomOrder.sample
 
     @Option(help: "Device: auto, cpu, cuda, cuda:1, …; auto takes cuda where it works.")
-    var device = Placement.auto
+    var device = DeviceChoice.auto
 
     @Option(
         help: """
             Type to compute in, and of what is trained; auto takes bfloat16 where it is native.
             """)
-    var dtype = Precision.auto
+    var dtype = DTypeChoice.auto
 
     @Option(help: "Processor threads. Default: libtorch's choice.")
     var threads: Int?
@@ -76,7 +76,7 @@ struct Train: AsyncParsableCommand {
     }
 
     func run() async throws {
-        HostMemory.keepFreed()
+        HostMemory.installPool()
         let report = Reporter(quiet: result.quiet || !isFirst)
         let (device, dtype) = compute(report)
         try foreign.check(device, report)
@@ -84,11 +84,11 @@ struct Train: AsyncParsableCommand {
         try settings.check()
         if isFirst { try checkOutput(settings) }
         let files = try await models.files(report, textLength: data.textLength, fetches: !dryRun)
-        if dryRun { return try forecast(settings, files, device, dtype, report) }
+        if dryRun { return try estimate(settings, files, device, dtype, report) }
         if !settings.task.encodesOnly {
             settings.output.arguments = try TrainingArguments.json(self)
         }
-        settings.inspection.metadata = sampleMetadata(files, device, dtype)
+        settings.validation.metadata = sampleMetadata(files, device, dtype)
         let outcome = try await outcome(settings, files, device, dtype, report)
         if isFirst { try tell(outcome, settings, report) }
     }
@@ -139,13 +139,13 @@ struct Train: AsyncParsableCommand {
         }
     }
 
-    /// The settings that pictures of a training carry, as those of `flux2 generate` do.
+    /// The settings that images of a training carry, as those of `flux2 generate` do.
     private func sampleMetadata(
         _ files: TrainingFiles, _ device: Device, _ dtype: DType
     ) -> @Sendable (GenerationRequest, Int) -> [String: String] {
         let model = models.model ?? files.weights[.transformer]?.first ?? ""
         return { request, step in
-            var settings = Settings(
+            var settings = GenerationMetadata(
                 request, model: model, dtype: dtype, device: device, weights: files.storage)
             settings.trainingStep = step
             return (try? settings.metadata()) ?? [:]
@@ -153,7 +153,7 @@ struct Train: AsyncParsableCommand {
     }
 
     /// Prints what the run would do and take; nothing is written, and no weight is read.
-    private func forecast(
+    private func estimate(
         _ settings: TrainingSettings, _ files: TrainingFiles, _ device: Device, _ dtype: DType,
         _ report: Reporter
     ) throws {
@@ -196,7 +196,7 @@ struct Train: AsyncParsableCommand {
         settings.data = try data.settings(method.task)
         settings.optimization = try optimization.settings(report)
         settings.output = output.settings(baseModel: models.model)
-        settings.inspection = inspection.settings()
+        settings.validation = validation.settings()
         settings.drawOrder = draws
         settings.streamsWeights = foreign.enableModelCpuOffload
         settings.seed = seed?.value ?? drawnSeed(report)
@@ -231,4 +231,4 @@ struct Train: AsyncParsableCommand {
     }
 }
 
-extension DrawOrder: ExpressibleByArgument {}
+extension RandomOrder: ExpressibleByArgument {}

@@ -63,7 +63,7 @@ struct TrainDataOptions: ParsableArguments {
         data.metadata = datasetMetadataPath
         data.repeats = datasetRepeat
         data.workers = datasetNumWorkers
-        data.pictureColumns = NameList.read(dataFileKeys)
+        data.imageColumns = NameList.read(dataFileKeys)
         data.extraInputs = try extras()
         (data.height, data.width) = (height, width)
         data.maxPixels = maxPixels

@@ -68,13 +68,13 @@ struct TrainInit: AsyncParsableCommand {
         }
         try AtomicFile.checkWritable(output, overwrite: force)
         let model = try Self.lookedAt(name)
-        let data = try DataSurvey(folder: folder, maxPixels: model.area)
+        let data = try DatasetSummary(folder: folder, maxPixels: model.area)
         let report = result.report
         data.remarks.forEach(report.warn)
         let device = Device.automatic().device
         let recipe = Recipe(
             model: model, data: data, free: try device.memory().free,
-            dtype: Precision.auto.resolved(on: device).0)
+            dtype: DTypeChoice.auto.resolved(on: device).0)
         try AtomicFile.write(
             output, bytes: Array(recipe.yaml(path: output).utf8), overwrite: force)
         try result.tell(

@@ -46,7 +46,7 @@ struct TrainMethodOptions: ParsableArguments {
     @Flag(help: "Accept a --preset-lora-path whose blocks the model lacks in part.")
     var partialLora = false
 
-    @Flag(help: "Gradient checkpointing: blocks are computed again for gradients, to save memory.")
+    @Flag(help: "Gradient checkpointing: blocks are recomputed for gradients, to save memory.")
     var useGradientCheckpointing = false
 
     @Flag(help: "Gradient checkpointing with the inputs of blocks offloaded to host memory.")
@@ -69,15 +69,15 @@ struct TrainMethodOptions: ParsableArguments {
         settings.task = task
         settings.isExact = exactLoss
         settings.divergenceWeight = klWeight
-        settings.recomputation =
+        settings.checkpointing =
             useGradientCheckpointingOffload
             ? .host : useGradientCheckpointing ? .device : nil
         var method = MethodSettings()
         method.trained = try NameList.read(trainableModels ?? "").map {
-            try TrainedPlace($0, option: "--trainable_models")
+            try TrainableModule($0, option: "--trainable_models")
         }
         method.loraBase = try loraBaseModel.map {
-            try TrainedPlace($0, option: "--lora_base_model")
+            try TrainableModule($0, option: "--lora_base_model")
         }
         method.loraTargets = LoRATargets(loraTargetModules)
         method.loraRank = loraRank
@@ -91,7 +91,7 @@ struct TrainMethodOptions: ParsableArguments {
 
     private static func component(_ text: String) throws -> Component {
         let option = "--preset_lora_model"
-        let place = try TrainedPlace(text, option: option)
+        let place = try TrainableModule(text, option: option)
         guard place.module.isEmpty else {
             throw ValidationError("\(option) must be a whole component, not '\(text)'")
         }

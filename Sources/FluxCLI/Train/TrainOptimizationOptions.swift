@@ -65,11 +65,11 @@ struct TrainOptimizationOptions: ParsableArguments {
         settings.schedule = try schedule()
         settings.warmup = lrWarmupSteps
         settings.clippedNorm = maxGradNorm
-        guard let masters = MasterWeights(name: masterWeights) else {
+        guard let masterWeights = MasterWeights(name: masterWeights) else {
             throw ValidationError(
                 "--master_weights must be none, fp32, stochastic or kahan, not '\(masterWeights)'")
         }
-        settings.masters = masters
+        settings.masterWeights = masterWeights
         settings.averageDecay = emaDecay
         settings.sharding = zero.flatMap(ShardingStage.init(rawValue:))
         (settings.stopAfterSteps, settings.stopAfterSeconds) = try limits()

@@ -63,8 +63,8 @@ struct TrainOutputOptions: ParsableArguments {
     }
 }
 
-/// Pictures and held-out losses in between.
-struct TrainInspectionOptions: ParsableArguments {
+/// Images and held-out losses in between.
+struct TrainValidationOptions: ParsableArguments {
     @Option(help: "Samples at the end of the data set to hold out for validation.")
     var validationSplit = 0
 
@@ -92,8 +92,8 @@ struct TrainInspectionOptions: ParsableArguments {
     @Option(help: "Seed of sample images.")
     var sampleSeed: UInt64 = 0
 
-    func settings() -> InspectionSettings {
-        var settings = InspectionSettings()
+    func settings() -> ValidationSettings {
+        var settings = ValidationSettings()
         settings.heldOut = validationSplit
         settings.validateEvery = validationSteps
         settings.prompts = samplePrompt

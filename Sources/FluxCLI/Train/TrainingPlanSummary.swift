@@ -10,8 +10,8 @@ struct TrainingPlanSummary: Encodable {
         var referenceTokens: Int
 
         init(_ sample: SampleMeasure) {
-            (width, height) = (sample.picture.width, sample.picture.height)
-            (tokens, referenceTokens) = (sample.picture.tokens, sample.referenceTokens)
+            (width, height) = (sample.image.width, sample.image.height)
+            (tokens, referenceTokens) = (sample.image.tokens, sample.referenceTokens)
         }
     }
 
@@ -27,7 +27,7 @@ struct TrainingPlanSummary: Encodable {
     var tensors: Int
     var processes: Int
     var device: String
-    var parts: [TrainingForecast.Part]
+    var parts: [TrainingMemoryEstimate.Part]
     var peakBytes: Int
     var mappedBytes: Int
     var freeBytes: Int?
@@ -41,13 +41,13 @@ struct TrainingPlanSummary: Encodable {
 extension TrainingPlanTable {
     /// All of it for programs.
     var summary: TrainingPlanSummary {
-        let (outline, forecast, work) = (plan.outline, plan.forecast, plan.work)
+        let (outline, estimate, work) = (plan.outline, plan.estimate, plan.work)
         return TrainingPlanSummary(
             trained: plan.method, samples: outline.samples, heldOut: plan.heldOut,
             largest: .init(plan.largest), batchSize: plan.demand.batchSize, steps: outline.steps,
             updates: outline.updates, values: outline.trained, tensors: outline.tensors,
-            processes: outline.processes, device: device.description, parts: forecast.parts,
-            peakBytes: forecast.peak, mappedBytes: forecast.bytes(.mapped), freeBytes: free,
+            processes: outline.processes, device: device.description, parts: estimate.parts,
+            peakBytes: estimate.peak, mappedBytes: estimate.bytes(.mapped), freeBytes: free,
             uncounted: plan.uncounted, secondsPerStep: outline.updates > 0 ? work.step / rate : nil,
             secondsPerCaption: work.caption > 0 && plan.encodes ? work.caption / rate : nil)
     }

@@ -38,7 +38,7 @@ struct TrainingPlanTable {
         let (largest, demand) = (plan.largest, plan.demand)
         let references =
             largest.referenceTokens > 0 ? " with \(largest.referenceTokens) of references" : ""
-        return "\(largest.picture), \(largest.picture.tokens) tokens\(references), "
+        return "\(largest.image), \(largest.image.tokens) tokens\(references), "
             + "\(demand.tokens) with its caption"
             + (demand.batchSize > 1 ? ", \(demand.batchSize) side by side" : "")
     }
@@ -46,7 +46,7 @@ struct TrainingPlanTable {
     // MARK: Memory
 
     private var memory: String {
-        let rows = plan.forecast.parts.map { part in
+        let rows = plan.estimate.parts.map { part in
             [part.name, Self.words(part.occasion), Terminal.bytes(part.bytes)]
         }
         let head = ["part", "when", "memory"]
@@ -61,7 +61,7 @@ struct TrainingPlanTable {
         }.joined(separator: "\n")
     }
 
-    private static func words(_ occasion: TrainingForecast.Occasion) -> String {
+    private static func words(_ occasion: TrainingMemoryEstimate.Occasion) -> String {
         switch occasion {
         case .mapped: "mapped from files"
         case .held: "all the time"
@@ -71,12 +71,12 @@ struct TrainingPlanTable {
     }
 
     private var verdict: String {
-        let forecast = plan.forecast
-        var text = "at most \(Terminal.bytes(forecast.peak)) on \(device)"
-        let mapped = forecast.bytes(.mapped)
+        let estimate = plan.estimate
+        var text = "at most \(Terminal.bytes(estimate.peak)) on \(device)"
+        let mapped = estimate.bytes(.mapped)
         if mapped > 0 { text += ", beside \(Terminal.bytes(mapped)) of mapped files" }
         if let free { text += "; \(Terminal.bytes(free)) are free" }
-        if let free, forecast.peak > free {
+        if let free, estimate.peak > free {
             text += "\n" + Self.advice(plan)
         }
         if !plan.uncounted.isEmpty {
@@ -109,8 +109,8 @@ struct TrainingPlanTable {
         }
         if plan.work.caption > 0, plan.encodes {
             lines.append(
-                "a caption to encode about \(Terminal.seconds(plan.work.caption / rate)); pictures, "
-                    + "checkpoints and sample pictures come on top")
+                "a caption to encode about \(Terminal.seconds(plan.work.caption / rate)); images, "
+                    + "checkpoints and sample images come on top")
         }
         return lines.joined(separator: "\n")
     }

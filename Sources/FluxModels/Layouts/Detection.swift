@@ -6,7 +6,7 @@ public enum Component: String, Hashable, Sendable, CaseIterable {
     case transformer
     /// The language model that reads prompts.
     case textEncoder = "text_encoder"
-    /// The model between pictures and latents.
+    /// The model between images and latents.
     case autoencoder = "vae"
 }
 
@@ -16,7 +16,7 @@ public struct Detection: Sendable {
     public enum Content: Hashable, Sendable {
         /// A flow transformer.
         case transformer(TransformerConfiguration?)
-        /// A model between pictures and latents.
+        /// A model between images and latents.
         case autoencoder(AutoencoderConfiguration?)
         /// A language model of a family that FLUX.2 reads prompts with.
         case textEncoder(TextEncoderConfiguration.Family, TextEncoderConfiguration?)
@@ -27,7 +27,7 @@ public struct Detection: Sendable {
     /// What the tensors make up.
     public let content: Content
     /// How they are named, prefix included.
-    public let layout: Layout
+    public let keyMap: KeyMap
 
     /// Looks at names and shapes.
     ///
@@ -36,7 +36,7 @@ public struct Detection: Sendable {
     /// - Returns: nil when it is nothing that FLUX.2 uses.
     public init?(_ shapes: TensorShapes, metadata: LanguageModelMetadata? = nil) {
         if shapes.keys.contains(where: Self.isAdapter) {
-            (content, layout) = (.lora, Layout(name: "LoRA", recipe: { .tensor($0) }))
+            (content, keyMap) = (.lora, KeyMap(name: "LoRA", transform: { .identity($0) }))
             return
         }
         for prefix in ["", "model.diffusion_model.", "diffusion_model."] {
@@ -51,9 +51,9 @@ public struct Detection: Sendable {
         self = found
     }
 
-    private init(_ content: Content, _ layout: Layout) {
+    private init(_ content: Content, _ keyMap: KeyMap) {
         self.content = content
-        self.layout = layout
+        self.keyMap = keyMap
     }
 
     /// The part of a model that this is; nil for a LoRA.
@@ -72,7 +72,7 @@ public struct Detection: Sendable {
     }
 
     private static func transformer(_ shapes: TensorShapes, _ prefix: String) -> Detection? {
-        let marks: [(Layout, [String])] = [
+        let marks: [(KeyMap, [String])] = [
             (
                 .diffusersTransformer,
                 [
@@ -85,27 +85,27 @@ public struct Detection: Sendable {
                 ["single_stream_modulation.lin.weight", "double_blocks.0.img_attn.qkv.weight"]
             ),
         ]
-        for (layout, names) in marks where names.allSatisfy({ shapes[prefix + $0] != nil }) {
-            let layout = layout.prefixed(prefix)
-            return Detection(.transformer(TransformerConfiguration(layout, shapes)), layout)
+        for (keyMap, names) in marks where names.allSatisfy({ shapes[prefix + $0] != nil }) {
+            let keyMap = keyMap.prefixed(prefix)
+            return Detection(.transformer(TransformerConfiguration(keyMap, shapes)), keyMap)
         }
         return nil
     }
 
     private static func autoencoder(_ shapes: TensorShapes, _ prefix: String) -> Detection? {
         guard shapes[prefix + "bn.running_mean"] != nil else { return nil }
-        let layout: Layout
+        let keyMap: KeyMap
         if shapes[prefix + "decoder.mid_block.attentions.0.to_q.weight"] != nil {
-            layout = .diffusersAutoencoder
+            keyMap = .diffusersAutoencoder
         } else if shapes[prefix + "decoder.mid.attn_1.q.weight"] != nil {
             let levels = (0..<16).prefix {
                 shapes[prefix + "decoder.up.\($0).block.0.conv1.weight"] != nil
             }
-            layout = .bflAutoencoder(levels: levels.count)
+            keyMap = .bflAutoencoder(levels: levels.count)
         } else {
             return nil
         }
-        let named = layout.prefixed(prefix)
+        let named = keyMap.prefixed(prefix)
         return Detection(.autoencoder(AutoencoderConfiguration(named, shapes)), named)
     }
 
@@ -115,14 +115,14 @@ public struct Detection: Sendable {
         guard shapes["token_embd.weight"] != nil, shapes["blk.0.attn_q.weight"] != nil else {
             return nil
         }
-        let normalises = shapes["blk.0.attn_q_norm.weight"] != nil
-        let family = metadata.map(\.family) ?? (normalises ? .qwen3 : .mistral3)
-        guard let family, family.normalisesHeads == normalises else { return nil }
-        let layout = Layout.llamaCpp(family, headSize: metadata?.headSize ?? 128)
+        let normalizes = shapes["blk.0.attn_q_norm.weight"] != nil
+        let family = metadata.map(\.family) ?? (normalizes ? .qwen3 : .mistral3)
+        guard let family, family.normalizesHeads == normalizes else { return nil }
+        let keyMap = KeyMap.llamaCpp(family, headSize: metadata?.headSize ?? 128)
         let configuration =
             metadata.map { TextEncoderConfiguration($0, shapes) }
-            ?? TextEncoderConfiguration(family, layout, shapes)
-        return Detection(.textEncoder(family, configuration), layout)
+            ?? TextEncoderConfiguration(family, keyMap, shapes)
+        return Detection(.textEncoder(family, configuration), keyMap)
     }
 
     private static func textEncoder(_ shapes: TensorShapes) -> Detection? {
@@ -135,9 +135,9 @@ public struct Detection: Sendable {
             let family: TextEncoderConfiguration.Family =
                 shapes[root + "layers.0.self_attn.q_norm.weight"] != nil ? .qwen3 : .mistral3
             let depth = family.taps.max() ?? 0
-            let layout = Layout.textEncoder(name: name, root: root, depth: depth)
+            let keyMap = KeyMap.textEncoder(name: name, root: root, depth: depth)
             return Detection(
-                .textEncoder(family, TextEncoderConfiguration(family, layout, shapes)), layout)
+                .textEncoder(family, TextEncoderConfiguration(family, keyMap, shapes)), keyMap)
         }
         return nil
     }

@@ -1,7 +1,7 @@
 internal import Torch
 
 /// Cosines and sines for rotating the two halves of a head against each other.
-struct HalfRotary {
+struct RotateHalfTable {
     /// - Shapes: [T, d] each.
     private let cosines: Tensor
     private let sines: Tensor
@@ -22,23 +22,23 @@ struct HalfRotary {
         sines = try both.sin().to(dtype: sample.dtype, device: sample.device)
     }
 
-    /// Normalises heads, if there is something to do it with, and turns them; what libtorch computes
+    /// Normalizes heads, if there is something to do it with, and rotates them; what libtorch computes
     /// is rounded after the norm, every product and the sum.
     ///
     /// - Shapes: `heads` [B, T, H, d] → [B, H, T, d].
     func callAsFunction(_ heads: Tensor, _ norm: RoundedRMSNorm?) throws -> Tensor {
-        let done = try turnedHalves(
+        let done = try applyRotary(
             heads, cosines: cosines, sines: sines, weight: norm?.weight(like: heads),
             epsilon: norm?.epsilon ?? 0)
         if let done { return try done.transposed(1, 2) }
         let x = try (norm?(heads) ?? heads).transposed(1, 2)
         let (low, high) = try x.halves(along: -1)
-        let turned = try Tensor.concatenating([-high, low], along: -1)
-        return try x * cosines + turned * sines
+        let rotated = try Tensor.concatenating([-high, low], along: -1)
+        return try x * cosines + rotated * sines
     }
 }
 
-/// RMS norm that rounds the normalised values before it applies the weight, where no kernel does both.
+/// RMS norm that rounds the normalized values before it applies the weight, where no kernel does both.
 struct RoundedRMSNorm {
     private let weight: Parameter
     let epsilon: Double
@@ -82,7 +82,7 @@ struct DecoderLayer {
         k = Linear(attention["k_proj"], from: width, to: keys)
         v = Linear(attention["v_proj"], from: width, to: keys)
         out = Linear(attention["o_proj"], from: queries, to: width)
-        let perHead = configuration.family.normalisesHeads
+        let perHead = configuration.family.normalizesHeads
         normQ = perHead ? norm(attention["q_norm"], size) : nil
         normK = perHead ? norm(attention["k_norm"], size) : nil
         let mlp = scope["mlp"]
@@ -92,14 +92,14 @@ struct DecoderLayer {
     }
 
     /// - Shapes: `x` [B, T, D] → the same.
-    func callAsFunction(_ x: Tensor, rotary: HalfRotary, text: PaddedText) throws -> Tensor {
-        let x = try x + attended(beforeAttention(x), rotary, text)
+    func callAsFunction(_ x: Tensor, rotary: RotateHalfTable, text: PaddedText) throws -> Tensor {
+        let x = try x + attention(beforeAttention(x), rotary, text)
         let normed = try beforeFeedForward(x)
         return try x + down(gated(gate(normed), up(normed)))
     }
 
-    private func attended(
-        _ x: Tensor, _ rotary: HalfRotary, _ text: PaddedText
+    private func attention(
+        _ x: Tensor, _ rotary: RotateHalfTable, _ text: PaddedText
     ) throws -> Tensor {
         func heads(_ linear: Linear, _ count: Int) throws -> Tensor {
             try linear(x).reshaped([x.size(0), x.size(1), count, configuration.headSize])

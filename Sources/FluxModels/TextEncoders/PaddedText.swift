@@ -17,7 +17,7 @@ struct PaddedText {
     /// True where a token may look at a key, [B, 1, computed, keys].
     private let allowed: Tensor
     /// True for tokens that may look at anything, [B, 1, computed, 1]; nil when all may.
-    private let seeing: Tensor?
+    private let attendsToAny: Tensor?
 
     /// Left out are whole groups of this size, so that kernels add up the rest in the same order as
     /// the whole: results stay the same bit for bit.
@@ -38,7 +38,7 @@ struct PaddedText {
         let start = computed.lowerBound
         words = [first - start..<max(first, end) - start]
         allowed = try Self.mask(computed, keys: keys.count, words: first..<end).to(device: device)
-        seeing =
+        attendsToAny =
             first == 0
             ? nil
             : try Tensor.from(computed.map { $0 >= first })
@@ -46,7 +46,7 @@ struct PaddedText {
     }
 
     /// Texts of one length side by side, of which all tokens are computed.
-    init(sideBySide texts: [[Bool]], device: Device) throws {
+    init(batch texts: [[Bool]], device: Device) throws {
         count = texts.first?.count ?? 0
         computed = 0..<count
         keys = computed
@@ -60,7 +60,7 @@ struct PaddedText {
         for words in Set(words) { masks[words] = try Self.mask(all, keys: all.count, words: words) }
         allowed = try Tensor.concatenating(words.compactMap { masks[$0] }, along: 0)
             .to(device: device)
-        seeing =
+        attendsToAny =
             words.allSatisfy { $0.lowerBound == 0 }
             ? nil
             : try Tensor.from(words.flatMap { words in all.map { $0 >= words.lowerBound } })
@@ -81,7 +81,7 @@ struct PaddedText {
     /// Gives the rows of all tokens from those of the computed ones.
     ///
     /// - Shapes: `rows` [1, computed, D] → [1, count, D].
-    func completed(_ rows: Tensor) throws -> Tensor {
+    func padded(_ rows: Tensor) throws -> Tensor {
         let missing = computed.lowerBound
         guard missing > 0 else { return rows }
         let copies = try rows.slice(0..<1, along: 1).expanded([1, missing, rows.size(2)])
@@ -93,7 +93,7 @@ struct PaddedText {
         let result = try Torch.attention(
             q, k.slice(keys, along: 2), v.slice(keys, along: 2), words: words, mask: allowed)
         // The CPU kernel gives zeros for blind queries; other devices promise nothing.
-        guard let seeing, q.device.computesAs != .cpu else { return result }
-        return try .choosing(seeing, result, .zeros([1], dtype: result.dtype, device: q.device))
+        guard let attendsToAny, q.device.computesAs != .cpu else { return result }
+        return try .choosing(attendsToAny, result, .zeros([1], dtype: result.dtype, device: q.device))
     }
 }

@@ -16,7 +16,7 @@ public struct TextEncoder {
     /// Declares the model under `scope`; weights are loaded into its parameters afterwards.
     ///
     /// - Parameter taps: the hidden states to give, by how many layers they have passed. As in
-    ///   transformers, the one after all layers of the file is normalised.
+    ///   transformers, the one after all layers of the file is normalized.
     public init(_ scope: Scope, _ configuration: TextEncoderConfiguration, taps: [Int]? = nil) {
         let taps = taps ?? configuration.taps
         let depth = taps.max() ?? 0
@@ -55,7 +55,7 @@ public struct TextEncoder {
     /// - Parameter texts: token ids with false for padding, of one length each.
     /// - Shapes: → [B, T, taps · D] of `dtype`.
     public func callAsFunction(
-        sideBySide texts: [(ids: [Int], real: [Bool])], dtype: DType, device: Device = .cpu,
+        batch texts: [(ids: [Int], real: [Bool])], dtype: DType, device: Device = .cpu,
         roundsFrequencies: Bool = true, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         let length = texts.first?.ids.count ?? 0
@@ -64,7 +64,7 @@ public struct TextEncoder {
             "texts of several lengths")
         return try features(
             of: texts.map { $0.ids[...] },
-            PaddedText(sideBySide: texts.map(\.real), device: device), dtype, device,
+            PaddedText(batch: texts.map(\.real), device: device), dtype, device,
             roundsFrequencies, observe)
     }
 
@@ -76,7 +76,7 @@ public struct TextEncoder {
             texts.joined().map(Int64.init), shape: [texts.count, text.computed.count]
         ).to(device: device)
         var hidden = try embedding(places, dtype: dtype)
-        let rotary = try HalfRotary(
+        let rotary = try RotateHalfTable(
             places: text.computed, size: configuration.headSize, theta: configuration.rotaryTheta,
             frequencyType: roundsFrequencies ? dtype : .float32, like: hidden)
         var states = [0: hidden]
@@ -86,6 +86,6 @@ public struct TextEncoder {
             try observe("layers.\(index)", hidden)
         }
         if let norm { states[layers.count] = try norm(hidden) }
-        return try text.completed(.concatenating(taps.compactMap { states[$0] }, along: -1))
+        return try text.padded(.concatenating(taps.compactMap { states[$0] }, along: -1))
     }
 }

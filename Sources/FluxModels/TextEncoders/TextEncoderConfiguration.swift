@@ -17,11 +17,11 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
             }
         }
 
-        /// Whether queries and keys are normalised per head.
-        var normalisesHeads: Bool { self == .qwen3 }
+        /// Whether queries and keys are normalized per head.
+        var normalizesHeads: Bool { self == .qwen3 }
     }
 
-    /// Decides how prompts are put, and whether heads are normalised.
+    /// Decides how prompts are put, and whether heads are normalized.
     public var family: Family
     /// The hidden states that are taken, by how many layers they have passed.
     public var taps: [Int]
@@ -41,7 +41,7 @@ public struct TextEncoderConfiguration: Hashable, Sendable {
     public var vocabularySize: Int
     /// The base of the rotary frequencies.
     public var rotaryTheta: Double
-    /// Added to the mean square in all normalisations.
+    /// Added to the mean square in all normalizations.
     public var epsilon: Double
 
     /// An architecture by its numbers; that of a file is decoded from its `config.json`.

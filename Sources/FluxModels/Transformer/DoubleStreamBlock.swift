@@ -1,6 +1,6 @@
 internal import Torch
 
-/// A block in which picture and text have weights of their own and meet in attention.
+/// A block in which image and text have weights of their own and meet in attention.
 ///
 /// - Source: `Flux2TransformerBlock`, diffusers.
 struct DoubleStreamBlock {
@@ -15,7 +15,7 @@ struct DoubleStreamBlock {
         struct Names {
             let q, k, v, out, normQ, normK, feedForward: String
 
-            static let picture = Names(
+            static let image = Names(
                 q: "to_q", k: "to_k", v: "to_v", out: "to_out.0", normQ: "norm_q",
                 normK: "norm_k", feedForward: "ff")
             static let text = Names(
@@ -35,13 +35,13 @@ struct DoubleStreamBlock {
             epsilon = configuration.epsilon
         }
 
-        func projected(_ x: Tensor, _ modulation: Modulation) throws -> Projected {
+        func qkv(_ x: Tensor, _ modulation: Modulation) throws -> QKV {
             let x = try modulation(x, epsilon: epsilon)
             return try norms(q: q(x), k: k(x), v: v(x))
         }
 
         /// Adds what attention brought.
-        func joined(_ x: Tensor, _ attended: Tensor, _ modulation: Modulation) throws -> Tensor {
+        func addAttention(_ x: Tensor, _ attended: Tensor, _ modulation: Modulation) throws -> Tensor {
             // To libtorch, a part of the joint tokens is a batch of one, for which it would copy
             // the weight; rows are not.
             let rows = try attended.reshaped([-1, attended.size(2)])
@@ -49,64 +49,64 @@ struct DoubleStreamBlock {
         }
 
         /// Adds the feed-forward's part.
-        func finished(_ x: Tensor, _ modulation: Modulation) throws -> Tensor {
+        func addFeedForward(_ x: Tensor, _ modulation: Modulation) throws -> Tensor {
             let change = try feedForward(modulation(x, epsilon: epsilon))
             return try adding(change, gatedBy: modulation.gate, to: x)
         }
     }
 
-    private let picture: Stream
+    private let image: Stream
     private let text: Stream
 
     init(_ scope: Scope, _ configuration: TransformerConfiguration) {
-        picture = Stream(scope, .picture, configuration)
+        image = Stream(scope, .image, configuration)
         text = Stream(scope, .text, configuration)
     }
 
-    /// - Shapes: `picture` [B, Ti, D], `text` [B, Tt, D] → the same.
+    /// - Shapes: `image` [B, Ti, D], `text` [B, Tt, D] → the same.
     func callAsFunction(
-        picture x: Tensor, text y: Tensor, modulations: DoubleModulations,
+        image x: Tensor, text y: Tensor, modulations: DoubleModulations,
         rotary: RotaryTable, cache: KeyValue?
-    ) throws -> (picture: Tensor, text: Tensor) {
+    ) throws -> (image: Tensor, text: Tensor) {
         // Weights of attention are done with before those of a feed-forward come.
-        let joined = try joined(x, y, modulations, rotary, cache)
+        let streams = try attention(x, y, modulations, rotary, cache)
         return try (
-            finishedPicture(joined.picture, modulations.picture),
-            finishedText(joined.text, modulations.text)
+            imageFeedForward(streams.image, modulations.image),
+            textFeedForward(streams.text, modulations.text)
         )
     }
 
-    /// Adds what the feed-forward of the picture's stream brings.
-    func finishedPicture(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
-        try picture.finished(x, modulations[1])
+    /// Adds what the feed-forward of the image's stream brings.
+    func imageFeedForward(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
+        try image.addFeedForward(x, modulations[1])
     }
 
     /// Adds what the feed-forward of the text's stream brings.
-    func finishedText(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
-        try bounded(text.finished(x, modulations[1]))
+    func textFeedForward(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
+        try bounded(text.addFeedForward(x, modulations[1]))
     }
 
-    /// Queries, keys and values of the picture.
-    func projectedPicture(_ x: Tensor, _ modulations: [Modulation]) throws -> Projected {
-        try picture.projected(x, modulations[0])
+    /// Queries, keys and values of the image.
+    func imageQKV(_ x: Tensor, _ modulations: [Modulation]) throws -> QKV {
+        try image.qkv(x, modulations[0])
     }
 
     /// Adds what attention of all to all brings.
     ///
-    /// - Parameter projected: ``projectedPicture(_:_:)`` where that has been computed; nil computes it.
-    func joined(
+    /// - Parameter qkv: ``imageQKV(_:_:)`` where that has been computed; nil computes it.
+    func attention(
         _ x: Tensor, _ y: Tensor, _ modulations: DoubleModulations,
-        _ rotary: RotaryTable, _ cache: KeyValue?, projected: Projected? = nil
-    ) throws -> (picture: Tensor, text: Tensor) {
+        _ rotary: RotaryTable, _ cache: KeyValue?, qkv: QKV? = nil
+    ) throws -> (image: Tensor, text: Tensor) {
         let attended = try jointAttention(
             [
-                text.projected(y, modulations.text[0]),
-                projected ?? projectedPicture(x, modulations.picture),
+                text.qkv(y, modulations.text[0]),
+                qkv ?? imageQKV(x, modulations.image),
             ], rotary: rotary, cache: cache)
         let parts = try attended.split([y.size(1), x.size(1)], along: 1)
         return try (
-            picture: picture.joined(x, parts[1], modulations.picture[0]),
-            text: text.joined(y, parts[0], modulations.text[0])
+            image: image.addAttention(x, parts[1], modulations.image[0]),
+            text: text.addAttention(y, parts[0], modulations.text[0])
         )
     }
 }

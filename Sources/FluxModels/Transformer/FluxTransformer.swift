@@ -4,7 +4,7 @@ public import Torch
 public struct TransformerInput {
     /// Noisy latents as tokens, [B, Ti, C].
     public var latents: Tensor
-    /// Clean tokens of reference pictures, [B, Tr, C].
+    /// Clean tokens of reference images, [B, Tr, C].
     public var references: Tensor?
     /// Text features, padding included, [B, Tt, J].
     public var text: Tensor
@@ -16,16 +16,16 @@ public struct TransformerInput {
     public var rotary: RotaryTable
     /// Additional keys and values per block, named `double_0`…, `single_0`….
     public var caches: [String: KeyValue]
-    /// Where blocks keep their inputs when they are computed again for gradients; nil keeps all that
+    /// Where blocks keep their inputs when they are recomputed by gradient checkpointing; nil keeps all that
     /// gradients need.
-    public var recomputation: RecomputationMemory?
+    public var checkpointing: ActivationCheckpointing?
     /// What was computed before of what other evaluations need, too; nil computes it here.
     public var shared: SharedInput?
-    /// The text as ``FluxTransformer/embedded(text:)`` gives it, which the noise level does not change;
+    /// The text as ``FluxTransformer/embed(text:)`` gives it, which the noise level does not change;
     /// nil computes it here.
     public var embeddedText: Tensor?
     /// Lets the evaluation do without all blocks but the first; not together with gradients.
-    public var memory: BlockMemory?
+    public var memory: BlockResidual?
 
     /// Gathers the inputs; guidance is 4 unless another is given, as in DiffSynth-Studio.
     public init(
@@ -42,7 +42,7 @@ public struct TransformerInput {
     }
 }
 
-/// The flow transformer: from noisy latents and text to the velocity "noise minus picture".
+/// The flow transformer: from noisy latents and text to the velocity "noise minus image".
 ///
 /// - Source: `Flux2Transformer2DModel`, diffusers; `flux2_dit.py`, DiffSynth-Studio.
 public struct FluxTransformer {
@@ -51,7 +51,7 @@ public struct FluxTransformer {
     private let latentEmbedder: Linear
     private let textEmbedder: Linear
     private let timestepEmbedding: TimestepEmbedding
-    private let pictureModulation: ModulationSource
+    private let imageModulation: ModulationSource
     private let textModulation: ModulationSource
     private let singleModulation: ModulationSource
     let doubleBlocks: [DoubleStreamBlock]
@@ -67,7 +67,7 @@ public struct FluxTransformer {
             scope["x_embedder"], from: configuration.latentChannels, to: width)
         textEmbedder = Linear(scope["context_embedder"], from: configuration.textWidth, to: width)
         timestepEmbedding = TimestepEmbedding(scope["time_guidance_embed"], configuration)
-        pictureModulation = ModulationSource(
+        imageModulation = ModulationSource(
             scope, name: "double_stream_modulation_img", width: width, sets: 2)
         textModulation = ModulationSource(
             scope, name: "double_stream_modulation_txt", width: width, sets: 2)
@@ -90,15 +90,15 @@ public struct FluxTransformer {
         _ input: TransformerInput, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         guard input.memory == nil else {
-            return try sideBySide([input], prepare: { _ in }) { try observe($1, $2) }[0]
+            return try evaluateInLockstep([input], prepare: { _ in }) { try observe($1, $2) }[0]
         }
-        let embedding = try steering(input, observe)
+        let embedding = try timestepEmbedding(input, observe)
         return try velocity(
             of: runSingleBlocks(input, embedding, observe), input, embedding, observe)
     }
 
     /// What steers all blocks.
-    func steering(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
+    func timestepEmbedding(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
         if let shared = input.shared { return shared.embedding }
         let embedding = try timestepEmbedding(input.sigma, guidance: input.guidance)
         try observe("time_guidance_embed", embedding)
@@ -109,18 +109,18 @@ public struct FluxTransformer {
     func velocity(
         of hidden: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {
-        let picture = try hidden.slice(input.text.size(1)..<hidden.size(1), along: 1)
-        let velocity = try finish(picture, input, embedding, observe)
+        let image = try hidden.slice(input.text.size(1)..<hidden.size(1), along: 1)
+        let velocity = try projectOutput(image, input, embedding, observe)
         return try velocity.slice(0..<input.latents.size(1), along: 1)
     }
 
     /// What steers the double-stream blocks, and what they start from.
     func embedded(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
-    ) throws -> (modulations: DoubleModulations, streams: (picture: Tensor, text: Tensor)) {
+    ) throws -> (modulations: DoubleModulations, streams: (image: Tensor, text: Tensor)) {
         let modulations = try doubleModulations(input, embedding, observe)
         let streams = try (
-            picture: embeddedPicture(input, observe), text: embeddedText(input, observe)
+            image: embedImage(input, observe), text: embedText(input, observe)
         )
         return (modulations, streams)
     }
@@ -130,7 +130,7 @@ public struct FluxTransformer {
     ) throws -> DoubleModulations {
         if let shared = input.shared { return shared.double }
         return try (
-            picture: pictureModulation(embedding, observe: observe),
+            image: imageModulation(embedding, observe: observe),
             text: textModulation(embedding, observe: observe)
         )
     }
@@ -143,29 +143,29 @@ public struct FluxTransformer {
         return try singleModulation(embedding, observe: observe)[0]
     }
 
-    /// Scale and shift of the last normalisation, one behind the other, [B, 1, 2D].
+    /// Scale and shift of the last normalization, one behind the other, [B, 1, 2D].
     func outputModulation(_ input: TransformerInput, _ embedding: Tensor) throws -> Tensor {
         if let shared = input.shared { return shared.output }
         return try outputModulation(silu(embedding)).unsqueezed(1)
     }
 
     /// Latents and references, [B, Ti + Tr, D].
-    func embeddedPicture(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
-        if let shared = input.shared { return shared.picture }
+    func embedImage(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
+        if let shared = input.shared { return shared.image }
         let tokens = try input.references.map {
             try Tensor.concatenating([input.latents, $0], along: 1)
         }
-        let picture = try latentEmbedder(tokens ?? input.latents)
-        try observe("x_embedder", picture)
-        return picture
+        let image = try latentEmbedder(tokens ?? input.latents)
+        try observe("x_embedder", image)
+        return image
     }
 
     /// What the text's stream starts from, [B, Tt, D]; the same at all noise levels.
-    public func embedded(text: Tensor) throws -> Tensor { try textEmbedder(text) }
+    public func embed(text: Tensor) throws -> Tensor { try textEmbedder(text) }
 
-    private func embeddedText(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
+    private func embedText(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
         if let text = input.embeddedText { return text }
-        let text = try embedded(text: input.text)
+        let text = try embed(text: input.text)
         try observe("context_embedder", text)
         return text
     }
@@ -177,14 +177,14 @@ public struct FluxTransformer {
         let (modulations, start) = try embedded(input, embedding, observe)
         var streams = start
         for (index, block) in doubleBlocks.enumerated() {
-            streams = try block.recomputed(
-                input.recomputation, picture: streams.picture, text: streams.text,
+            streams = try block.checkpointed(
+                input.checkpointing, image: streams.image, text: streams.text,
                 modulations: modulations, rotary: input.rotary,
                 cache: input.caches["double_\(index)"])
             try observe("transformer_blocks.\(index).text", streams.text)
-            try observe("transformer_blocks.\(index).image", streams.picture)
+            try observe("transformer_blocks.\(index).image", streams.image)
         }
-        return try Tensor.concatenating([streams.text, streams.picture], along: 1)
+        return try Tensor.concatenating([streams.text, streams.image], along: 1)
     }
 
     private func runSingleBlocks(
@@ -194,21 +194,21 @@ public struct FluxTransformer {
         var hidden = try runDoubleBlocks(input, embedding, observe)
         let modulation = try singleModulation(input, embedding, observe)
         for (index, block) in singleBlocks.enumerated() {
-            hidden = try block.recomputed(
-                input.recomputation, hidden, modulation: modulation, rotary: input.rotary,
+            hidden = try block.checkpointed(
+                input.checkpointing, hidden, modulation: modulation, rotary: input.rotary,
                 cache: input.caches["single_\(index)"])
             try observe("single_transformer_blocks.\(index)", hidden)
         }
         return hidden
     }
 
-    /// The last normalisation, whose matrix gives scale before shift, and the projection.
-    func finish(
-        _ picture: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
+    /// The last normalization, whose matrix gives scale before shift, and the projection.
+    func projectOutput(
+        _ image: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {
         let (scale, shift) = try outputModulation(input, embedding).halves(along: -1)
         let normed = try modulated(
-            picture, shift: shift, scale: scale, epsilon: configuration.epsilon)
+            image, shift: shift, scale: scale, epsilon: configuration.epsilon)
         try observe("norm_out", normed)
         return try output(normed)
     }

@@ -16,16 +16,16 @@ public struct KeyValue {
     }
 }
 
-/// Queries, keys and values of one stream, normalised per head, at the latest when they are turned.
+/// Queries, keys and values of one stream, normalized per head, at the latest when they are rotated.
 ///
 /// - Shapes: each [B, T, H, d].
-struct Projected {
-    let q: UnturnedHeads
-    let k: UnturnedHeads
+struct QKV {
+    let q: PreRotaryHeads
+    let k: PreRotaryHeads
     let v: Tensor
 }
 
-/// The per-head normalisation of queries and keys.
+/// The per-head normalization of queries and keys.
 struct HeadNorms {
     private let q: RMSNorm
     private let k: RMSNorm
@@ -43,11 +43,11 @@ struct HeadNorms {
     }
 
     /// - Shapes: `q`, `k`, `v` [B, T, D].
-    func callAsFunction(q: Tensor, k: Tensor, v: Tensor) throws -> Projected {
+    func callAsFunction(q: Tensor, k: Tensor, v: Tensor) throws -> QKV {
         let shape = [q.size(0), q.size(1), heads, size]
-        return try Projected(
-            q: UnturnedHeads(q.reshaped(shape), self.q),
-            k: UnturnedHeads(k.reshaped(shape), self.k), v: v.reshaped(shape))
+        return try QKV(
+            q: PreRotaryHeads(q.reshaped(shape), self.q),
+            k: PreRotaryHeads(k.reshaped(shape), self.k), v: v.reshaped(shape))
     }
 }
 
@@ -55,7 +55,7 @@ struct HeadNorms {
 ///
 /// - Shapes: → [B, T, D].
 func jointAttention(
-    _ streams: [Projected], rotary: RotaryTable, cache: KeyValue?
+    _ streams: [QKV], rotary: RotaryTable, cache: KeyValue?
 ) throws -> Tensor {
     let q = try rotary(streams.map(\.q))
     var k = try rotary(streams.map(\.k))

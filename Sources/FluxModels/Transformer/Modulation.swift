@@ -6,7 +6,7 @@ struct Modulation {
     let scale: Tensor
     let gate: Tensor
 
-    /// Shifts and scales a normalised stream: `(1 + scale) · norm(x) + shift`.
+    /// Shifts and scales a normalized stream: `(1 + scale) · norm(x) + shift`.
     ///
     /// - Shapes: `x` [B, T, D] → the same.
     func callAsFunction(_ x: Tensor, epsilon: Double) throws -> Tensor {

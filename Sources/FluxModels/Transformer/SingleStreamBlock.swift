@@ -22,13 +22,13 @@ struct SingleStreamBlock {
     func callAsFunction(
         _ x: Tensor, modulation: Modulation, rotary: RotaryTable, cache: KeyValue?
     ) throws -> Tensor {
-        try finished(x, attended(x, modulation, rotary, cache), modulation)
+        try addOutput(x, attentionAndMLP(x, modulation, rotary, cache), modulation)
     }
 
     /// What attention and the gate of the feed-forward give, side by side.
     ///
     /// - Shapes: → [B, T, D + hidden].
-    func attended(
+    func attentionAndMLP(
         _ x: Tensor, _ modulation: Modulation, _ rotary: RotaryTable, _ cache: KeyValue?
     ) throws -> Tensor {
         let (width, hidden) = (configuration.width, configuration.feedForwardWidth)
@@ -40,7 +40,7 @@ struct SingleStreamBlock {
     }
 
     /// Adds what it comes to.
-    func finished(_ x: Tensor, _ both: Tensor, _ modulation: Modulation) throws -> Tensor {
+    func addOutput(_ x: Tensor, _ both: Tensor, _ modulation: Modulation) throws -> Tensor {
         try bounded(adding(out(both), gatedBy: modulation.gate, to: x))
     }
 }

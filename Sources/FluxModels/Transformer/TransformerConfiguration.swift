@@ -2,7 +2,7 @@ internal import Domains
 
 /// The architecture published in a checkpoint's `transformer/config.json`.
 public struct TransformerConfiguration: Hashable, Sendable {
-    /// Double-stream blocks: text and picture have weights of their own.
+    /// Double-stream blocks: text and image have weights of their own.
     public var doubleBlockCount: Int
     /// Single-stream blocks: one sequence, one set of weights.
     public var singleBlockCount: Int
@@ -24,7 +24,7 @@ public struct TransformerConfiguration: Hashable, Sendable {
     public var rotaryTheta = 2000.0
     /// Width of the timestep's sinusoid.
     public var timestepChannels = 256
-    /// Added to variance or mean square in all normalisations.
+    /// Added to variance or mean square in all normalizations.
     public var epsilon = 1e-6
 
     /// The hidden width D.

@@ -9,8 +9,8 @@ public struct AutoencoderConfiguration: Hashable, Sendable {
     /// Channels of a latent, before 2x2 patches are folded into them.
     public var latentChannels = 32
     /// Residual units per level of the encoder; the decoder has one more.
-    public var unitsPerLevel = 2
-    /// Groups that the channels of every map are normalised in.
+    public var resnetsPerLevel = 2
+    /// Groups that the channels of every map are normalized in.
     public var normGroups = 32
     /// Whether a 1x1 convolution follows the encoder.
     public var hasQuantConvolution = true
@@ -18,12 +18,12 @@ public struct AutoencoderConfiguration: Hashable, Sendable {
     public var hasPostQuantConvolution = true
     /// Added to the variance of a group.
     public var normEpsilon = 1e-6
-    /// Added to the running variance when latents are normalised.
+    /// Added to the running variance when latents are normalized.
     public var latentEpsilon = 1e-4
     /// How much of a batch's statistics goes into the running ones while training.
     public var statisticsMomentum = 0.1
 
-    /// Picture pixels per latent on a side.
+    /// Image pixels per latent on a side.
     public var spatialFactor: Int { 1 << (encoderWidths.count - 1) }
     /// Channels of a latent token.
     public var patchedChannels: Int { 4 * latentChannels }
@@ -34,7 +34,7 @@ extension AutoencoderConfiguration: Decodable {
         case widths = "block_out_channels"
         case decoderWidths = "decoder_block_out_channels"
         case latentChannels = "latent_channels"
-        case unitsPerLevel = "layers_per_block"
+        case resnetsPerLevel = "layers_per_block"
         case normGroups = "norm_num_groups"
         case latentEpsilon = "batch_norm_eps"
         case statisticsMomentum = "batch_norm_momentum"
@@ -48,7 +48,7 @@ extension AutoencoderConfiguration: Decodable {
         decoderWidths =
             try fields.decodeIfPresent([Int].self, forKey: .decoderWidths) ?? encoderWidths
         latentChannels = try fields.decode(Int.self, forKey: .latentChannels)
-        unitsPerLevel = try fields.decode(Int.self, forKey: .unitsPerLevel)
+        resnetsPerLevel = try fields.decode(Int.self, forKey: .resnetsPerLevel)
         normGroups = try fields.decode(Int.self, forKey: .normGroups)
         latentEpsilon =
             try fields.decodeIfPresent(Double.self, forKey: .latentEpsilon) ?? latentEpsilon
@@ -77,7 +77,7 @@ extension AutoencoderConfiguration {
         try NumericField.blockChannels.check(encoderWidths, count: 1...8)
         try NumericField.decoderBlockChannels.check(decoderWidths, count: 1...8)
         try NumericField.latentChannels.check(latentChannels)
-        try NumericField.layersPerBlock.check(unitsPerLevel)
+        try NumericField.layersPerBlock.check(resnetsPerLevel)
         try NumericField.normGroups.check(normGroups)
         try NumericField.batchNormEpsilon.check(latentEpsilon)
         try NumericField.batchNormMomentum.check(statisticsMomentum)

@@ -1,9 +1,9 @@
 internal import Torch
 
-/// Two normalised convolutions beside a shortcut.
+/// Two normalized convolutions beside a shortcut.
 ///
 /// - Shapes: `x` [B, Cin, h, w] → [B, Cout, h, w].
-struct ResidualUnit {
+struct ResnetBlock {
     let norm1, norm2: GroupNorm
     let conv1, conv2: Convolution
     let shortcut: Convolution?
@@ -37,7 +37,7 @@ struct ResidualUnit {
     }
 }
 
-extension ResidualUnit {
+extension ResnetBlock {
     /// Whether the package's own kernels compute it.
     func hasKernels(for x: Tensor) -> Bool {
         norm1.hasKernel(for: x) && conv1.hasKernel(for: x) && norm2.hasKernel(for: x)
@@ -55,15 +55,15 @@ extension Convolution {
     /// The convolution of a map with each pixel repeated twice along both axes.
     ///
     /// - Shapes: `x` [B, C, h, w] → [B, C', 2h, 2w].
-    func enlarging(_ x: Tensor) throws -> Tensor {
+    func upsampled(_ x: Tensor) throws -> Tensor {
         guard hasKernel(for: x) else { return try self(upsampledByRepetition(x, factor: 2)) }
-        return try enlarging(bordered: x.bordered(Border(1)))
+        return try upsampled(bordered: x.bordered(Border(1)))
     }
 
     /// A convolution with stride 2; the border is added at the right and the bottom only.
     ///
     /// - Shapes: `x` [B, C, h, w] → [B, C', h/2, w/2].
-    func reducing(_ x: Tensor) throws -> Tensor {
+    func downsampled(_ x: Tensor) throws -> Tensor {
         guard hasKernel(for: x) else { return try self(x.padded([0, 1, 0, 1])) }
         return try self(bordered: x.bordered(Border(bottom: 1, right: 1)))
     }
@@ -77,7 +77,7 @@ extension GroupNorm {
     }
 }
 
-/// Attention of every place of the picture to every other, with one head.
+/// Attention of every place of the image to every other, with one head.
 ///
 /// - Shapes: `x` [B, C, h, w] → the same.
 struct SpatialAttention {
@@ -95,7 +95,7 @@ struct SpatialAttention {
     func callAsFunction(_ x: Tensor) throws -> Tensor {
         let shape = x.shape
         let tokens = try norm(x).reshaped([shape[0], shape[1], -1]).transposed(1, 2)
-        let attended = try looking(
+        let attended = try chunkedAttention(
             q(tokens).unsqueezed(1), k(tokens).unsqueezed(1), v(tokens).unsqueezed(1))
         let result = try out(attended.squeezed(1)).transposed(1, 2).reshaped(shape)
         // Channels now lie side by side, which gradients of group norms take twice as long on.
@@ -105,10 +105,10 @@ struct SpatialAttention {
 
 extension SpatialAttention {
     /// Attention some queries at a time: for a head this wide, libtorch has no kernel that does
-    /// without the whole table of weights.
+    /// without the whole attention matrix.
     ///
     /// - Shapes: [B, 1, T, C] each → the same.
-    private func looking(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
+    private func chunkedAttention(_ q: Tensor, _ k: Tensor, _ v: Tensor) throws -> Tensor {
         if hasAttentionKernel(for: q, k, v) { return try attention(q, k, v) }
         let count = q.size(2)
         let rows = max(1024, (64 << 20) / count)
@@ -122,17 +122,17 @@ extension SpatialAttention {
 /// The innermost part of encoder and decoder. It is small, and what it rounds goes through all that the
 /// decoder does, so it does not save products.
 struct MiddleBlock {
-    private let first, second: ResidualUnit
+    private let first, second: ResnetBlock
     private let attention: SpatialAttention
 
     init(_ scope: Scope, channels: Int, _ configuration: AutoencoderConfiguration) {
-        func unit(_ scope: Scope) -> ResidualUnit {
-            ResidualUnit(
+        func resnet(_ scope: Scope) -> ResnetBlock {
+            ResnetBlock(
                 scope, from: channels, to: channels, configuration, savesProducts: false)
         }
-        first = unit(scope["resnets"][0])
+        first = resnet(scope["resnets"][0])
         attention = SpatialAttention(scope["attentions"][0], channels: channels, configuration)
-        second = unit(scope["resnets"][1])
+        second = resnet(scope["resnets"][1])
     }
 
     func callAsFunction(_ x: Tensor) throws -> Tensor { try second(attention(first(x))) }

@@ -1,9 +1,9 @@
 public import Torch
 
-/// Tiles whose borders fade into their neighbours, averaged by weight, as DiffSynth-Studio does it
+/// Tiles whose borders fade into their neighbors, averaged by weight, as DiffSynth-Studio does it
 /// with other models.
 ///
-/// Normalisation and attention see one tile at a time, so the result differs from the whole.
+/// Normalization and attention see one tile at a time, so the result differs from the whole.
 ///
 /// - Source: `tiled_decode`, `tiled_encode` of DiffSynth-Studio's video autoencoders.
 public struct FeatheredTiles: Hashable, Sendable {
@@ -18,19 +18,19 @@ public struct FeatheredTiles: Hashable, Sendable {
         self.stride = stride
     }
 
-    /// The moments of a picture, tile by tile.
+    /// The moments of an image, tile by tile.
     ///
-    /// - Shapes: `picture` [B, 3, H, W] → [B, 2C, H/8, W/8].
+    /// - Shapes: `image` [B, 3, H, W] → [B, 2C, H/8, W/8].
     public func moments(
-        of picture: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
+        of image: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
         let factor = autoencoder.configuration.spatialFactor
-        return try run(picture, from: factor, to: 1) {
+        return try run(image, from: factor, to: 1) {
             try autoencoder.moments(of: $0, observe: observe)
         }
     }
 
-    /// Decodes latents that are neither folded nor normalised, tile by tile.
+    /// Decodes latents that are neither folded nor normalized, tile by tile.
     ///
     /// - Shapes: `latents` [B, C, h, w] → [B, 3, 8h, 8w].
     public func decode(
@@ -42,7 +42,7 @@ public struct FeatheredTiles: Hashable, Sendable {
         }
     }
 
-    /// How many tiles a picture has.
+    /// How many tiles an image has.
     public func count(latentHeight: Int, latentWidth: Int) -> Int {
         spans(latentHeight).count * spans(latentWidth).count
     }
@@ -81,11 +81,11 @@ public struct FeatheredTiles: Hashable, Sendable {
                 }
             }
         }
-        guard let sum else { preconditionFailure("a picture has at least one tile") }
+        guard let sum else { preconditionFailure("an image has at least one tile") }
         return try (sum / weights).to(dtype: x.dtype)
     }
 
-    /// The weight of every place of a tile: it falls towards neighbours, not towards the border.
+    /// The weight of every place of a tile: it falls towards neighbors, not towards the border.
     private func mask(
         _ rows: Range<Int>, _ height: Int, _ columns: Range<Int>, _ width: Int, scale: Int
     ) throws -> Tensor {

@@ -2,39 +2,39 @@ public import Torch
 
 /// Tiles that overlap and are blended linearly, one after the other, as diffusers does it.
 ///
-/// Normalisation and attention see one tile at a time, so the result differs from the whole.
+/// Normalization and attention see one tile at a time, so the result differs from the whole.
 ///
 /// - Source: `AutoencoderKLFlux2._tiled_encode`, `tiled_decode`, diffusers.
 public struct OverlappingTiles: Hashable, Sendable {
-    /// The side of a tile of the picture, in pixels.
-    public var pictureTile: Int
+    /// The side of a tile of the image, in pixels.
+    public var imageTile: Int
     /// The side of a tile of latents.
     public var latentTile: Int
-    /// The share of a tile that is blended with its neighbour.
+    /// The share of a tile that is blended with its neighbor.
     public var overlap: Double
 
     /// Tiles of 1024 pixels, a quarter of which is blended, unless told otherwise.
-    public init(pictureTile: Int = 1024, latentTile: Int = 128, overlap: Double = 0.25) {
-        self.pictureTile = pictureTile
+    public init(imageTile: Int = 1024, latentTile: Int = 128, overlap: Double = 0.25) {
+        self.imageTile = imageTile
         self.latentTile = latentTile
         self.overlap = overlap
     }
 
-    /// The moments of a picture, tile by tile.
+    /// The moments of an image, tile by tile.
     ///
-    /// - Shapes: `picture` [B, 3, H, W] → [B, 2C, H/8, W/8].
+    /// - Shapes: `image` [B, 3, H, W] → [B, 2C, H/8, W/8].
     public func moments(
-        of picture: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
+        of image: Tensor, _ autoencoder: Autoencoder, observe: Observer = ignoreOutputs
     ) throws -> Tensor {
-        guard max(picture.size(2), picture.size(3)) > pictureTile else {
-            return try autoencoder.moments(of: picture, observe: observe)
+        guard max(image.size(2), image.size(3)) > imageTile else {
+            return try autoencoder.moments(of: image, observe: observe)
         }
-        return try run(picture, from: pictureTile, to: latentTile) {
+        return try run(image, from: imageTile, to: latentTile) {
             try autoencoder.moments(of: $0, observe: observe)
         }
     }
 
-    /// Decodes latents that are neither folded nor normalised, tile by tile.
+    /// Decodes latents that are neither folded nor normalized, tile by tile.
     ///
     /// - Shapes: `latents` [B, C, h, w] → [B, 3, 8h, 8w].
     public func decode(
@@ -43,7 +43,7 @@ public struct OverlappingTiles: Hashable, Sendable {
         guard max(latents.size(2), latents.size(3)) > latentTile else {
             return try autoencoder.decode(unpatched: latents, observe: observe)
         }
-        return try run(latents, from: latentTile, to: pictureTile) {
+        return try run(latents, from: latentTile, to: imageTile) {
             try autoencoder.decode(unpatched: $0, observe: observe)
         }
     }
@@ -77,7 +77,7 @@ public struct OverlappingTiles: Hashable, Sendable {
                 }
                 tiles.append(tile)
             }
-            rows.append(try Self.joined(tiles, keeping: to - blend))
+            rows.append(try Self.concatenate(tiles, keeping: to - blend))
             above = tiles
         }
         return try .concatenating(rows, along: 2)
@@ -99,7 +99,7 @@ public struct OverlappingTiles: Hashable, Sendable {
         return try .concatenating([mixed, tile.slice(extent..<size, along: axis)], along: axis)
     }
 
-    private static func joined(_ tiles: [Tensor], keeping side: Int) throws -> Tensor {
+    private static func concatenate(_ tiles: [Tensor], keeping side: Int) throws -> Tensor {
         try .concatenating(
             tiles.map {
                 try $0.slice(0..<min(side, $0.size(2)), along: 2)

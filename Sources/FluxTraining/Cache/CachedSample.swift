@@ -117,7 +117,7 @@ public struct CachedSample: Hashable, Sendable {
             throw DataError(path: path, reason: .missing(column: "size in its header"))
         }
         var measure = SampleMeasure(
-            picture: .init(width: 16 * sides[1], height: 16 * sides[0]))
+            image: .init(width: 16 * sides[1], height: 16 * sides[0]))
         // References have lost their sizes; what counts is how many tokens there are.
         if let tokens = file["shared.edit_latents"]?.shape, tokens.count == 3 {
             measure.references = [.init(width: 16 * tokens[1], height: 16)]
@@ -134,7 +134,7 @@ extension CachedSample {
     /// Writes an encoded sample.
     ///
     /// - Parameters:
-    ///   - noise: what the noise initialiser of the stage has drawn; distillation starts from it.
+    ///   - noise: what the noise initializer of the stage has drawn; distillation starts from it.
     ///   - fingerprint: what the sample was made of.
     func write(_ sample: EncodedSample, noise: Tensor, fingerprint: String) throws {
         let size = (sample.latents.size(2), sample.latents.size(3))

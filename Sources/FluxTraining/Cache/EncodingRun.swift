@@ -28,7 +28,7 @@ struct EncodingRun {
         let folder = "\(settings.output.folder)/\(group.rank)"
         try Folder.make(folder)
         AtomicFile.discardAbandoned(in: folder) { $0.hasSuffix(".safetensors") }
-        let draws = try Draws(
+        let sampler = try NoiseSampler(
             seed: settings.seed, order: settings.drawOrder, device: parts.device)
         var prefetcher = Prefetcher(
             source, numbers: share.map(\.sample), workers: settings.data.workers)
@@ -47,7 +47,7 @@ struct EncodingRun {
             if settings.drawOrder == .sample, (try? file.fingerprint()) == fingerprint {
                 present += 1
             } else {
-                try write(item, placed, to: file, draws, fingerprint)
+                try write(item, placed, to: file, sampler, fingerprint)
             }
             onEvent(.encoded(done: number + 1, of: share.count))
         }
@@ -65,15 +65,15 @@ struct EncodingRun {
     }
 
     private func write(
-        _ item: TrainingItem, _ placed: PlacedSample, to file: CachedSample, _ draws: Draws,
+        _ item: TrainingItem, _ placed: PlacedSample, to file: CachedSample, _ sampler: NoiseSampler,
         _ fingerprint: String
     ) throws {
         try withoutGradients {
             let sample = try encoder(item)
-            try draws.begin(epoch: 0, place: placed.place)
+            try sampler.begin(epoch: 0, place: placed.place)
             // Drawn in DiffSynth's order: the initial noise lies as the grid does.
             let noise =
-                try sample.noise ?? draws.initialNoise(like: sample.latents)
+                try sample.noise ?? sampler.initialNoise(like: sample.latents)
             try file.write(sample, noise: noise, fingerprint: fingerprint)
         }
     }

@@ -30,7 +30,7 @@ public struct CheckpointWriter {
     /// - Throws: `FileError`, `SafetensorsError`.
     @discardableResult
     public func write(
-        _ weights: TrainedWeights, as name: String, values: [String: Tensor] = [:]
+        _ weights: TrainableWeights, as name: String, values: [String: Tensor] = [:]
     ) throws -> String {
         try Folder.make(folder)
         let path = "\(folder)/\(name).safetensors"
@@ -44,7 +44,7 @@ public struct CheckpointWriter {
     }
 
     private func writePlain(
-        _ weights: TrainedWeights, to path: String, _ values: [String: Tensor]
+        _ weights: TrainableWeights, to path: String, _ values: [String: Tensor]
     ) throws {
         let tensors = try weights.parameters.map { parameter in
             try TensorToWrite(
@@ -61,7 +61,7 @@ public struct CheckpointWriter {
     }
 
     /// DiffSynth-Studio's importer knows alphas, though its trainer never writes one.
-    private func alphas(_ weights: TrainedWeights) throws -> [TensorToWrite] {
+    private func alphas(_ weights: TrainableWeights) throws -> [TensorToWrite] {
         let ending = "lora_A.default.weight"
         let adapters = Dictionary(
             weights.adapters.values.compactMap { adapter in
@@ -80,7 +80,7 @@ public struct CheckpointWriter {
     }
 
     private func writeLoRA(
-        _ weights: TrainedWeights, to path: String, _ values: [String: Tensor]
+        _ weights: TrainableWeights, to path: String, _ values: [String: Tensor]
     ) throws -> String {
         let byTensor = Dictionary(
             weights.parameters.map { (ObjectIdentifier($0.tensor), $0.name) }

@@ -8,7 +8,7 @@ extension RunIdentity {
     ///
     /// - Throws: `FileError` for files that cannot be read.
     init(
-        _ settings: TrainingSettings, _ files: TrainingFiles, _ weights: TrainedWeights,
+        _ settings: TrainingSettings, _ files: TrainingFiles, _ weights: TrainableWeights,
         dtype: String, processes: Int
     ) throws {
         seed = settings.seed
@@ -29,7 +29,7 @@ extension RunIdentity {
         fields.append(Field(name: name, value: value ?? "none", isFixed: isFixed))
     }
 
-    private mutating func addMethod(_ method: MethodSettings, _ weights: TrainedWeights) {
+    private mutating func addMethod(_ method: MethodSettings, _ weights: TrainableWeights) {
         add("--trainable_models", method.trained.isEmpty ? nil : Self.list(method.trained))
         add("--lora_base_model", method.loraBase.map { Self.list([$0]) })
         if method.loraBase != nil {
@@ -40,7 +40,7 @@ extension RunIdentity {
         add("set of trained tensors", "\(shapes.count), digest \(Digest.brief(shapes))")
     }
 
-    private static func list(_ places: [TrainedPlace]) -> String {
+    private static func list(_ places: [TrainableModule]) -> String {
         places.map { $0.component.rawValue + ($0.module.isEmpty ? "" : ".\($0.module)") }
             .joined(separator: ",")
     }
@@ -49,7 +49,7 @@ extension RunIdentity {
     private mutating func addFiles(_ settings: TrainingSettings, _ files: TrainingFiles) throws {
         for component in settings.task.components {
             guard let paths = files.weights[component] else { continue }
-            let digest = try FileSamples.identity(of: paths, component)
+            let digest = try FileFingerprint.identity(of: paths, component)
             let kept =
                 [files.storage[component]?.name].compactMap(\.self)
                 + (files.keptAsStored[component] ?? [])
@@ -70,14 +70,14 @@ extension RunIdentity {
     }
 
     private static func digest(_ path: String) throws -> String {
-        "digest \(Digest.brief([try FileSamples.identity(of: path)]))"
+        "digest \(Digest.brief([try FileFingerprint.identity(of: path)]))"
     }
 
     private mutating func addData(_ settings: TrainingSettings) {
         let data = settings.data
         add("--batch_size", "\(data.batchSize)")
         add("--dataset_repeat", "\(data.repeats)")
-        add("--validation_split", "\(settings.inspection.heldOut)")
+        add("--validation_split", "\(settings.validation.heldOut)")
         guard !settings.task.readsEncoded else { return }
         if let height = data.height, let width = data.width {
             add("--height and --width", "\(height) and \(width)")
@@ -99,7 +99,7 @@ extension RunIdentity {
             add("--exact_loss", "\(settings.isExact)")
         }
         add("--optimizer", optimization.optimizer.rawValue)
-        add("--master_weights", optimization.masters.rawValue)
+        add("--master_weights", optimization.masterWeights.rawValue)
         add("--ema_decay", optimization.averageDecay.map { "\($0)" })
         add("--learning_rate", "\(optimization.learningRate)", isFixed: false)
         add("--weight_decay", "\(optimization.weightDecay)", isFixed: false)

@@ -62,7 +62,7 @@ struct TrainingFolder {
         FileManager.default.fileExists(atPath: "\(path)/\(name)/\(LoRAWriter.nameOfPEFT)")
     }
 
-    /// Removes what an earlier training has left: checkpoints, states, logs. Pictures are ``SampleFiles``'.
+    /// Removes what an earlier training has left: checkpoints, states, logs. Images are ``SampleFiles``'.
     func removeEarlier() throws {
         for name in checkpoints + ["loss.csv", "log.jsonl", "report.html", "tensorboard_log"] {
             let file = path + "/" + name

@@ -27,7 +27,7 @@ struct TrainingState {
     var identity: RunIdentity
     /// The samples, in the order in which they are numbered.
     var rows: [RowIdentity]
-    /// Of `weights.`, `optimizer.`, `average.` and `draws.`.
+    /// Of `weights.`, `optimizer.`, `average.` and `sampler.`.
     var tensors: [String: Tensor]
 
     private static let rowsKey = "data.rows"

@@ -2,17 +2,17 @@ internal import Files
 internal import Foundation
 internal import ModelHub
 
-/// A folder of pictures with captions in text files beside them.
+/// A folder of images with captions in text files beside them.
 struct CaptionedFolder {
     private let path: String
     /// What lies in it, without hidden files; `._a.png` is what macOS notes about `a.png`.
     private let names: [String]
-    /// Finds captions that are spelled in another normal form than their pictures.
+    /// Finds captions that are spelled in another normal form than their images.
     private var spellings = FileNames()
     /// Captions whose encoding was guessed.
     private var guessed: [String] = []
 
-    /// Endings of pictures that are read, and of others that people take for such.
+    /// Endings of images that are read, and of others that people take for such.
     private static let endings = ["png", "jpg", "jpeg", "jfif", "jpe", "webp"]
     private static let otherEndings: Set<String> = [
         "bmp", "dib", "gif", "tif", "tiff", "jp2", "j2k", "jxl", "avif", "heic", "heif", "tga",
@@ -43,12 +43,12 @@ struct CaptionedFolder {
                     + "them"))
     }
 
-    /// A row for each picture.
+    /// A row for each image.
     ///
-    /// - Throws: `DataError` for a picture without caption, and a folder without pictures.
+    /// - Throws: `DataError` for an image without caption, and a folder without images.
     mutating func rows() throws -> [MetadataRow] {
-        let pictures = names.filter(Self.isRead)
-        guard !pictures.isEmpty else {
+        let images = names.filter(Self.isRead)
+        guard !images.isEmpty else {
             let listed = Self.endings.dropLast().map { "." + $0 }.joined(separator: ", ")
             throw DataError(
                 path: path,
@@ -56,11 +56,11 @@ struct CaptionedFolder {
                     "it has no \(listed) or .\(Self.endings[Self.endings.count - 1]) file"
                         + (leftOut.map { "; " + $0 } ?? "")))
         }
-        return try pictures.map { ["image": .text($0), "prompt": .text(try caption(of: $0))] }
+        return try images.map { ["image": .text($0), "prompt": .text(try caption(of: $0))] }
     }
 
-    private mutating func caption(of picture: String) throws -> String {
-        let base = path + "/" + (picture as NSString).deletingPathExtension
+    private mutating func caption(of image: String) throws -> String {
+        let base = path + "/" + (image as NSString).deletingPathExtension
         for ending in ["txt", "caption", "TXT"] {
             guard let found = spellings.found("\(base).\(ending)") else { continue }
             let file = try TextFile.ofDataSet(found)
@@ -68,7 +68,7 @@ struct CaptionedFolder {
             return file.text.trimming(while: \.isWhitespace)
         }
         throw DataError(
-            path: path + "/" + picture, reason: .picture("has no \(base).txt beside it"))
+            path: path + "/" + image, reason: .image("has no \(base).txt beside it"))
     }
 
     /// What users should know, in a line each.
@@ -83,7 +83,7 @@ struct CaptionedFolder {
         return remarks
     }
 
-    /// Pictures that are not read.
+    /// Images that are not read.
     private var leftOut: String? {
         let others = names.filter { Self.otherEndings.contains(Self.ending($0)) }
         let below = LocalFiles.matching("", in: path).map { String($0.dropFirst(path.count + 1)) }
@@ -97,7 +97,7 @@ struct CaptionedFolder {
             names.first.map { "\(names.count) \(place), such as '\($0)'" }
         }
         guard !parts.isEmpty else { return nil }
-        return "pictures left out: " + parts.joined(separator: "; ")
+        return "images left out: " + parts.joined(separator: "; ")
     }
 
     private static func ending(_ name: String) -> String {

@@ -6,7 +6,7 @@ struct ColumnUse {
     private let extraInputs: [String]
 
     /// - Parameters:
-    ///   - named: columns that name pictures, by `--data_file_keys`.
+    ///   - named: columns that name images, by `--data_file_keys`.
     ///   - extraInputs: columns that objectives are told.
     init(_ named: [String], _ extraInputs: [String]) {
         self.named = named
@@ -53,7 +53,7 @@ struct ColumnUse {
 }
 
 extension MetadataValue {
-    /// Whether it looks like the name of a picture or a film, or several.
+    /// Whether it looks like the name of an image or a film, or several.
     fileprivate var namesMedia: Bool {
         let endings: Set = [
             "png", "jpg", "jpeg", "jfif", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic",

@@ -10,8 +10,8 @@ public struct DataError: Error, Hashable, CustomStringConvertible {
         case missing(column: String)
         /// A column holds something else than is expected.
         case unexpected(column: String, expected: String, found: String)
-        /// A picture that is named is not there or cannot be decoded.
-        case picture(String)
+        /// An image that is named is not there or cannot be decoded.
+        case image(String)
         /// There is nothing to train on.
         case empty(String)
         /// A sample was made for something else.
@@ -40,7 +40,7 @@ public struct DataError: Error, Hashable, CustomStringConvertible {
         case .missing(let column): return "\(place): has no '\(column)'"
         case .unexpected(let column, let expected, let found):
             return "\(place): '\(column)' must be \(expected), not \(found)"
-        case .picture(let why): return "\(place): \(why)"
+        case .image(let why): return "\(place): \(why)"
         case .empty(let why): return "\(place): nothing to train on: \(why)"
         case .unfit(let why): return "\(place): \(why)"
         }

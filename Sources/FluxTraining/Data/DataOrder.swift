@@ -47,7 +47,7 @@ public struct DataOrder: Hashable, Sendable {
     public func samples(epoch: Int, seed given: UInt64? = nil) throws -> [Int] {
         let length = try Self.length(count, repeats)
         guard shuffles else { return (0..<length).map { $0 % count } }
-        let generator = try Generator(seed: given ?? Mixing.seed(seed, UInt64(epoch), 1))
+        let generator = try Generator(seed: given ?? SeedSequence.seed(seed, UInt64(epoch), 1))
         return try Tensor.randperm(length, generator: generator).values(as: Int64.self)
             .map { Int($0) % count }
     }
@@ -65,8 +65,8 @@ public struct DataOrder: Hashable, Sendable {
 }
 
 /// Numbers that follow from others and look random.
-enum Mixing {
-    /// One seed from several numbers (SplitMix64's finaliser over each).
+enum SeedSequence {
+    /// One seed from several numbers (SplitMix64's finalizer over each).
     static func seed(_ values: UInt64...) -> UInt64 {
         values.reduce(0x9E37_79B9_7F4A_7C15) { state, value in
             var z = state &+ value &+ 0x9E37_79B9_7F4A_7C15

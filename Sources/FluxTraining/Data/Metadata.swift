@@ -2,13 +2,13 @@ internal import Files
 internal import Foundation
 internal import JSONReading
 
-/// The rows of a metadata file, or of a folder of pictures with captions beside them.
+/// The rows of a metadata file, or of a folder of images with captions beside them.
 public struct Metadata: Hashable, Sendable {
     /// The file or folder.
     public let path: String
     /// At least one row.
     public let rows: [MetadataRow]
-    /// What users should know: encodings that were guessed, pictures that are left out.
+    /// What users should know: encodings that were guessed, images that are left out.
     public private(set) var remarks: [String] = []
 
     /// Takes rows as they are.
@@ -50,9 +50,9 @@ public struct Metadata: Hashable, Sendable {
         return try TextFile.ofDataSet(path)
     }
 
-    /// Takes every picture of a folder that has a caption in a `.txt` or `.caption` file beside it.
+    /// Takes every image of a folder that has a caption in a `.txt` or `.caption` file beside it.
     ///
-    /// - Throws: `DataError` for a picture without caption, and a folder without pictures.
+    /// - Throws: `DataError` for an image without caption, and a folder without images.
     public init(folder: String) throws {
         var captions = try CaptionedFolder(folder)
         try self.init(path: folder, rows: captions.rows())

@@ -78,7 +78,7 @@ struct RowMatch {
             switch (found.identity.text == wanted.text, found.identity.files == wanted.files) {
             case (true, _): "picture"
             case (_, true): "caption or other columns"
-            default: "caption and picture"
+            default: "caption and image"
             }
         return Mismatch(
             description:

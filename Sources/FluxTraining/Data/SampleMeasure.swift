@@ -15,25 +15,25 @@ public struct SampleMeasure: Hashable, Sendable {
         public var description: String { "\(width)x\(height)" }
     }
 
-    /// The picture as it is trained on.
-    public var picture: Size
-    /// Pictures that the prompt refers to, as they are encoded.
+    /// The image as it is trained on.
+    public var image: Size
+    /// Images that the prompt refers to, as they are encoded.
     public var references: [Size] = []
     /// Steps of distillation.
     public var steps: Int?
 
     /// Tokens of references.
     public var referenceTokens: Int { references.reduce(0) { $0 + $1.tokens } }
-    /// Tokens of all pictures.
-    public var tokens: Int { picture.tokens + referenceTokens }
+    /// Tokens of all images.
+    public var tokens: Int { image.tokens + referenceTokens }
     /// What samples have in common that are computed side by side.
-    var key: String { "\(picture) \(references) \(steps ?? 0)" }
+    var key: String { "\(image) \(references) \(steps ?? 0)" }
 }
 
-extension PictureDataset {
+extension ImageDataset {
     public func measure(_ number: Int) throws -> SampleMeasure {
         let (image, references, extras) = try paths(number)
-        var measure = SampleMeasure(picture: try fitted(image, number))
+        var measure = SampleMeasure(image: try fitted(image, number))
         measure.steps = extras.inferenceSteps
         measure.references = try references.map { path in
             let size = try fitted(path, number)
@@ -52,7 +52,7 @@ extension PictureDataset {
         return try size(of: path, number)
     }
 
-    /// The size that a picture is made, from its header.
+    /// The size that an image is made, from its header.
     ///
     /// - Throws: `DataError` naming the row, for a header that makes no sense, too.
     func size(of path: String, _ number: Int) throws -> SampleMeasure.Size {
@@ -62,13 +62,13 @@ extension PictureDataset {
             guard width > 0, height > 0 else {
                 throw DataError(
                     path: path,
-                    reason: .picture(
+                    reason: .image(
                         "\(stored.width)x\(stored.height) pixels leave a side of less than 16"))
             }
             return SampleMeasure.Size(width: width, height: height)
         } catch let error as ImagingError {
             throw DataError(
-                path: metadata.path, row: number + 1, reason: .picture("\(error)"))
+                path: metadata.path, row: number + 1, reason: .image("\(error)"))
         }
     }
 }

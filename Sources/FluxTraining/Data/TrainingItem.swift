@@ -2,15 +2,15 @@ internal import Domains
 internal import Foundation
 public import Imaging
 
-/// A row with its pictures read and made fit.
+/// A row with its images read and made fit.
 public struct TrainingItem: Sendable {
     /// The row's number in its metadata, from 0.
     public var row: Int
-    /// The picture to learn, sides multiples of 16.
+    /// The image to learn, sides multiples of 16.
     public var image: Image
     /// What it shows.
     public var prompt: String
-    /// Pictures that the prompt refers to, as the data set gives them.
+    /// Images that the prompt refers to, as the data set gives them.
     public var editImages: [Image] = []
     /// What else the objective takes from the row.
     public var extras = SampleExtras()
@@ -24,20 +24,20 @@ public struct TrainingItem: Sendable {
 }
 
 extension TrainingItem {
-    /// A digest of all that it is encoded from: a picture that was changed is another sample, also
+    /// A digest of all that it is encoded from: an image that was changed is another sample, also
     /// under the same name.
     func fingerprint() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        let pictures = ([image] + editImages).map {
+        let images = ([image] + editImages).map {
             "\($0.width)x\($0.height) \(Digest.of($0.pixels))"
         }
         return Digest.of(
-            pictures + [String(decoding: try encoder.encode(extras), as: UTF8.self), prompt])
+            images + [String(decoding: try encoder.encode(extras), as: UTF8.self), prompt])
     }
 }
 
-/// What a row may say beside picture and prompt, under the names that `--extra_inputs` takes.
+/// What a row may say beside image and prompt, under the names that `--extra_inputs` takes.
 public struct SampleExtras: Hashable, Sendable, Codable {
     /// The seed of the noise that distillation starts from.
     public var seed: Int?
@@ -45,7 +45,7 @@ public struct SampleExtras: Hashable, Sendable, Codable {
     public var randomDevice: String?
     /// Steps of distillation.
     public var inferenceSteps: Int?
-    /// The scale with which the picture was made; no objective reads it.
+    /// The scale with which the image was made; no objective reads it.
     public var cfgScale: Double?
     /// The part of the noise levels to train on: from here, 0 to 1.
     public var minTimestepBoundary: Double?
@@ -63,7 +63,7 @@ public struct SampleExtras: Hashable, Sendable, Codable {
 }
 
 extension SampleExtras {
-    /// Names of columns that may be asked for, besides those of pictures.
+    /// Names of columns that may be asked for, besides those of images.
     public static let names: Set<String> = [
         "seed", "rand_device", "num_inference_steps", "cfg_scale", "min_timestep_boundary",
         "max_timestep_boundary", "noise_scale", "embedded_guidance", "edit_image_auto_resize",

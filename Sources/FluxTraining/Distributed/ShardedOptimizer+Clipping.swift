@@ -11,7 +11,7 @@ extension ShardedOptimizer {
             return try FluxTraining.clipGradients(of: parameters, toNorm: limit)
         }
         let norm = try gradientNorm()
-        // The order of operations there, in 32 bits.
+        // The order of operations there, in float32.
         let factor = min(1, 1 / (Float(norm) + 1e-6) * Float(limit))
         guard norm.isFinite, factor < 1 else { return norm }
         try withoutGradients {

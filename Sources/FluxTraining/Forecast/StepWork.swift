@@ -4,7 +4,7 @@ public import FluxModels
 ///
 /// Counted are matrix products and attention; of those, gradients with regard to inputs cost as much
 /// as going forward, gradients of weights as much again, and the backward pass of attention two and a
-/// half times its forward pass, since it computes the table of weights again.
+/// half times its forward pass, since it computes the attention matrix again.
 public struct StepWork: Hashable, Sendable {
     /// Matrix products of one evaluation.
     public var products: Double
@@ -16,7 +16,7 @@ public struct StepWork: Hashable, Sendable {
     public var caption: Double
 
     /// - Parameter encoder: the text encoder, where captions are encoded.
-    public init(_ demand: TrainingDemand, encoder: TextEncoderConfiguration? = nil) {
+    public init(_ demand: TrainingEstimateInput, encoder: TextEncoderConfiguration? = nil) {
         caption = encoder.map { Self.caption($0, tokens: demand.textTokens) } ?? 0
         guard let model = demand.transformer else {
             (products, attention, step) = (0, 0, 0)
@@ -25,12 +25,12 @@ public struct StepWork: Hashable, Sendable {
         let (width, hidden) = (Double(model.width), Double(model.feedForwardWidth))
         let blocks = Double(model.doubleBlockCount + model.singleBlockCount)
         let tokens = Double(demand.tokens)
-        let pictures = Double(demand.pictureTokens + demand.referenceTokens)
+        let images = Double(demand.imageTokens + demand.referenceTokens)
         let samples = Double(demand.batchSize * demand.evaluations)
         let inBlocks = blocks * tokens * (4 * width * width + 3 * width * hidden)
         let around =
             width
-            * (2 * pictures * Double(model.latentChannels)
+            * (2 * images * Double(model.latentChannels)
                 + Double(demand.textTokens * model.textWidth))
         products = 2 * samples * (inBlocks + around)
         attention = 4 * samples * blocks * tokens * tokens * width

@@ -14,17 +14,17 @@ public struct TrainingPlan: Sendable {
     /// Samples that are held out.
     public let heldOut: Int
     /// What memory and work follow from.
-    public let demand: TrainingDemand
+    public let demand: TrainingEstimateInput
     /// Memory, part by part.
-    public let forecast: TrainingForecast
+    public let estimate: TrainingMemoryEstimate
     /// Operations of a step with a batch of the largest sample.
     public let work: StepWork
-    /// Whether captions and pictures are encoded.
+    /// Whether captions and images are encoded.
     public let encodes: Bool
     /// What is there besides and was not counted.
     public let uncounted: [String]
 
-    /// Looks at headers, configurations and the sizes of pictures.
+    /// Looks at headers, configurations and the sizes of images.
     ///
     /// - Parameters:
     ///   - processes: how many work together.
@@ -43,23 +43,23 @@ public struct TrainingPlan: Sendable {
         let remarks = TrainingRemarks(settings: settings, files: files, parts: parts)
         for remark in try remarks.all() { onEvent(.warned(remark)) }
         let samples = try MeasuredSamples(settings, files, onEvent)
-        let shapes = try settings.task.encodesOnly ? nil : TrainedShapes(settings.method, parts)
-        heldOut = settings.task.encodesOnly ? 0 : settings.inspection.heldOut
+        let shapes = try settings.task.encodesOnly ? nil : TrainableShapes(settings.method, parts)
+        heldOut = settings.task.encodesOnly ? 0 : settings.validation.heldOut
         largest = samples.largest
-        encodes = !settings.task.readsEncoded || !settings.inspection.prompts.isEmpty
-        demand = try DemandReader(
+        encodes = !settings.task.readsEncoded || !settings.validation.prompts.isEmpty
+        demand = try TrainingEstimateReader(
             settings: settings, parts: parts, shapes: shapes, largest: largest,
             count: samples.measures.count, encodes: encodes, processes: processes,
             threads: threads ?? Runtime.threads
         ).demand()
-        forecast = TrainingForecast(demand)
+        estimate = TrainingMemoryEstimate(demand)
         work = StepWork(demand, encoder: parts.textEncoder?.model.configuration)
         outline = try samples.outline(settings, demand, processes)
         method = Self.words(settings, shapes)
         uncounted = Self.uncounted(settings, shapes)
     }
 
-    private static func words(_ settings: TrainingSettings, _ shapes: TrainedShapes?) -> String {
+    private static func words(_ settings: TrainingSettings, _ shapes: TrainableShapes?) -> String {
         guard let shapes else { return "nothing; samples are encoded" }
         var words = shapes.whole.keys.map(\.rawValue).sorted().map { "\($0) itself" }
         if shapes.adapted > 0 {
@@ -70,7 +70,7 @@ public struct TrainingPlan: Sendable {
     }
 
     private static func uncounted(
-        _ settings: TrainingSettings, _ shapes: TrainedShapes?
+        _ settings: TrainingSettings, _ shapes: TrainableShapes?
     ) -> [String] {
         var found: [String] = []
         for component in [Component.textEncoder, .autoencoder]
@@ -80,8 +80,8 @@ public struct TrainingPlan: Sendable {
         if settings.method.presetLoRA != nil {
             found.append("weights that --preset_lora_path changes, which are copied")
         }
-        if !settings.inspection.prompts.isEmpty {
-            found.append("pictures that are made in between")
+        if !settings.validation.prompts.isEmpty {
+            found.append("images that are made in between")
         }
         return found
     }
@@ -117,9 +117,9 @@ struct MeasuredSamples {
 
     /// Counts as a run does, for its first process.
     func outline(
-        _ settings: TrainingSettings, _ demand: TrainingDemand, _ processes: Int
+        _ settings: TrainingSettings, _ demand: TrainingEstimateInput, _ processes: Int
     ) throws -> TrainingOutline {
-        let heldOut = settings.task.encodesOnly ? 0 : settings.inspection.heldOut
+        let heldOut = settings.task.encodesOnly ? 0 : settings.validation.heldOut
         let count = measures.count - heldOut
         guard count > 0 else {
             throw TrainingError(

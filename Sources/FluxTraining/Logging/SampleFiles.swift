@@ -3,15 +3,15 @@ internal import Foundation
 internal import Imaging
 internal import Synchronization
 
-/// Pictures of a training as files: `samples/step-000100-1.png`, the first of those of step 100.
+/// Images of a training as files: `samples/step-000100-1.png`, the first of those of step 100.
 ///
 /// Each carries its prompt under `Description`, and what its maker has given besides.
 public final class SampleFiles: Sendable {
-    /// The folder of the pictures, made with the first of them.
+    /// The folder of the images, made with the first of them.
     public let folder: String
     private let last: Mutex<(step: Int, count: Int)>
 
-    /// Goes on with a folder; pictures of steps after `last` are removed, as they will be made again.
+    /// Goes on with a folder; images of steps after `last` are removed, as they will be made again.
     ///
     /// - Throws: `FileError` where the folder could not be written.
     public init(folder: String, continuingAfter last: Int) throws {
@@ -21,21 +21,21 @@ public final class SampleFiles: Sendable {
         for file in files where file.step > last { unlink(folder + "/" + file.name) }
     }
 
-    /// Writes a picture.
+    /// Writes an image.
     ///
     /// - Returns: the path.
     /// - Throws: `ImagingError`, `FileError`.
     @discardableResult
-    public func write(_ picture: LoggedPicture) throws -> String {
+    public func write(_ image: LoggedImage) throws -> String {
         let number = last.withLock { last in
-            last = (picture.step, last.step == picture.step ? last.count + 1 : 1)
+            last = (image.step, last.step == image.step ? last.count + 1 : 1)
             return last.count
         }
         try Folder.make(folder)
-        let path = "\(folder)/step-\(String(format: "%06d", picture.step))-\(number).png"
-        try picture.image.write(
+        let path = "\(folder)/step-\(String(format: "%06d", image.step))-\(number).png"
+        try image.image.write(
             to: path,
-            metadata: picture.metadata.merging(["Description": picture.name]) { $1 })
+            metadata: image.metadata.merging(["Description": image.name]) { $1 })
         return path
     }
 
@@ -58,10 +58,10 @@ public final class SampleFiles: Sendable {
         }.sorted { ($0.step, $0.number) < ($1.step, $1.number) }
     }
 
-    /// Pictures of an earlier run, of so many steps at most, at even distances.
+    /// Images of an earlier run, of so many steps at most, at even distances.
     ///
-    /// - Returns: the pictures, and how many steps are left out; pictures that cannot be read are.
-    func pictures(ofSteps most: Int) -> (shown: [LoggedPicture], dropped: Int) {
+    /// - Returns: the images, and how many steps are left out; images that cannot be read are.
+    func images(ofSteps most: Int) -> (shown: [LoggedImage], dropped: Int) {
         let all = files
         var steps = Array(Set(all.map(\.step))).sorted()
         let count = steps.count
@@ -69,11 +69,11 @@ public final class SampleFiles: Sendable {
             steps = (0..<most).map { steps[$0 * (count - 1) / (most - 1)] }
         }
         let chosen = Set(steps)
-        let shown = all.filter { chosen.contains($0.step) }.compactMap { file -> LoggedPicture? in
+        let shown = all.filter { chosen.contains($0.step) }.compactMap { file -> LoggedImage? in
             let path = folder + "/" + file.name
             guard let image = try? Image(contentsOf: path) else { return nil }
             let name = (try? Image.readMetadata(of: path))?["Description"]
-            return LoggedPicture(step: file.step, name: name ?? file.name, image: image)
+            return LoggedImage(step: file.step, name: name ?? file.name, image: image)
         }
         return (shown, count - steps.count)
     }

@@ -1,7 +1,7 @@
 /// Tells how fast steps are done and how long the rest will take.
 ///
 /// Only recent steps count, without the first one of a run, which loads and compiles, and without
-/// rare ones that took several times as long as their neighbours.
+/// rare ones that took several times as long as their neighbors.
 public struct StepClock: Sendable {
     /// Steps done.
     public private(set) var steps = 0

@@ -7,15 +7,15 @@ internal import Foundation
 public protocol TrainingLog: AnyObject, Sendable {
     /// Writes the values of a step.
     func write(_ entry: LogEntry) throws
-    /// Adds a picture; logs that hold only numbers leave it out.
-    func add(_ picture: LoggedPicture) throws
+    /// Adds an image; logs that hold only numbers leave it out.
+    func add(_ image: LoggedImage) throws
     /// Ends the log. Later calls are errors, but for another `close`.
     func close() throws
 }
 
 extension TrainingLog {
     /// Does nothing.
-    public func add(_ picture: LoggedPicture) throws {}
+    public func add(_ image: LoggedImage) throws {}
 }
 
 /// A number under the name that logs give it.
@@ -73,20 +73,20 @@ public struct LogEntry: Hashable, Sendable {
     }
 }
 
-/// A picture that the model under training made.
-public struct LoggedPicture: Hashable, Sendable {
+/// An image that the model under training made.
+public struct LoggedImage: Hashable, Sendable {
     /// Steps done before it was made.
     public var step: Int
     /// Seconds since 1970.
     public var time: Double
     /// What tells it from others of its step; the prompt.
     public var name: String
-    /// The picture.
+    /// The image.
     public var image: Image
     /// What its file says besides, as ``SampleFiles`` writes it.
     public var metadata: [String: String] = [:]
 
-    /// A picture; without a time it is of now.
+    /// An image; without a time it is of now.
     public init(step: Int, time: Double? = nil, name: String, image: Image) {
         self.step = step
         self.time = time ?? Date().timeIntervalSince1970

@@ -7,10 +7,10 @@ struct RoundingRemark {
     let text: String?
 
     /// Looks at settings, and of a LoRA at the weights that it begins with.
-    init(_ settings: TrainingSettings, _ weights: TrainedWeights) throws {
+    init(_ settings: TrainingSettings, _ weights: TrainableWeights) throws {
         let rate = settings.optimization.learningRate
         let ways = "; --master_weights stochastic, kahan or fp32 keeps them"
-        guard settings.optimization.masters == .none, rate > 0 else {
+        guard settings.optimization.masterWeights == .none, rate > 0 else {
             text = nil
             return
         }
@@ -32,7 +32,7 @@ struct RoundingRemark {
 
     /// The share of the values of LoRAs' first matrices that stay as they are when the rate is added,
     /// which is about what an update of AdamW changes.
-    private static func lost(_ weights: TrainedWeights, _ rate: Double) throws -> Double {
+    private static func lost(_ weights: TrainableWeights, _ rate: Double) throws -> Double {
         var (lost, count) = (0.0, 0)
         try withoutGradients {
             for case .lowRank(let down, _) in weights.adapters.values.map(\.delta)

@@ -10,14 +10,14 @@ public protocol SampleSource: Sendable {
     ///
     /// - Throws: `DataError` naming it.
     func load(_ number: Int) throws -> LoadedSample
-    /// How much of it there is to compute; told from headers, no picture is decoded.
+    /// How much of it there is to compute; told from headers, no image is decoded.
     ///
     /// - Throws: `DataError` naming the sample.
     func measure(_ number: Int) throws -> SampleMeasure
     /// What a sample is made of, by which a resumed run knows its data. Files that cannot be read do not
     /// count.
     func identity(_ number: Int) throws -> RowIdentity
-    /// What people call a sample: its picture or its file, as it was named.
+    /// What people call a sample: its image or its file, as it was named.
     func name(_ number: Int) -> String
     /// Looks at the headers of a sample's files.
     ///
@@ -33,13 +33,13 @@ extension SampleSource {
 
 /// A sample on its way to the objective.
 public enum LoadedSample: Sendable {
-    /// With its pictures; still to be encoded.
+    /// With its images; still to be encoded.
     case item(TrainingItem)
     /// The file of an encoded one.
     case encoded(CachedSample)
 }
 
-extension PictureDataset: SampleSource {
+extension ImageDataset: SampleSource {
     public func load(_ number: Int) throws -> LoadedSample { .item(try item(number)) }
 
     public func identity(_ number: Int) throws -> RowIdentity {
@@ -59,7 +59,7 @@ extension PictureDataset: SampleSource {
     private func digests(of files: [String]) -> [String]? {
         let found = files.map { file in
             Self.isAddress(file)
-                ? file : try? FileSamples.digest(of: file, start: 1 << 18, pieces: 16)
+                ? file : try? FileFingerprint.digest(of: file, start: 1 << 18, pieces: 16)
         }
         return found.contains(nil) ? nil : found.compactMap(\.self)
     }

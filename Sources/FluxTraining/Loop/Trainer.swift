@@ -58,7 +58,7 @@ public actor Trainer {
         let claim = try environment.map { $0.rank == 0 } ?? true ? claim(onEvent) : nil
         defer { withExtendedLifetime(claim) {} }
         try device.prepare()
-        // Others wait while the first process makes pictures and writes checkpoints.
+        // Others wait while the first process makes images and writes checkpoints.
         let group = try ProcessGroup(environment, device: device, timeout: .seconds(1800))
         let earlier = try EarlierRun(settings, onEvent: onEvent)
         let survey =

@@ -2,9 +2,9 @@
 public struct TrainingError: Error, Hashable, CustomStringConvertible {
     /// What has happened.
     public enum Reason: Hashable, Sendable {
-        /// The loss is no number; the first part of the model that gave none.
+        /// The loss is NaN; the first part of the model that gave none.
         case lossNotFinite(module: String?)
-        /// A trained weight is no number.
+        /// A trained weight is NaN.
         case weightNotFinite(String)
         /// A state of another run.
         case foreignState(String)

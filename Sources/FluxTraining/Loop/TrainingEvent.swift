@@ -6,7 +6,7 @@ public enum TrainingEvent: Sendable {
     case begun(TrainingOutline)
     /// A sample has been encoded; of `:data_process`, and before the first use otherwise.
     case encoded(done: Int, of: Int)
-    /// The sizes of pictures are being read, to put equal ones together.
+    /// The sizes of images are being read, to put equal ones together.
     case readSizes(done: Int, of: Int)
     /// A micro-step is done.
     case step(StepReport)
@@ -14,7 +14,7 @@ public enum TrainingEvent: Sendable {
     case saved(path: String)
     /// The mean loss of the samples that are held out.
     case validated(step: Int, loss: Double)
-    /// A picture has been made and written.
+    /// An image has been made and written.
     case sampled(step: Int, prompt: String, image: Image, path: String)
     /// A run goes on from here.
     case resumed(step: Int, path: String)

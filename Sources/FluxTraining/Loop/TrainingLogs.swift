@@ -36,7 +36,7 @@ final class TrainingLogs {
             settings.logs.contains(.report)
             ? try TrainingReport(
                 path: folder + "/report.html", title: title, facts: facts, totalSteps: totalSteps,
-                history: try JSONLinesLog.entries(of: lines), pictures: samples) : nil
+                history: try JSONLinesLog.entries(of: lines), images: samples) : nil
         if let report { logs.append(report) }
         self.logs = logs
     }
@@ -53,10 +53,10 @@ final class TrainingLogs {
         for log in logs { try log.write(entry) }
     }
 
-    /// - Returns: the picture's file.
-    func add(_ picture: LoggedPicture) throws -> String {
-        for log in logs { try log.add(picture) }
-        return try samples.write(picture)
+    /// - Returns: the image's file.
+    func add(_ image: LoggedImage) throws -> String {
+        for log in logs { try log.add(image) }
+        return try samples.write(image)
     }
 
     func warn(_ text: String) { report?.warn(text) }

@@ -78,11 +78,11 @@ struct TrainingRemarks {
         switch files.distillation {
         case .none: return []
         case .known:
-            what = "this model was distilled to few steps, which training on pictures may undo"
+            what = "this model was distilled to few steps, which training on images may undo"
         case .likely:
             what =
                 "this model is called klein without 'base', as those that were distilled to few steps, "
-                + "which training on pictures may undo"
+                + "which training on images may undo"
         }
         return [
             what

@@ -35,7 +35,7 @@ extension TrainingSession {
     private func epoch(
         isolation: isolated (any Actor)? = #isolation, tick: () -> Void
     ) async throws -> Bool {
-        if progress.batch == 0 { progress.orderSeed = try draws.orderSeed() }
+        if progress.batch == 0 { progress.orderSeed = try sampler.orderSeed() }
         let plan = try presentPlan()
         guard progress.batch <= plan.batches.count else {
             throw TrainingError(
@@ -68,7 +68,7 @@ extension TrainingSession {
 
     /// One micro-batch: loss, gradients, and where enough have come together, an update.
     private func step(_ batch: [DrawnSample], isLast: Bool) throws {
-        let clock = Clock()
+        let clock = Stopwatch()
         try Task.checkCancellation()
         let loss = try withGradients {
             let loss = try objective.loss(batch, epoch: progress.epoch) { _, _ in
@@ -97,11 +97,11 @@ extension TrainingSession {
         let (rate, norm) = try updater.update()
         try objective.settle(group)
         progress.updates = updater.updates
-        boundary = (progress, try draws.state())
+        boundary = (progress, try sampler.state())
         return (rate, norm)
     }
 
-    /// Looks for the first part of the model that gives no number.
+    /// Looks for the first part of the model that gives NaN.
     private func lossError(_ batch: [DrawnSample]) -> any Error {
         var found: String?
         _ = try? withoutGradients {
@@ -114,27 +114,27 @@ extension TrainingSession {
 
     // MARK: Looking
 
-    /// Pictures and held-out losses; what fails there ends nothing.
+    /// Images and held-out losses; what fails there ends nothing.
     private func inspect() throws {
         let step = progress.steps
         func isDue(_ every: Int?, _ possible: Bool) -> Bool {
             possible && every.map { step % $0 == 0 } ?? false
         }
-        let validates = isDue(settings.inspection.validateEvery, inspector.canValidate)
-        let samples = isDue(settings.inspection.sampleEvery, inspector.canSample)
+        let validates = isDue(settings.validation.validateEvery, validator.canValidate)
+        let samples = isDue(settings.validation.sampleEvery, validator.canSample)
         guard validates || samples else { return }
         do {
             // All processes look, so that none has to wait for another at the next update.
             let average = updater.average
             if let average { try average.swap() }
             defer { if let average { try? average.swap() } }
-            if validates, let loss = try inspector.heldOutLoss() {
+            if validates, let loss = try validator.heldOutLoss() {
                 try logs?.write(
                     LogEntry(step: step, values: [.init(LogName.validationLoss, loss)]))
                 onEvent(.validated(step: step, loss: loss))
             }
             if samples, group.isFirst {
-                for picture in try inspector.pictures() { try keep(picture) }
+                for image in try validator.images() { try keep(image) }
             }
         } catch is CancellationError {
             throw CancellationError()
@@ -144,10 +144,10 @@ extension TrainingSession {
         }
     }
 
-    private func keep(_ picture: InspectedPicture) throws {
+    private func keep(_ image: ValidationSample) throws {
         let step = progress.steps
-        var logged = LoggedPicture(step: step, name: picture.prompt, image: picture.image)
-        if var request = picture.request, let metadata = settings.inspection.metadata {
+        var logged = LoggedImage(step: step, name: image.prompt, image: image.image)
+        if var request = image.request, let metadata = settings.validation.metadata {
             if !weights.adapters.isEmpty {
                 request.loras = [LoRAUse(path: "step-\(step).safetensors")]
             }
@@ -155,7 +155,7 @@ extension TrainingSession {
         }
         guard let path = try logs?.add(logged) else { return }
         onEvent(
-            .sampled(step: step, prompt: picture.prompt, image: picture.image, path: path))
+            .sampled(step: step, prompt: image.prompt, image: image.image, path: path))
     }
 
     // MARK: Stopping

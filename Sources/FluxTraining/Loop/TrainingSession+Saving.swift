@@ -17,7 +17,7 @@ extension TrainingSession {
     func endEpoch() throws -> String? {
         progress.epoch += 1
         progress.batch = 0
-        boundary = (progress, try draws.state())
+        boundary = (progress, try sampler.state())
         guard settings.output.saveEvery == nil else { return nil }
         return try saveNow("epoch-\(progress.epoch - 1)")
     }
@@ -92,7 +92,7 @@ extension TrainingProgress {
 
 /// How to use what was trained.
 public enum Usage {
-    /// A command that makes a picture with a checkpoint, or a model with it; nil where none takes it.
+    /// A command that makes an image with a checkpoint, or a model with it; nil where none takes it.
     public static func line(_ path: String, _ settings: TrainingSettings) -> String? {
         let model = settings.output.baseModel ?? "MODEL"
         if let option = option(settings.method) {

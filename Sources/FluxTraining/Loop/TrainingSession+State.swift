@@ -50,7 +50,7 @@ extension TrainingSession {
         try restore(earlier.state, earlier.path)
         progress = earlier.state.progress.scaled(
             from: earlier.state.identity.processes, to: group.size)
-        boundary = (progress, try draws.state())
+        boundary = (progress, try sampler.state())
         savedUpdates = earlier.isNewest ? progress.updates : nil
         if group.isFirst {
             discardLeftovers()
@@ -75,7 +75,7 @@ extension TrainingSession {
             let own = try state.tensors.part("draws.\(group.rank).").mapValues {
                 try $0.values(as: UInt8.self)
             }
-            if settings.drawOrder == .torch { try draws.restore(own) }
+            if settings.drawOrder == .torch { try sampler.restore(own) }
         }
     }
 
@@ -97,7 +97,7 @@ extension TrainingSession {
     func saveState() throws {
         // Parts of it lie on all processes.
         var tensors = try updater.state()
-        for (key, bytes) in boundary.draws {
+        for (key, bytes) in boundary.sampler {
             tensors["draws.\(group.rank).\(key)"] = try .from(bytes)
         }
         tensors = try gathered(tensors)
@@ -119,8 +119,8 @@ extension TrainingSession {
     /// The draws of all processes, on the first; optimizer state is there already.
     private func gathered(_ tensors: [String: Tensor]) throws -> [String: Tensor] {
         guard group.size > 1, settings.drawOrder == .torch else { return tensors }
-        let draws = tensors.filter { $0.key.hasPrefix("draws.") }
-        return try group.collect(draws).reduce(into: tensors) { all, part in
+        let sampler = tensors.filter { $0.key.hasPrefix("draws.") }
+        return try group.collect(sampler).reduce(into: tensors) { all, part in
             all.merge(part) { _, new in new }
         }
     }
@@ -134,7 +134,7 @@ extension TrainingSession {
             return
         }
         guard group.isFirst else { return }
-        // A state of the very weights that gave no number is no use.
+        // A state of the very weights that gave NaN is no use.
         if savedUpdates == updater.updates { _ = folder.states.withdraw() }
         guard let step = folder.states.progress?.steps else { return }
         onEvent(

@@ -9,11 +9,11 @@ final class TrainingSession {
     let settings: TrainingSettings
     let parts: TrainingParts
     let group: ProcessGroup
-    let weights: TrainedWeights
+    let weights: TrainableWeights
     let updater: Updater
-    let objective: any StepObjective
-    let inspector: any Inspector
-    let draws: Draws
+    let objective: any TrainingObjective
+    let validator: any Validator
+    let sampler: NoiseSampler
     let source: any SampleSource
     /// By sample, what those in one batch have in common; none where each is by itself.
     private let keys: [String]
@@ -25,7 +25,7 @@ final class TrainingSession {
     private(set) var logs: TrainingLogs?
     var progress = TrainingProgress()
     /// What would be resumed from: the progress and the draws at the last update.
-    var boundary: (progress: TrainingProgress, draws: [String: [UInt8]])
+    var boundary: (progress: TrainingProgress, sampler: [String: [UInt8]])
     /// Updates of the newest state in the folder; nil where there is none that is sound.
     var savedUpdates: Int?
 
@@ -39,13 +39,13 @@ final class TrainingSession {
         self.parts = parts
         self.group = group
         self.onEvent = onEvent
-        weights = try TrainedWeights(parts, settings, onEvent)
-        draws = try Draws(seed: settings.seed, order: settings.drawOrder, device: parts.device)
-        let (training, held) = try Self.divided(survey.source, settings.inspection.heldOut)
+        weights = try TrainableWeights(parts, settings, onEvent)
+        sampler = try NoiseSampler(seed: settings.seed, order: settings.drawOrder, device: parts.device)
+        let (training, held) = try Self.divided(survey.source, settings.validation.heldOut)
         source = training
         keys = settings.data.batchSize == 1 ? [] : try Self.keys(of: training, onEvent)
-        let subject = TrainingSubject(settings, parts, weights, draws, onEvent)
-        (objective, inspector) = try subject.objective(heldOut: held)
+        let subject = TaskFactory(settings, parts, weights, sampler, onEvent)
+        (objective, validator) = try subject.objective(heldOut: held)
         let plan = try Self.plan(settings, group, source.count, keys, epoch: 0)
         let updates =
             plan.updates(accumulation: settings.optimization.accumulation)
@@ -59,7 +59,7 @@ final class TrainingSession {
         identity = try RunIdentity(
             settings, files, weights, dtype: parts.dtype.name, processes: group.size)
         rows = survey.rows
-        boundary = (progress, try draws.state())
+        boundary = (progress, try sampler.state())
         if let remark = try RoundingRemark(settings, weights).text { onEvent(.warned(remark)) }
     }
 
@@ -130,7 +130,7 @@ final class TrainingSession {
     }
 }
 
-extension TrainedWeights {
+extension TrainableWeights {
     /// Prepares all that is trained, in DiffSynth-Studio's order: checkpoint, preset, what is
     /// trained, and the file to go on from.
     convenience init(
@@ -151,7 +151,7 @@ extension TrainedWeights {
         }
         for place in method.trained { try train(place) }
         if settings.task == .autoencoder {
-            try train(TrainedPlace("vae.bn", option: "--trainable_models"))
+            try train(TrainableModule("vae.bn", option: "--trainable_models"))
         }
         guard let base = method.loraBase else { return }
         try addAdapters(

@@ -36,11 +36,11 @@ extension TrainingSettings {
             (method.presetLoRA == nil) == (method.presetComponent == nil),
             "--preset_lora_path and --preset_lora_model go together")
         try require(
-            inspection.validateEvery == nil || inspection.heldOut > 0,
+            validation.validateEvery == nil || validation.heldOut > 0,
             "--validation_steps needs --validation_split")
-        let shows = task == .autoencoder ? inspection.heldOut > 0 : !inspection.prompts.isEmpty
+        let shows = task == .autoencoder ? validation.heldOut > 0 : !validation.prompts.isEmpty
         try require(
-            inspection.sampleEvery == nil || shows,
+            validation.sampleEvery == nil || shows,
             "--sample_steps needs "
                 + (task == .autoencoder ? "--validation_split" : "--sample_prompt"))
     }
@@ -53,7 +53,7 @@ extension TrainingSettings {
         try NumericSetting.loraAlpha.check(method.loraAlpha)
         try optimization.checkNumbers()
         try NumericSetting.saveSteps.check(output.saveEvery)
-        try inspection.checkNumbers()
+        try validation.checkNumbers()
     }
 
     /// What lies below encoded samples is read as samples.
@@ -90,10 +90,10 @@ extension TrainingSettings {
         let useless: [(Bool, String)] = [
             (others || method.loraBase != nil, "trains the vae only"),
             (method.presetLoRA != nil, "has no use for --preset_lora_path"),
-            (recomputation != nil, "has no use for --use_gradient_checkpointing"),
+            (checkpointing != nil, "has no use for --use_gradient_checkpointing"),
             (isExact, "has no use for --exact_loss"),
             (!data.extraInputs.isEmpty, "has no use for --extra_inputs"),
-            (!inspection.prompts.isEmpty, "has no use for --sample_prompt"),
+            (!validation.prompts.isEmpty, "has no use for --sample_prompt"),
         ]
         guard let first = useless.first(where: \.0) else { return }
         throw TrainingError(reason: .unfit("--task vae " + first.1))
@@ -133,7 +133,7 @@ extension DataSettings {
         guard batchSize * pixels <= Self.mostPixels else {
             throw NumberError(
                 name: "batchSize",
-                expected: "at most \(Self.mostPixels / pixels) for pictures of \(pixels) pixels",
+                expected: "at most \(Self.mostPixels / pixels) for images of \(pixels) pixels",
                 found: "\(batchSize)")
         }
     }
@@ -154,7 +154,7 @@ extension OptimizationSettings {
     }
 }
 
-extension InspectionSettings {
+extension ValidationSettings {
     /// - Throws: `NumberError` naming the setting.
     fileprivate func checkNumbers() throws {
         try NumericSetting.validationSplit.check(heldOut)

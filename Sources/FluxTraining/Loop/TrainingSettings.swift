@@ -16,19 +16,19 @@ public struct TrainingSettings: Sendable {
     /// What is written, and when.
     public var output = OutputSettings()
     /// What is looked at in between.
-    public var inspection = InspectionSettings()
+    public var validation = ValidationSettings()
     /// What random numbers follow from.
     public var seed: UInt64 = 0
     /// In which order they are drawn.
-    public var drawOrder = DrawOrder.sample
-    /// Takes noise levels, weights and targets in 32 bits; distillation shifts its levels by the size
-    /// of pictures. DiffSynth-Studio does neither.
+    public var drawOrder = RandomOrder.sample
+    /// Takes noise levels, weights and targets in float32; distillation shifts its levels by the size
+    /// of images. DiffSynth-Studio does neither.
     public var isExact = false
-    /// Where blocks keep their inputs when they are computed again for gradients; nil computes none
+    /// Where blocks keep their inputs when they are recomputed by gradient checkpointing; nil computes none
     /// again.
-    public var recomputation: RecomputationMemory?
+    public var checkpointing: ActivationCheckpointing?
     /// What the divergence of latents from normal noise counts beside the errors of pixels, when the
-    /// autoencoder is trained; both are per value of a picture.
+    /// autoencoder is trained; both are per value of an image.
     public var divergenceWeight = 1e-6
     /// Whether frozen blocks come to the device while they are used; on the processor they are mapped
     /// anyway.
@@ -42,14 +42,14 @@ public struct TrainingSettings: Sendable {
 public struct DataSettings: Sendable {
     /// The folder that paths are relative to, or that holds encoded samples; empty is the current one.
     public var base = "."
-    /// Rows that name pictures; nil for encoded samples, or a folder of pictures with captions.
+    /// Rows that name images; nil for encoded samples, or a folder of images with captions.
     public var metadata: String?
     /// How often each sample comes in an epoch.
     public var repeats = 1
-    /// Pictures that are decoded at once, ahead of their use; 0 decodes each when it is needed.
+    /// Images that are decoded at once, ahead of their use; 0 decodes each when it is needed.
     public var workers = 0
-    /// Columns that name pictures.
-    public var pictureColumns = ["image", "video"]
+    /// Columns that name images.
+    public var imageColumns = ["image", "video"]
     /// Columns that objectives are told.
     public var extraInputs: [String] = []
     /// Pixels, for a fixed size.
@@ -60,16 +60,16 @@ public struct DataSettings: Sendable {
     public var maxPixels = 1024 * 1024
     /// Samples that are computed side by side.
     public var batchSize = 1
-    /// Whether samples whose pictures cannot be read are left out.
+    /// Whether samples whose images cannot be read are left out.
     public var skipsUnreadable = false
-    /// Whether pictures are taken as stored, whatever EXIF says.
+    /// Whether images are taken as stored, whatever EXIF says.
     public var ignoresOrientation = false
-    /// Whether transparency is dropped instead of putting pictures on white.
+    /// Whether transparency is dropped instead of putting images on white.
     public var dropsAlpha = false
     /// Bytes of encoded samples that are kept in memory.
     public var keptBytes = 0
 
-    /// Pictures of up to a megapixel, one at a time.
+    /// Images of up to a megapixel, one at a time.
     public init() {}
 
     /// ``base`` as the system takes it.
@@ -79,9 +79,9 @@ public struct DataSettings: Sendable {
 /// What is trained.
 public struct MethodSettings: Sendable {
     /// Weights that are trained whole.
-    public var trained: [TrainedPlace] = []
+    public var trained: [TrainableModule] = []
     /// Where low-rank changes are put.
-    public var loraBase: TrainedPlace?
+    public var loraBase: TrainableModule?
     /// Which layers get one.
     public var loraTargets = LoRATargets.automatic
     /// The rank of each.
@@ -127,7 +127,7 @@ public struct OptimizationSettings: Sendable {
     /// The largest norm of all gradients together; nil and 0 do not limit it.
     public var clippedNorm: Double?
     /// How small changes of bfloat16 weights are kept.
-    public var masters = MasterWeights.none
+    public var masterWeights = MasterWeights.none
     /// What of an average stays in an update; nil averages nothing.
     public var averageDecay: Double?
     /// How optimizer state is spread over processes; nil keeps it on each.
@@ -181,26 +181,26 @@ public struct OutputSettings: Sendable {
 }
 
 /// What is looked at in between.
-public struct InspectionSettings: Sendable {
+public struct ValidationSettings: Sendable {
     /// Samples that are held out of training and whose loss is taken now and then.
     public var heldOut = 0
     /// Micro-steps between two looks at them.
     public var validateEvery: Int?
-    /// Captions of pictures that are made now and then.
+    /// Captions of images that are made now and then.
     public var prompts: [String] = []
-    /// Micro-steps between two sets of pictures.
+    /// Micro-steps between two sets of images.
     public var sampleEvery: Int?
     /// Pixels.
     public var sampleHeight = 512
     /// Pixels.
     public var sampleWidth = 512
-    /// Steps of each picture.
+    /// Steps of each image.
     public var sampleSteps = 20
     /// Guidance by the empty prompt; 1 is without.
     public var sampleScale = 1.0
-    /// The seed of every picture.
+    /// The seed of every image.
     public var sampleSeed: UInt64 = 0
-    /// What the file of a picture says besides its prompt, from how it was made and the step of it.
+    /// What the file of an image says besides its prompt, from how it was made and the step of it.
     public var metadata: (@Sendable (GenerationRequest, _ step: Int) -> [String: String])?
 
     /// Nothing is looked at.

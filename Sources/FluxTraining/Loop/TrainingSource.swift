@@ -4,8 +4,8 @@ internal import Imaging
 extension TrainingSettings {
     /// The samples of the task.
     ///
-    /// - Parameter referenceArea: pixels to which pictures are brought that prompts refer to.
-    /// - Throws: `DataError`, for pictures that are named and are not there, too.
+    /// - Parameter referenceArea: pixels to which images are brought that prompts refer to.
+    /// - Throws: `DataError`, for images that are named and are not there, too.
     func source(referenceArea: Int) throws -> any SampleSource {
         guard !task.readsEncoded else {
             guard data.metadata == nil else {
@@ -17,11 +17,11 @@ extension TrainingSettings {
             }
             return try CachedDataset(folder: data.folder)
         }
-        var dataset = try PictureDataset(
+        var dataset = try ImageDataset(
             rows(), base: data.folder,
-            sizing: PictureSizing(
+            sizing: ImageSizing(
                 height: data.height, width: data.width, maxPixels: data.maxPixels),
-            pictureColumns: data.pictureColumns, extraInputs: data.extraInputs,
+            imageColumns: data.imageColumns, extraInputs: data.extraInputs,
             options: ReadOptions(
                 orientation: data.ignoresOrientation ? .ignore : .apply,
                 alpha: data.dropsAlpha ? .drop : .compositeOnWhite))
@@ -34,7 +34,7 @@ extension TrainingSettings {
 
     private func rows() throws -> Metadata {
         if let metadata = data.metadata { return try Metadata(path: metadata) }
-        // Other files of that kind, such as checkpoints, may lie below a folder of pictures.
+        // Other files of that kind, such as checkpoints, may lie below a folder of images.
         let first = (try? CachedDataset(folder: data.folder))?.samples.first
         let holdsSamples = first.map { (try? $0.measure()) != nil } ?? false
         guard !holdsSamples else {

@@ -2,7 +2,7 @@ internal import Torch
 
 /// Turns gradients into changed weights: means over processes, limits, the optimizer, averages.
 final class Updater {
-    let weights: TrainedWeights
+    let weights: TrainableWeights
     let optimizer: any Optimizer
     let average: ExponentialMovingAverage?
     private let schedule: RateSchedule
@@ -12,7 +12,7 @@ final class Updater {
     var updates = 0
 
     init(
-        _ settings: OptimizationSettings, _ weights: TrainedWeights, updates: Int, seed: UInt64,
+        _ settings: OptimizationSettings, _ weights: TrainableWeights, updates: Int, seed: UInt64,
         group: ProcessGroup
     ) throws {
         self.weights = weights
@@ -20,8 +20,8 @@ final class Updater {
         clippedNorm = settings.clippedNorm.flatMap { $0 == 0 ? nil : $0 }
         func make(_ parameters: [TrainableParameter]) throws -> any Optimizer {
             try settings.optimizer.optimizer(
-                of: parameters, weightDecay: settings.weightDecay, masters: settings.masters,
-                seed: Mixing.seed(seed, 4))
+                of: parameters, weightDecay: settings.weightDecay, masterWeights: settings.masterWeights,
+                seed: SeedSequence.seed(seed, 4))
         }
         optimizer =
             if let stage = settings.sharding, group.size > 1 {

@@ -10,9 +10,9 @@ extension TrainingFiles {
         var parts = [dtype, "\(textLength)"]
         for component in [Component.textEncoder, .autoencoder] {
             guard let paths = weights[component] else { continue }
-            parts.append(try FileSamples.digest(of: paths, component))
+            parts.append(try FileFingerprint.digest(of: paths, component))
             parts.append(storage[component]?.name ?? "")
-            parts.append(try FileSamples.architecture(of: paths, component))
+            parts.append(try FileFingerprint.architecture(of: paths, component))
         }
         return Digest.of(parts)
     }

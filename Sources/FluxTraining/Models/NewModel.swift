@@ -32,10 +32,10 @@ public struct NewModel {
         transformer = try read(.transformer)
         textEncoder = try read(.textEncoder)
         autoencoder = try read(.autoencoder)
-        try ComponentFit.requireDepth(of: textEncoder, path(.textEncoder))
-        try ComponentFit.require(
+        try ComponentCompatibility.requireDepth(of: textEncoder, path(.textEncoder))
+        try ComponentCompatibility.require(
             textEncoder, path(.textEncoder), for: transformer, path(.transformer))
-        try ComponentFit.require(
+        try ComponentCompatibility.require(
             autoencoder, path(.autoencoder), for: transformer, path(.transformer))
     }
 
@@ -59,7 +59,7 @@ public struct NewModel {
         try requireMemory(plans.map { Self.count($0.1) }.max() ?? 0)
         var counts: [Component: Int] = [:]
         for (number, plan) in plans.enumerated() {
-            let generator = try Generator(seed: Mixing.seed(seed, UInt64(number)))
+            let generator = try Generator(seed: SeedSequence.seed(seed, UInt64(number)))
             let weights = FreshWeights(plan.0, generator)
             let tensors = try plan.1.map {
                 try TensorToWrite(plan.prefix + $0.key, weights.values(of: $0), in: .bfloat16)

@@ -6,7 +6,7 @@ internal import JSONReading
 ///
 /// - Source: DiffSynth-Studio 2.1.12.
 enum QuantizationObject {
-    /// - Throws: `RequestError` for another form, and for a setting that is not honoured.
+    /// - Throws: `RequestError` for another form, and for a setting that is not honored.
     static func read(_ text: String) throws -> [QuantizationOption] {
         var reader = JSONReader(Array(text.utf8))
         guard let object = try? reader.document().object else {

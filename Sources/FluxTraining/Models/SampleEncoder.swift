@@ -88,7 +88,7 @@ package final class SampleEncoder {
         sample.references = kept.references
         sample.extras = item.extras
         if let seed = item.extras.seed {
-            sample.noise = try Draws.noise(
+            sample.noise = try NoiseSampler.noise(
                 seed: UInt64(bitPattern: Int64(seed)), like: sample.latents,
                 randomDevice: randomDevice(item))
         }
@@ -105,7 +105,7 @@ package final class SampleEncoder {
         return device
     }
 
-    // MARK: Pictures
+    // MARK: Images
 
     private func autoencoder() throws -> EncodeStage {
         guard let part = parts.autoencoder else { throw ModelError(missing: .autoencoder) }
@@ -116,7 +116,7 @@ package final class SampleEncoder {
 
     private func encode(_ image: Image) throws -> Tensor {
         let latents = try autoencoder()(image)
-        try parts.autoencoder?.requireFinite(latents, "latents of a picture")
+        try parts.autoencoder?.requireFinite(latents, "latents of an image")
         return latents
     }
 
@@ -155,7 +155,7 @@ package final class SampleEncoder {
         let texts = try items.map { try tokenized($0.prompt, row: $0.row) }
         let encoder = try textEncoder().load(passes: .max)
         let features = try encoder(
-            sideBySide: texts.map { ($0.ids, $0.mask) }, dtype: parts.dtype, device: parts.device
+            batch: texts.map { ($0.ids, $0.mask) }, dtype: parts.dtype, device: parts.device
         ) { _, _ in try Task.checkCancellation() }
         return try features.chunks(items.count, along: 0)
     }

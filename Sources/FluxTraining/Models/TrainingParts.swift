@@ -36,7 +36,7 @@ package final class TrainingParts {
         transformer = try opened[.transformer].map { file in
             let shape = try file.transformerConfiguration()
             return try Self.part(
-                file, .transformer, files, device, dtype, WeightGroups.ofTransformer
+                file, .transformer, files, device, dtype, WeightGrouping.ofTransformer
             ) { FluxTransformer($0, shape) }
         }
         let encoder = try opened[.textEncoder].map { file in
@@ -44,11 +44,11 @@ package final class TrainingParts {
                 preconditionFailure("a text encoder was opened as something else")
             }
             let shape: TextEncoderConfiguration = try file.configuration(derived)
-            try ComponentFit.requireDepth(of: shape, file.checkpoint.location)
+            try ComponentCompatibility.requireDepth(of: shape, file.checkpoint.location)
             return (file, shape)
         }
         textEncoder = try encoder.map { file, shape in
-            try Self.part(file, .textEncoder, files, device, dtype, WeightGroups.ofTextEncoder) {
+            try Self.part(file, .textEncoder, files, device, dtype, WeightGrouping.ofTextEncoder) {
                 TextEncoder($0, shape)
             }
         }
@@ -73,7 +73,7 @@ package final class TrainingParts {
 
     private static func part<Model>(
         _ file: ComponentFile, _ component: Component, _ files: TrainingFiles, _ device: Device,
-        _ dtype: DType, _ grouping: @escaping ArrangedWeights.Grouping,
+        _ dtype: DType, _ grouping: @escaping ManagedWeights.Grouping,
         build: (Scope) -> Model
     ) throws -> ModelPart<Model> {
         let part = ModelPart(
@@ -90,11 +90,11 @@ package final class TrainingParts {
             files.weights[component]?.first ?? component.rawValue
         }
         if let encoder = textEncoder?.model.configuration {
-            try ComponentFit.require(
+            try ComponentCompatibility.require(
                 encoder, place(.textEncoder), for: shape, place(.transformer))
         }
         if let autoencoder = autoencoder?.model.configuration {
-            try ComponentFit.require(
+            try ComponentCompatibility.require(
                 autoencoder, place(.autoencoder), for: shape, place(.transformer))
         }
     }
@@ -102,9 +102,9 @@ package final class TrainingParts {
     /// Has frozen blocks come to the device while they are used, instead of staying there.
     ///
     /// - Parameter settings: how.
-    package func stream(_ settings: Arrangement.SlotSettings = .init()) {
-        transformer?.arrangement = .slots(resident: [], settings)
-        textEncoder?.arrangement = .slots(resident: [], settings)
+    package func stream(_ settings: WeightPlacement.DeviceBufferSettings = .init()) {
+        transformer?.placement = .streamed(resident: [], settings)
+        textEncoder?.placement = .streamed(resident: [], settings)
     }
 
     /// Ends a step, so that the next one finds weights on their way in the order of their use.
@@ -123,7 +123,7 @@ package final class TrainingParts {
     ///
     /// - Parameter option: what errors call it.
     /// - Throws: `RequestError` for a component that was not given.
-    func parameters(at place: TrainedPlace, _ option: String) throws -> [Parameter] {
+    func parameters(at place: TrainableModule, _ option: String) throws -> [Parameter] {
         guard let all = parameters(of: place.component) else {
             throw RequestError(
                 setting: option, expected: "a component that is among the models",
@@ -135,7 +135,7 @@ package final class TrainingParts {
     /// The parameters that are trained whole at a place.
     ///
     /// - Throws: `RequestError` for a place that is not there, or whose weights are kept in 8 bits.
-    func trained(at place: TrainedPlace) throws -> [Parameter] {
+    func trained(at place: TrainableModule) throws -> [Parameter] {
         let option = "--trainable_models"
         let chosen = try parameters(at: place, option)
         guard !chosen.isEmpty else {
@@ -150,7 +150,7 @@ package final class TrainingParts {
     private func requireWhole(_ parameters: [Parameter], _ component: Component) throws {
         guard let storage = files.storage[component] else { return }
         let policy = storage.policy.keeping(files.keptAsStored[component] ?? [])
-        guard parameters.contains(where: policy.packs) else { return }
+        guard parameters.contains(where: policy.quantizes) else { return }
         throw RequestError(
             setting: storage == .float8 ? "--fp8_models" : "--quant_options",
             expected: "of models whose weights are not trained",

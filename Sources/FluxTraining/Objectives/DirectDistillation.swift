@@ -2,17 +2,17 @@ internal import Flux2
 internal import FluxModels
 internal import Torch
 
-/// The transformer learns to reach a picture from its noise in few steps; the whole chain of steps
+/// The transformer learns to reach an image from its noise in few steps; the whole chain of steps
 /// gets gradients.
 ///
 /// - Source: `DirectDistillLoss`, DiffSynth-Studio.
 struct DirectDistillation {
     let transformer: FluxTransformer
-    var recomputation: RecomputationMemory?
-    /// Shifts noise levels by the size of the picture, as inference does; DiffSynth-Studio does not.
+    var checkpointing: ActivationCheckpointing?
+    /// Shifts noise levels by the size of the image, as inference does; DiffSynth-Studio does not.
     var shiftsBySize = false
 
-    /// The mean squared distance between where the steps end and the picture, [] of float32.
+    /// The mean squared distance between where the steps end and the image, [] of float32.
     ///
     /// - Throws: `DataError` for a sample without steps or noise.
     func loss(_ batch: SampleBatch, observe: Observer = ignoreOutputs) throws -> Tensor {
@@ -36,7 +36,7 @@ struct DirectDistillation {
                 latents: latents, references: batch.references, text: batch.text,
                 sigma: try (level / 1000).expanded([latents.size(0)]), guidance: batch.guidance,
                 rotary: rotary)
-            input.recomputation = recomputation
+            input.checkpointing = checkpointing
             latents = try FlowStep.euler(
                 latents, velocity: transformer(input, observe: observe), from: sigma,
                 to: schedule.sigma(after: step))

@@ -4,11 +4,11 @@ public import Torch
 
 /// What an objective needs of a sample: everything in the transformer's terms.
 public struct EncodedSample {
-    /// The clean picture, [1, C, h, w].
+    /// The clean image, [1, C, h, w].
     public var latents: Tensor
     /// Text features, [1, T, J].
     public var text: Tensor
-    /// Reference pictures; tokens [1, R, C] and positions [R, 4].
+    /// Reference images; tokens [1, R, C] and positions [R, 4].
     public var references: (tokens: Tensor, positions: Tensor)?
     /// The noise that distillation starts from, [1, C, h, w].
     public var noise: Tensor?
@@ -64,7 +64,7 @@ struct SampleBatch {
         guidance = samples[0].extras.embeddedGuidance ?? 1
     }
 
-    /// Where all tokens are: text, picture, references.
+    /// Where all tokens are: text, image, references.
     func rotary(_ configuration: TransformerConfiguration) throws -> RotaryTable {
         var parts = [
             try Positions.text(text.size(1)),

@@ -2,14 +2,14 @@ internal import Flux2
 internal import FluxModels
 internal import Torch
 
-/// The transformer learns the velocity from picture to noise, at random noise levels.
+/// The transformer learns the velocity from image to noise, at random noise levels.
 ///
 /// - Source: `FlowMatchSFTLoss`, DiffSynth-Studio.
 struct FlowMatching {
     let transformer: FluxTransformer
     let levels: NoiseLevels
-    var recomputation: RecomputationMemory?
-    /// Takes noise levels, weights and targets in 32 bits, and draws again where the weight is 0.
+    var checkpointing: ActivationCheckpointing?
+    /// Takes noise levels, weights and targets in float32, and draws again where the weight is 0.
     var isExact = false
 
     /// A sample with the level and the noise it is looked at with.
@@ -20,11 +20,11 @@ struct FlowMatching {
     }
 
     /// Draws level, then noise.
-    func draw(_ sample: EncodedSample, from draws: Draws) throws -> Noised {
+    func draw(_ sample: EncodedSample, from sampler: NoiseSampler) throws -> Noised {
         let range = try NoiseLevels.range(sample.extras)
         let dtype = sample.latents.dtype
         func level() throws -> NoiseLevels.Level {
-            try levels.level(draws.level(range), dtype: dtype, exactly: isExact)
+            try levels.level(sampler.level(range), dtype: dtype, exactly: isExact)
         }
         var drawn = try level()
         // A range may consist of levels without weight.
@@ -33,7 +33,7 @@ struct FlowMatching {
             drawn = try level()
             tries += 1
         }
-        let noise = try draws.noise(forTokensOf: sample.latents)
+        let noise = try sampler.noise(forTokensOf: sample.latents)
         let scale = sample.extras.noiseScale ?? 1
         return Noised(level: drawn, noise: scale == 1 ? noise : try noise * scale)
     }
@@ -44,7 +44,7 @@ struct FlowMatching {
     ) throws -> Tensor {
         let clean = try LatentTokens.pack(batch.latents)
         let noise = try Tensor.concatenating(noised.map(\.noise), along: 0)
-        // What is exact is computed in 32 bits.
+        // What is exact is computed in float32.
         let (wideClean, wideNoise) =
             isExact
             ? (try clean.to(dtype: .float32), try noise.to(dtype: .float32)) : (clean, noise)
@@ -59,7 +59,7 @@ struct FlowMatching {
             latents: latents, references: batch.references,
             text: batch.text, sigma: try timesteps / 1000, guidance: batch.guidance,
             rotary: try batch.rotary(transformer.configuration))
-        input.recomputation = recomputation
+        input.checkpointing = checkpointing
         let velocity = try transformer(input, observe: observe).to(dtype: .float32)
         return try weighted(velocity, target, noised.map(\.level.weight))
     }

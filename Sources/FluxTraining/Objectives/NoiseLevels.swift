@@ -6,7 +6,7 @@ internal import Torch
 ///
 /// - Source: `FlowMatchScheduler` with `training=True`, DiffSynth-Studio.
 public struct NoiseLevels: Hashable, Sendable {
-    /// 1000 levels, whatever the size of pictures.
+    /// 1000 levels, whatever the size of images.
     public let schedule: Schedule
     /// One weight per level; their mean is 1, that of the highest level 0.
     public let weights: [Float]

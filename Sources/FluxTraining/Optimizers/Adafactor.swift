@@ -17,15 +17,15 @@ public struct Adafactor: UpdateRule {
         self.weightDecay = weightDecay
     }
 
-    public func parts(forShape shape: [Int], dtype: DType) -> [StatePart] {
-        guard shape.count > 1 else { return [StatePart("exp_avg_sq", shape, .float32)] }
+    public func parts(forShape shape: [Int], dtype: DType) -> [StateTensor] {
+        guard shape.count > 1 else { return [StateTensor("exp_avg_sq", shape, .float32)] }
         return [
-            StatePart("exp_avg_sq_row", Array(shape.dropLast()), .float32),
-            StatePart("exp_avg_sq_col", shape.dropLast(2) + shape.suffix(1), .float32),
+            StateTensor("exp_avg_sq_row", Array(shape.dropLast()), .float32),
+            StateTensor("exp_avg_sq_col", shape.dropLast(2) + shape.suffix(1), .float32),
         ]
     }
 
-    public func apply(_ update: WeightUpdate, to parts: StateParts) throws {
+    public func apply(_ update: WeightUpdate, to parts: OptimizerState) throws {
         var update = update
         update.weightDecay = weightDecay
         try update.adafactor(settings, moments: parts.tensors.map(\.tensor))

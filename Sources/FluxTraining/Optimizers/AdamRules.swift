@@ -15,11 +15,11 @@ public struct AdamW: UpdateRule {
         self.weightDecay = weightDecay
     }
 
-    public func parts(forShape shape: [Int], dtype: DType) -> [StatePart] {
+    public func parts(forShape shape: [Int], dtype: DType) -> [StateTensor] {
         adamMoments(shape, dtype)
     }
 
-    public func apply(_ update: WeightUpdate, to parts: StateParts) throws {
+    public func apply(_ update: WeightUpdate, to parts: OptimizerState) throws {
         try applyAdam(update, parts, settings, weightDecay, decoupled: true)
     }
 }
@@ -40,17 +40,17 @@ public struct Adam: UpdateRule {
         self.weightDecay = weightDecay
     }
 
-    public func parts(forShape shape: [Int], dtype: DType) -> [StatePart] {
+    public func parts(forShape shape: [Int], dtype: DType) -> [StateTensor] {
         adamMoments(shape, dtype)
     }
 
-    public func apply(_ update: WeightUpdate, to parts: StateParts) throws {
+    public func apply(_ update: WeightUpdate, to parts: OptimizerState) throws {
         try applyAdam(update, parts, settings, weightDecay, decoupled: false)
     }
 }
 
-/// AdamW with moments of 8 bits in blocks of 256 (arXiv 2110.02861), those of bitsandbytes'
-/// `AdamW8bit`; weights of few values have moments of 32 bits.
+/// AdamW with 8-bit moments in blocks of 256 (arXiv 2110.02861), those of bitsandbytes'
+/// `AdamW8bit`; weights of few values have 32-bit moments.
 public struct Adam8bit: UpdateRule {
     /// Decay rates and epsilon.
     public var settings: AdamSettings
@@ -69,17 +69,17 @@ public struct Adam8bit: UpdateRule {
         self.smallest = smallest
     }
 
-    public func parts(forShape shape: [Int], dtype: DType) -> [StatePart] {
+    public func parts(forShape shape: [Int], dtype: DType) -> [StateTensor] {
         let count = shape.reduce(1, *)
         guard count >= smallest else { return adamMoments(shape, .float32) }
         let blocks = (count + WeightUpdate.eightBitBlock - 1) / WeightUpdate.eightBitBlock
         return adamMoments(shape, .uint8) + [
-            StatePart("exp_avg_scale", [blocks], .float32),
-            StatePart("exp_avg_sq_scale", [blocks], .float32),
+            StateTensor("exp_avg_scale", [blocks], .float32),
+            StateTensor("exp_avg_sq_scale", [blocks], .float32),
         ]
     }
 
-    public func apply(_ update: WeightUpdate, to parts: StateParts) throws {
+    public func apply(_ update: WeightUpdate, to parts: OptimizerState) throws {
         guard let meanScales = parts.optional("exp_avg_scale") else {
             return try applyAdam(update, parts, settings, weightDecay, decoupled: true)
         }
@@ -92,12 +92,12 @@ public struct Adam8bit: UpdateRule {
 }
 
 /// Two moments of a weight's shape, named as PyTorch names them.
-private func adamMoments(_ shape: [Int], _ dtype: DType) -> [StatePart] {
-    [StatePart("exp_avg", shape, dtype), StatePart("exp_avg_sq", shape, dtype)]
+private func adamMoments(_ shape: [Int], _ dtype: DType) -> [StateTensor] {
+    [StateTensor("exp_avg", shape, dtype), StateTensor("exp_avg_sq", shape, dtype)]
 }
 
 private func applyAdam(
-    _ update: WeightUpdate, _ parts: StateParts, _ settings: AdamSettings, _ weightDecay: Double,
+    _ update: WeightUpdate, _ parts: OptimizerState, _ settings: AdamSettings, _ weightDecay: Double,
     decoupled: Bool
 ) throws {
     var update = update

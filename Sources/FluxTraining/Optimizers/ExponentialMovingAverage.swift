@@ -1,6 +1,6 @@
 public import Torch
 
-/// Averages of parameters over the last updates, which often make better pictures than the
+/// Averages of parameters over the last updates, which often make better images than the
 /// parameters themselves.
 public final class ExponentialMovingAverage {
     /// What is averaged.
@@ -37,7 +37,7 @@ public final class ExponentialMovingAverage {
         precondition(!isSwappedIn, "an average of averages")
         let kept = warmsUp ? min(decay, Double(1 + updates) / Double(10 + updates)) : decay
         for (parameter, average) in zip(parameters, averages) {
-            try average.moveInPlace(towards: parameter.tensor, by: 1 - kept)
+            try average.lerpInPlace(to: parameter.tensor, by: 1 - kept)
         }
         updates += 1
     }

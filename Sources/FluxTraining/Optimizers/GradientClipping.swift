@@ -13,7 +13,7 @@ public func clipGradients(
     try withoutGradients {
         let gradients = try parameters.compactMap { try $0.tensor.gradient() }
         let norm = try Tensor.norm(of: gradients)
-        // PyTorch's order of operations, in 32 bits.
+        // PyTorch's order of operations, in float32.
         let factor = min(1, 1 / (Float(norm) + 1e-6) * Float(limit))
         guard norm.isFinite, factor < 1 else { return norm }
         for gradient in gradients { try gradient.scaleInPlace(by: Double(factor)) }

@@ -29,18 +29,18 @@ public struct Muon: UpdateRule {
         name.split(separator: ".").contains { Int($0) != nil } ? self : others
     }
 
-    public func parts(forShape shape: [Int], dtype: DType) -> [StatePart] {
+    public func parts(forShape shape: [Int], dtype: DType) -> [StateTensor] {
         shape.count == 2
-            ? [StatePart("momentum_buffer", shape, dtype)]
+            ? [StateTensor("momentum_buffer", shape, dtype)]
             : others.parts(forShape: shape, dtype: dtype)
     }
 
-    public func apply(_ update: WeightUpdate, to parts: StateParts) throws {
+    public func apply(_ update: WeightUpdate, to parts: OptimizerState) throws {
         guard let mean = parts.optional("momentum_buffer") else {
             return try others.apply(update, to: parts)
         }
         let gradient = try update.gradient.to(dtype: mean.dtype)
-        try mean.moveInPlace(towards: gradient, by: 1 - momentum)
+        try mean.lerpInPlace(to: gradient, by: 1 - momentum)
         let direction = try nesterov ? gradient * (1 - momentum) + mean * momentum : mean
         let sides = (update.weight.size(0), update.weight.size(1))
         let scale = 0.2 * Double(max(sides.0, sides.1)).squareRoot()

@@ -56,10 +56,10 @@ public enum OptimizerKind: String, Hashable, Sendable, CaseIterable {
 
     /// An optimizer of this kind; see ``ParameterOptimizer``.
     public func optimizer(
-        of parameters: [TrainableParameter], weightDecay: Double, masters: MasterWeights = .none,
+        of parameters: [TrainableParameter], weightDecay: Double, masterWeights: MasterWeights = .none,
         seed: UInt64 = 0
     ) throws -> any Optimizer {
         try ParameterOptimizer(
-            rule(weightDecay: weightDecay), of: parameters, masters: masters, seed: seed)
+            rule(weightDecay: weightDecay), of: parameters, masterWeights: masterWeights, seed: seed)
     }
 }

@@ -13,32 +13,32 @@ public final class ParameterOptimizer: Optimizer {
     /// How parameters are changed.
     public let rule: any UpdateRule
     /// How small changes of `bfloat16` parameters are kept.
-    public let masters: MasterWeights
-    private var slots: [ParameterSlot]
+    public let masterWeights: MasterWeights
+    private var slots: [ParameterState]
 
     /// Takes memory for all that is kept.
     ///
     /// - Parameters:
     ///   - rule: `AdamW`, `Adam`, `SGD`, `Adam8bit`, `Adafactor`, `Muon`, or another.
     ///   - parameters: with their values: a `float32` copy is one of these.
-    ///   - masters: how small changes of `bfloat16` parameters are kept; others need nothing.
+    ///   - masterWeights: how small changes of `bfloat16` parameters are kept; others need nothing.
     ///   - seed: where the random numbers of `stochastic` begin, and those by which `stochastic`
     ///     and `kahan` round moments.
     /// - Throws: `OptimizerError` where two parameters have one name; `TorchError` where memory is
     ///   short.
     public init(
         _ rule: any UpdateRule, of parameters: [TrainableParameter],
-        masters: MasterWeights = .none, seed: UInt64 = 0
+        masterWeights: MasterWeights = .none, seed: UInt64 = 0
     ) throws {
         self.parameters = parameters
         self.rule = rule
-        self.masters = masters
+        self.masterWeights = masterWeights
         try Self.requireDistinct(parameters)
         slots = try withoutGradients {
             try parameters.enumerated().map { index, parameter in
                 // Far apart, so that parameters do not share random numbers.
                 let seed = seed &+ UInt64(index + 1) &* 0xD1B5_4A32_D192_ED03
-                return try ParameterSlot(parameter, rule: rule, masters: masters, seed: seed)
+                return try ParameterState(parameter, rule: rule, masterWeights: masterWeights, seed: seed)
             }
         }
     }

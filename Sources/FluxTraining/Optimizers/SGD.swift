@@ -21,11 +21,11 @@ public struct SGD: UpdateRule {
         self.weightDecay = weightDecay
     }
 
-    public func parts(forShape shape: [Int], dtype: DType) -> [StatePart] {
-        momentum == 0 ? [] : [StatePart("momentum_buffer", shape, dtype)]
+    public func parts(forShape shape: [Int], dtype: DType) -> [StateTensor] {
+        momentum == 0 ? [] : [StateTensor("momentum_buffer", shape, dtype)]
     }
 
-    public func apply(_ update: WeightUpdate, to parts: StateParts) throws {
+    public func apply(_ update: WeightUpdate, to parts: OptimizerState) throws {
         var update = update
         update.weightDecay = weightDecay
         try update.sgd(

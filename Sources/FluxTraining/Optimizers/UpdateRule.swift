@@ -7,7 +7,7 @@ public protocol UpdateRule: Sendable {
     /// The tensors kept for a weight, zeros at first.
     ///
     /// - Parameter dtype: the type of what is kept in the weight's precision.
-    func parts(forShape shape: [Int], dtype: DType) -> [StatePart]
+    func parts(forShape shape: [Int], dtype: DType) -> [StateTensor]
 
     /// The rule for the parameter of a name; unless said otherwise, one rule is for all.
     func suited(to name: String) -> any UpdateRule
@@ -15,7 +15,7 @@ public protocol UpdateRule: Sendable {
     /// Changes the weight and the tensors kept for it.
     ///
     /// - Parameter parts: those that ``parts(forShape:dtype:)`` asked for, by name.
-    func apply(_ update: WeightUpdate, to parts: StateParts) throws
+    func apply(_ update: WeightUpdate, to parts: OptimizerState) throws
 }
 
 extension UpdateRule {
@@ -23,7 +23,7 @@ extension UpdateRule {
 }
 
 /// A tensor that is kept for a weight.
-public struct StatePart: Hashable, Sendable {
+public struct StateTensor: Hashable, Sendable {
     /// The last part of its name in a state, such as `exp_avg`.
     public var name: String
     /// Its shape.
@@ -40,10 +40,10 @@ public struct StatePart: Hashable, Sendable {
 }
 
 /// The tensors kept for a weight, by name.
-public struct StateParts {
+public struct OptimizerState {
     private(set) var tensors: [(name: String, tensor: Tensor)]
 
-    init(_ parts: [StatePart], device: Device) throws {
+    init(_ parts: [StateTensor], device: Device) throws {
         tensors = try parts.map { part in
             (part.name, try .zeros(part.shape, dtype: part.dtype, device: device))
         }

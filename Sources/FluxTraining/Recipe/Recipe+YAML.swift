@@ -19,7 +19,7 @@ extension Recipe {
     private func introduce(_ text: inout YAMLText, _ path: String) {
         let sizes = data.sizes.prefix(3).map { "\($0.count) of \($0.size)" }
         let others = data.sizes.count > 3 ? ", … \(data.sizes.count) sizes" : ""
-        text.note("A LoRA for \(model.name) from \(data.count) pictures:")
+        text.note("A LoRA for \(model.name) from \(data.count) images:")
         text.note(sizes.joined(separator: ", ") + others)
         text.note("")
         text.note("  flux2 train --config \(path) --dry-run   memory and time, before anything")
@@ -29,7 +29,7 @@ extension Recipe {
         text.note("Options on the command line win over this file.")
         if model.isDistilled {
             text.note("")
-            text.note("This model was distilled to few steps, which training on pictures may undo:")
+            text.note("This model was distilled to few steps, which training on images may undo:")
             text.note(
                 "results may need more steps and guidance. The base model is the better start;")
             text.note("a LoRA trained on it can be loaded into the distilled one, too.")
@@ -39,16 +39,16 @@ extension Recipe {
     private func addData(_ text: inout YAMLText) {
         text.note("")
         text.add("model", YAMLText.quoted(model.name), "a folder, or a published name")
-        text.add("dataset_base_path", YAMLText.quoted(data.folder), "where the pictures are")
+        text.add("dataset_base_path", YAMLText.quoted(data.folder), "where the images are")
         if let metadata = data.metadata {
             text.add("dataset_metadata_path", YAMLText.quoted(metadata), "rows with captions")
         }
         if data.hasEdits {
-            text.add("data_file_keys", "[image, edit_image]", "columns that name pictures")
-            text.add("extra_inputs", "edit_image", "pictures that captions refer to")
+            text.add("data_file_keys", "[image, edit_image]", "columns that name images")
+            text.add("extra_inputs", "edit_image", "images that captions refer to")
         }
-        text.add("max_pixels", "\(maxPixels)", "larger pictures are made smaller")
-        text.add("dataset_num_workers", "2", "pictures read ahead")
+        text.add("max_pixels", "\(maxPixels)", "larger images are made smaller")
+        text.add("dataset_num_workers", "2", "images read ahead")
         if heldOut > 0 {
             text.add("validation_split", "\(heldOut)", "the last samples are held out")
             text.add("validation_steps", "\(interval)", "steps between looks at their loss")
@@ -63,7 +63,7 @@ extension Recipe {
             "lora_target_modules", targets.isEmpty ? "\"\"" : "'\(targets)'",
             "all matrices inside blocks")
         text.add("lora_rank", "\(rank)", "for \(data.count - heldOut) samples to learn from")
-        text.add("exact_loss", "true", "noise levels and targets in 32 bits")
+        text.add("exact_loss", "true", "noise levels and targets in float32")
         text.add(
             "use_gradient_checkpointing", "\(recomputes)",
             "\(Self.gigabytes(memory)) with it, of \(Self.gigabytes(free)) free"
@@ -91,10 +91,10 @@ extension Recipe {
         text.add("output_path", YAMLText.quoted("./training/\(name)"), "checkpoints and logs")
         text.add("save_steps", "\(interval)", "ten checkpoints in all")
         text.add("keep_state", "true", "what --resume needs is kept")
-        text.add("report", "true", "report.html: curves and pictures")
+        text.add("report", "true", "report.html: curves and images")
         text.add("enable_csv_log", "true", "loss.csv")
         guard !data.prompts.isEmpty else { return }
-        text.add("sample_prompt", list: data.prompts, "pictures in between")
+        text.add("sample_prompt", list: data.prompts, "images in between")
         text.add("sample_steps", "\(interval)", "steps between them")
         text.add("sample_height", "\(sampleSize.height)", "pixels")
         text.add("sample_width", "\(sampleSize.width)", "pixels")

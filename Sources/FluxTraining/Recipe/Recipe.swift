@@ -11,12 +11,12 @@ public struct Recipe: Sendable {
     /// The model.
     public let model: RecipeModel
     /// The samples.
-    public let data: DataSurvey
+    public let data: DatasetSummary
     /// The rank of the LoRA: more for more data.
     public let rank: Int
     /// Samples that are held out.
     public let heldOut: Int
-    /// The largest area of pictures.
+    /// The largest area of images.
     public let maxPixels: Int
     /// Samples side by side.
     public let batchSize: Int
@@ -28,7 +28,7 @@ public struct Recipe: Sendable {
     public let steps: Int
     /// Updates by which the rate has grown.
     public let warmup: Int
-    /// Whether blocks are computed again for gradients.
+    /// Whether blocks are recomputed by gradient checkpointing.
     public let recomputes: Bool
     /// What the run is expected to take, encoders apart, in bytes.
     public let memory: Int
@@ -41,7 +41,7 @@ public struct Recipe: Sendable {
     ///   - free: bytes of memory where the model will be trained.
     ///   - dtype: the type that will be computed in.
     public init(
-        model: RecipeModel, data: DataSurvey, free: Int, dtype: DType = .bfloat16
+        model: RecipeModel, data: DatasetSummary, free: Int, dtype: DType = .bfloat16
     ) {
         self.model = model
         self.data = data
@@ -66,7 +66,7 @@ public struct Recipe: Sendable {
         warmup = min(100, max(1, updates / 20))
     }
 
-    /// Micro-steps between checkpoints, looks and pictures: ten times in all, where an update ends.
+    /// Micro-steps between checkpoints, looks and images: ten times in all, where an update ends.
     public var interval: Int {
         max(1, steps / 10 / accumulation) * accumulation
     }
@@ -109,7 +109,7 @@ private struct RecipeRoom {
     }
 
     let model: RecipeModel
-    let data: DataSurvey
+    let data: DatasetSummary
     let rank: Int
     let free: Int
     let dtype: DType
@@ -117,7 +117,7 @@ private struct RecipeRoom {
     /// The fastest way that leaves a fifth of what is free; the smallest where none does.
     func best(together: Int) -> Fit {
         let large = model.area
-        // Pictures of many sizes make batches that are not full.
+        // Images of many sizes make batches that are not full.
         let sizes = Set(data.measures.map(\.key)).count
         let batch = sizes * 2 * together <= data.count ? together : 1
         let ways = [
@@ -134,17 +134,17 @@ private struct RecipeRoom {
     }
 
     private func bytes(_ fit: Fit) -> Int {
-        let largest = data.largest ?? SampleMeasure(picture: .init(width: 1024, height: 1024))
-        var demand = TrainingDemand(
+        let largest = data.largest ?? SampleMeasure(image: .init(width: 1024, height: 1024))
+        var demand = TrainingEstimateInput(
             model.transformer,
-            pictureTokens: min(largest.picture.tokens, fit.maxPixels / 256))
+            imageTokens: min(largest.image.tokens, fit.maxPixels / 256))
         demand.referenceTokens = largest.referenceTokens
         demand.batchSize = fit.batchSize
         demand.dtype = dtype
         demand.recomputes = fit.recomputes
-        demand.masters = .float32
+        demand.masterWeights = .float32
         demand.trained = model.targets.shapes.flatMap { [[rank, $0[1]], [$0[0], rank]] }
         demand.processBytes = EncodingFootprint.process
-        return TrainingForecast(demand).peak
+        return TrainingMemoryEstimate(demand).peak
     }
 }

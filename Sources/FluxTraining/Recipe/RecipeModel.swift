@@ -11,7 +11,7 @@ public struct RecipeModel: Sendable {
     public let variant: Variant?
     /// Whether it was distilled to few steps.
     public let isDistilled: Bool
-    /// Pixels of the pictures that it draws, at most a megapixel.
+    /// Pixels of the images that it draws, at most a megapixel.
     public let area: Int
     private let preset: Preset?
     let transformer: TransformerConfiguration
@@ -55,7 +55,7 @@ public struct RecipeModel: Sendable {
         return ("", [])
     }
 
-    /// How pictures are made in between: as is usual for the model.
+    /// How images are made in between: as is usual for the model.
     var sampling: (steps: Int, scale: Double) {
         if let preset { return (preset.steps, preset.cfgScale) }
         return isDistilled ? (4, 1) : (20, 1)

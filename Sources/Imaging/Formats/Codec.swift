@@ -16,7 +16,7 @@ enum Codec {
     }
 
     /// Buffers of this size are pages of zeros, fresh from the system, which take no memory until something
-    /// is written: a few bytes of a damaged file may promise a picture of any size.
+    /// is written: a few bytes of a damaged file may promise an image of any size.
     private static let untouched = 64 << 20
 
     /// Decodes into a buffer of `channels` bytes a pixel.
@@ -65,9 +65,9 @@ extension Image {
                 while from < source.count {
                     let opacity = alpha == .drop ? 255 : UInt32(source[from + 3])
                     for channel in 0..<3 {
-                        let colour = UInt32(source[from + channel])
+                        let color = UInt32(source[from + channel])
                         target[to + channel] = Self.by255(
-                            colour * opacity + behind * (255 - opacity))
+                            color * opacity + behind * (255 - opacity))
                     }
                     from += 4
                     to += 3

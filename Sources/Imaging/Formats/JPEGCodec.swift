@@ -1,8 +1,8 @@
 internal import CImageCodecs
 
-struct JPEGCodec: PictureCodec {
+struct JPEGCodec: ImageCodec {
     static let defaultQuality = 95
-    /// From here on colour keeps its full resolution.
+    /// From here on color keeps its full resolution.
     static let fullChroma = 90
     /// Bytes that a segment can hold, its length included.
     static let largestSegment = 0xFFFF
@@ -17,8 +17,8 @@ struct JPEGCodec: PictureCodec {
                 bytes, bytes.count, target, UInt32(frame.width), UInt32(frame.height),
                 isCMYK ? 1 : 0, message)
         }
-        let colours = isCMYK ? Self.rgb(fromInks: pixels, areInverted: frame.isAdobe) : pixels
-        return Image(width: frame.width, height: frame.height, pixels: colours)
+        let colors = isCMYK ? Self.rgb(fromInks: pixels, areInverted: frame.isAdobe) : pixels
+        return Image(width: frame.width, height: frame.height, pixels: colors)
     }
 
     func size(in bytes: [UInt8]) throws -> (width: Int, height: Int) {
@@ -29,15 +29,15 @@ struct JPEGCodec: PictureCodec {
     /// Files of Adobe's programs store 255 for no ink.
     private static func rgb(fromInks pixels: [UInt8], areInverted: Bool) -> [UInt8] {
         let flip: UInt8 = areInverted ? 0 : 255
-        var colours: [UInt8] = []
-        colours.reserveCapacity(pixels.count / 4 * 3)
+        var colors: [UInt8] = []
+        colors.reserveCapacity(pixels.count / 4 * 3)
         for start in stride(from: 0, to: pixels.count, by: 4) {
             let light = UInt32(pixels[start + 3] ^ flip)
             for channel in 0..<3 {
-                colours.append(Image.by255(UInt32(pixels[start + channel] ^ flip) * light))
+                colors.append(Image.by255(UInt32(pixels[start + channel] ^ flip) * light))
             }
         }
-        return colours
+        return colors
     }
 
     func exif(in bytes: [UInt8]) -> Exif {

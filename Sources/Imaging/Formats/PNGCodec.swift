@@ -1,6 +1,6 @@
 internal import CImageCodecs
 
-struct PNGCodec: PictureCodec {
+struct PNGCodec: ImageCodec {
     func decode(_ bytes: [UInt8], alpha: ReadOptions.Alpha) throws -> Image {
         let header = try header(of: bytes)
         let (width, height) = (Int(header.width), Int(header.height))

@@ -1,6 +1,6 @@
 internal import CImageCodecs
 
-struct WebPCodec: PictureCodec {
+struct WebPCodec: ImageCodec {
     func decode(_ bytes: [UInt8], alpha: ReadOptions.Alpha) throws -> Image {
         let header = try header(of: bytes)
         if header.animated != 0 { throw ImagingError(.unsupported(.webp, "animated")) }

@@ -1,12 +1,12 @@
 extension Image {
-    /// The picture at another size, bit for bit as Pillow resizes 8-bit pictures.
+    /// The image at another size, bit for bit as Pillow resizes 8-bit images.
     ///
     /// Each side is resized by itself, to whole 8-bit values; one that keeps its length is left
     /// alone. Shrinking widens the kernel, so nothing is skipped. Sides are positive pixel counts.
     ///
     /// - Source: Pillow 13; older versions always begin with the width.
     public func resized(width: Int, height: Int, filter: ResamplingFilter) -> Image {
-        precondition(width > 0 && height > 0, "a picture has positive sides")
+        precondition(width > 0 && height > 0, "an image has positive sides")
         let lostRows = self.height - height
         if lostRows > 0, lostRows > 2 * (self.width - width) {
             return resizedDown(to: height, filter: filter).resizedAcross(to: width, filter: filter)

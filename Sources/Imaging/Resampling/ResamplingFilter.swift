@@ -1,11 +1,11 @@
 import Foundation
 
-/// A kernel that weighs the pixels under a resized pixel; wider where a picture shrinks.
+/// A kernel that weighs the pixels under a resized pixel; wider where an image shrinks.
 public enum ResamplingFilter: String, CaseIterable, Hashable, Sendable {
     /// A triangle, a cubic (a = -0.5) and a windowed sinc; they reach 1, 2 and 3 pixels far.
     case bilinear, bicubic, lanczos
 
-    /// Half the width of the kernel in pixels of the smaller picture.
+    /// Half the width of the kernel in pixels of the smaller image.
     var support: Double {
         switch self {
         case .bilinear: 1

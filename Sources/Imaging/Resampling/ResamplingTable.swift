@@ -21,21 +21,21 @@ struct ResamplingTable {
         counts.reserveCapacity(output)
         weights.reserveCapacity(output * stride)
         for place in 0..<output {
-            let centre = (Double(place) + 0.5) * scale
-            let start = max(Int(centre - support + 0.5), 0)
-            let end = min(Int(centre + support + 0.5), input)
+            let center = (Double(place) + 0.5) * scale
+            let start = max(Int(center - support + 0.5), 0)
+            let end = min(Int(center + support + 0.5), input)
             starts.append(start)
             counts.append(end - start)
-            append(filter, around: centre, from: start, to: end, narrowing: 1 / spread)
+            append(filter, around: center, from: start, to: end, narrowing: 1 / spread)
         }
     }
 
     private mutating func append(
-        _ filter: ResamplingFilter, around centre: Double, from start: Int, to end: Int,
+        _ filter: ResamplingFilter, around center: Double, from start: Int, to end: Int,
         narrowing: Double
     ) {
         let exact = (start..<end).map {
-            filter.weight(at: (Double($0) - centre + 0.5) * narrowing)
+            filter.weight(at: (Double($0) - center + 0.5) * narrowing)
         }
         var sum = 0.0
         for weight in exact { sum += weight }

@@ -74,8 +74,8 @@ final class HTTPSession {
             if let credentials, credentials.origin == Address.origin(place) {
                 headers += credentials.headers
             }
-            let exchange = Exchange(Address.origin(place), cancellation, onHead, onBody)
-            let head = try fetch(place, headers, exchange)
+            let transfer = HTTPTransfer(Address.origin(place), cancellation, onHead, onBody)
+            let head = try fetch(place, headers, transfer)
             guard head.isRedirect else { return }
             place = try target(of: head, at: place)
         }
@@ -100,7 +100,7 @@ final class HTTPSession {
 
     /// One request and its answer.
     private func fetch(
-        _ address: String, _ headers: [String], _ exchange: Exchange
+        _ address: String, _ headers: [String], _ transfer: HTTPTransfer
     ) throws -> ResponseHead {
         var message = [CChar](repeating: 0, count: Int(CH_MESSAGE_SIZE))
         var status = 0
@@ -111,7 +111,7 @@ final class HTTPSession {
             address.withCString { url in
                 "flux2".withCString { agent in
                     withOptionalCString(settings.authorities) { authorities in
-                        var request = exchange.request
+                        var request = transfer.request
                         request.url = url
                         request.headers = lines.baseAddress
                         request.header_count = lines.count
@@ -125,8 +125,8 @@ final class HTTPSession {
                 }
             }
         }
-        try exchange.finish()
-        if done == 1 { return try exchange.success() }
+        try transfer.finish()
+        if done == 1 { return try transfer.success() }
         let host = Self.host(address)
         let bytes = message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
         let text = "\(host): \(String(decoding: bytes, as: UTF8.self))"
@@ -142,7 +142,7 @@ private func withOptionalCString<R>(
 }
 
 /// What comes back while a request runs; libcurl calls into it.
-private final class Exchange {
+private final class HTTPTransfer {
     private var head: ResponseHead
     private var problem: [UInt8] = []
     private var error: (any Error)?
@@ -168,15 +168,15 @@ private final class Exchange {
         request.on_line = { context, line, size in
             guard let context, let line else { return }
             let bytes = UnsafeRawBufferPointer(start: line, count: size)
-            exchange(context).take(line: String(decoding: bytes, as: UTF8.self))
+            transfer(context).take(line: String(decoding: bytes, as: UTF8.self))
         }
         request.on_body = { context, bytes, size in
             guard let context, let bytes else { return 0 }
-            return exchange(context).take(UnsafeRawBufferPointer(start: bytes, count: size))
+            return transfer(context).take(UnsafeRawBufferPointer(start: bytes, count: size))
         }
         request.goes_on = { context in
             guard let context else { return 0 }
-            return exchange(context).cancellation.isCancelled ? 0 : 1
+            return transfer(context).cancellation.isCancelled ? 0 : 1
         }
         return request
     }
@@ -230,6 +230,6 @@ private final class Exchange {
     }
 }
 
-private func exchange(_ context: UnsafeMutableRawPointer) -> Exchange {
-    Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
+private func transfer(_ context: UnsafeMutableRawPointer) -> HTTPTransfer {
+    Unmanaged<HTTPTransfer>.fromOpaque(context).takeUnretainedValue()
 }

@@ -9,7 +9,7 @@ protocol HubAPI: Sendable {
     func address(of path: String, in snapshot: Snapshot) -> String
     /// Asks what a repository holds.
     func snapshot(
-        of repository: Repository, revision: String, by asker: HubAsker
+        of repository: Repository, revision: String, by request: HubRequest
     ) throws -> Snapshot
     /// The headers that carry a token.
     func headers(token: String) -> [String]

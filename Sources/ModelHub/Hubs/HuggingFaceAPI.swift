@@ -25,10 +25,10 @@ struct HuggingFaceAPI: HubAPI {
     }
 
     func snapshot(
-        of repository: Repository, revision: String, by asker: HubAsker
+        of repository: Repository, revision: String, by request: HubRequest
     ) throws -> Snapshot {
         let root = "\(endpoint)/api/\(repository.kind.rawValue)s/\(repository.id)"
-        let (info, _) = try asker.json(
+        let (info, _) = try request.json(
             "\(root)/revision/\(Address.escaped(revision))", about: repository.id)
         guard let commit = info["sha"].string, commit.count == 40,
             commit.allSatisfy(\.isHexDigit)
@@ -43,7 +43,7 @@ struct HuggingFaceAPI: HubAPI {
                 throw HubError(
                     repository.id, .badAnswer("the pages of Hugging Face's listing do not end"))
             }
-            let (entries, head) = try asker.json(page, about: repository.id)
+            let (entries, head) = try request.json(page, about: repository.id)
             files += try Self.files(entries, of: repository)
             next = try head.fields["link"].flatMap { try Self.nextPage($0, after: page) }
         }

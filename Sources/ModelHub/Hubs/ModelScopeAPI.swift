@@ -26,11 +26,11 @@ struct ModelScopeAPI: HubAPI {
     }
 
     func snapshot(
-        of repository: Repository, revision: String, by asker: HubAsker
+        of repository: Repository, revision: String, by request: HubRequest
     ) throws -> Snapshot {
         let files =
             repository.kind == .model
-            ? try models(repository, revision, asker) : try datasets(repository, revision, asker)
+            ? try models(repository, revision, request) : try datasets(repository, revision, request)
         return Snapshot(
             hub: hub, repository: repository, revision: revision, commit: nil, files: files)
     }
@@ -40,9 +40,9 @@ struct ModelScopeAPI: HubAPI {
     }
 
     private func models(
-        _ repository: Repository, _ revision: String, _ asker: HubAsker
+        _ repository: Repository, _ revision: String, _ request: HubRequest
     ) throws -> [RemoteFile] {
-        let (answer, _) = try asker.json(
+        let (answer, _) = try request.json(
             root(repository)
                 + "/repo/files?Revision=\(Address.escaped(revision))&Recursive=True",
             about: repository.id)
@@ -56,12 +56,12 @@ struct ModelScopeAPI: HubAPI {
     }
 
     private func datasets(
-        _ repository: Repository, _ revision: String, _ asker: HubAsker
+        _ repository: Repository, _ revision: String, _ request: HubRequest
     ) throws -> [RemoteFile] {
         var files: [RemoteFile] = []
         var seen: Set<String> = []
         for page in 1... {
-            let (answer, _) = try asker.json(
+            let (answer, _) = try request.json(
                 root(repository)
                     + "/repo/tree?Revision=\(Address.escaped(revision))&Root=%2F&Recursive=True"
                     + "&PageNumber=\(page)&PageSize=\(Self.pageSize)",

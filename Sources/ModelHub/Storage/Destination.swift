@@ -36,7 +36,7 @@ public enum Destination: Hashable, Sendable {
     }
 
     /// The places of one file.
-    func places(of file: RemoteFile, in snapshot: Snapshot) -> FilePlaces {
+    func places(of file: RemoteFile, in snapshot: Snapshot) -> CachePaths {
         let path = folder(of: snapshot) + "/" + file.path
         let name = file.checksum.map { String($0.value.prefix(16)) }
         switch self {
@@ -44,18 +44,18 @@ public enum Destination: Hashable, Sendable {
             let parts = path.split(separator: "/", omittingEmptySubsequences: false)
             let parent = parts.dropLast().joined(separator: "/")
             let mark = name ?? "\(file.size)"
-            return FilePlaces(
+            return CachePaths(
                 path: path, content: path,
                 partial: "\(parent)/.\(parts.last?.prefix(80) ?? "").\(mark).part", link: nil)
         case .cache(let root):
             // Blobs are called by their sums, as the hub's entity tags are.
             let blobs = Self.cacheFolder(of: snapshot.repository, root) + "/blobs"
             guard let checksum = file.checksum else {
-                return FilePlaces(
+                return CachePaths(
                     path: path, content: path, partial: path + ".\(file.size).part", link: nil)
             }
             let up = file.path.split(separator: "/").map { _ in "../" }.joined()
-            return FilePlaces(
+            return CachePaths(
                 path: path, content: blobs + "/" + checksum.value,
                 partial: "\(blobs)/\(checksum.value).part",
                 link: "\(up)../blobs/" + checksum.value)
@@ -64,7 +64,7 @@ public enum Destination: Hashable, Sendable {
 }
 
 /// Where a file is found, where its bytes are, and where they are while it is not complete.
-struct FilePlaces: Hashable, Sendable {
+struct CachePaths: Hashable, Sendable {
     var path: String
     var content: String
     var partial: String

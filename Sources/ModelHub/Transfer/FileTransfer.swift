@@ -6,10 +6,10 @@ internal import Synchronization
 final class FileTransfer: Sendable {
     let file: RemoteFile
     let snapshot: Snapshot
-    let places: FilePlaces
+    let places: CachePaths
     let address: String
     private let partSize: Int
-    private let record: SumRecord?
+    private let record: ChecksumCache?
 
     /// What a thread can do for the file.
     enum Work {
@@ -33,8 +33,8 @@ final class FileTransfer: Sendable {
     private let state = Mutex(State())
 
     init(
-        _ file: RemoteFile, of snapshot: Snapshot, places: FilePlaces, address: String,
-        partSize: Int, record: SumRecord?
+        _ file: RemoteFile, of snapshot: Snapshot, places: CachePaths, address: String,
+        partSize: Int, record: ChecksumCache?
     ) {
         self.file = file
         self.snapshot = snapshot

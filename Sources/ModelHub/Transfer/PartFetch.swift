@@ -1,7 +1,7 @@
 /// Fetches parts of files over one connection.
 struct PartFetch {
     let session: HTTPSession
-    let retrying: Retrying
+    let retryPolicy: RetryPolicy
     let hub: Hub
     let credentials: HTTPSession.Credentials?
     let onBytes: (Int) -> Void
@@ -12,7 +12,7 @@ struct PartFetch {
     func callAsFunction(_ part: Int, of transfer: FileTransfer) throws {
         let partial = try transfer.open()
         do {
-            try retrying(transfer.file.path, hub: hub.title) {
+            try retryPolicy(transfer.file.path, hub: hub.title) {
                 partial.byteCount
             } _: {
                 try attempt(part, of: transfer, into: partial)

@@ -21,7 +21,7 @@ final class TransferQueue: Sendable {
     func work(_ settings: HubSettings, _ api: any HubAPI, _ cancellation: Cancellation) throws {
         let fetch = PartFetch(
             session: try HTTPSession(settings, cancellation),
-            retrying: Retrying(settings, cancellation) { [onEvent] in
+            retryPolicy: RetryPolicy(settings, cancellation) { [onEvent] in
                 onEvent(.waiting(seconds: $0, because: $1))
             },
             hub: api.hub, credentials: try api.credentials()
@@ -61,7 +61,7 @@ final class TransferQueue: Sendable {
     }
 }
 
-extension Retrying {
+extension RetryPolicy {
     init(
         _ settings: HubSettings, _ cancellation: Cancellation, attemptsUnanswered: Int? = nil,
         onWait: @escaping (Double, String) -> Void

@@ -26,7 +26,7 @@ public func attention(
     }
 }
 
-/// Whether a kernel computes attention of these without a table of weights, be heads ever so wide.
+/// Whether a kernel computes attention of these without the attention matrix, be heads ever so wide.
 public func hasAttentionKernel(for q: Tensor, _ k: Tensor, _ v: Tensor) -> Bool {
     Kernel.attention.serves(q, k, v)
 }

@@ -12,7 +12,7 @@ public func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) throws 
 /// `x · sigmoid(x)`, element by element.
 public func silu(_ x: Tensor) throws -> Tensor { try x.unary(ct_silu) }
 
-/// Normalises the last axis to mean 0 and variance 1, with 32-bit arithmetic inside.
+/// Normalizes the last axis to mean 0 and variance 1, with 32-bit arithmetic inside.
 public func layerNorm(_ x: Tensor, epsilon: Double) throws -> Tensor {
     try withExtendedLifetime(x) {
         try Tensor.make { ct_layer_norm(x.raw, Int64(x.size(-1)), nil, nil, epsilon, $0) }

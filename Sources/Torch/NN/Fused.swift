@@ -1,6 +1,6 @@
 internal import CTorch
 
-/// Shifts and scales a normalised stream: `(1 + scale) · norm(x) + shift`.
+/// Shifts and scales a normalized stream: `(1 + scale) · norm(x) + shift`.
 ///
 /// - Shapes: `x` [..., D]; `shift` and `scale` spread to it, such as [B, 1, D] → [..., D].
 public func modulated(
@@ -42,7 +42,7 @@ public func adding(_ y: Tensor, gatedBy gate: Tensor, to x: Tensor) throws -> Te
     }
 }
 
-/// Turns the two halves of each head against each other, normalised before by their root mean square
+/// Rotates the two halves of each head against each other, normalized before by their root mean square
 /// if there is a weight: one kernel for both.
 ///
 /// - Parameters:
@@ -50,11 +50,11 @@ public func adding(_ y: Tensor, gatedBy gate: Tensor, to x: Tensor) throws -> Te
 ///   - cosines: [T, d], as is `sines`.
 /// - Shapes: `x` [B, T, H, d] → the same.
 /// - Returns: nil where there is no kernel for it.
-public func turnedHalves(
+public func applyRotary(
     _ x: Tensor, cosines: Tensor, sines: Tensor, weight: @autoclosure () throws -> Tensor?,
     epsilon: Double
 ) throws -> Tensor? {
-    // A weight may have to be brought; not for nothing.
+    // A weight may have to be loaded; not for nothing.
     guard Kernel.rotation.serves(x, nil) else { return nil }
     let weight = try weight()
     guard Kernel.rotation.serves(x, weight) else { return nil }
@@ -76,13 +76,13 @@ extension Tensor {
     }
 }
 
-/// Heads of one stream, which turning normalises first unless that is done.
-public struct UnturnedHeads {
+/// Heads of one stream, which the rotation normalizes first unless that is done.
+public struct PreRotaryHeads {
     let values: Tensor
-    /// What is left to be normalised by.
+    /// What is left to be normalized by.
     let norm: RMSNorm?
 
-    /// Normalises at once, unless a kernel does it while it turns.
+    /// Normalizes at once, unless a kernel does it while it rotates.
     ///
     /// - Shapes: `values` [B, T, H, d].
     public init(_ values: Tensor, _ norm: RMSNorm) throws {
@@ -91,18 +91,18 @@ public struct UnturnedHeads {
         self.norm = waits ? norm : nil
     }
 
-    /// Normalised.
-    func finished() throws -> Tensor { try norm?(values) ?? values }
+    /// Normalized.
+    func normalized() throws -> Tensor { try norm?(values) ?? values }
 }
 
 extension RotaryTable {
-    /// Turns the heads of streams behind each other.
+    /// Rotates the heads of streams behind each other.
     ///
     /// - Shapes: [B, T, H, d] of several T → [B, the sum of T, H, d].
-    public func callAsFunction(_ streams: [UnturnedHeads]) throws -> Tensor {
+    public func callAsFunction(_ streams: [PreRotaryHeads]) throws -> Tensor {
         let weights = try streams.map { try $0.norm?.weight.value(like: $0.values) }
         guard zip(streams, weights).allSatisfy({ Kernel.rotation.serves($0.values, $1) }) else {
-            let normed = try streams.map { try $0.finished() }
+            let normed = try streams.map { try $0.normalized() }
             return try self(normed.count == 1 ? normed[0] : .concatenating(normed, along: 1))
         }
         var shape = streams[0].values.shape
@@ -111,7 +111,7 @@ extension RotaryTable {
         var first = 0
         for (stream, weight) in zip(streams, weights) {
             let places = first..<first + stream.values.size(1)
-            try turn(
+            try rotate(
                 stream.values, weight, epsilon: stream.norm?.epsilon ?? 0, places,
                 into: result.slice(places, along: 1))
             first = places.upperBound

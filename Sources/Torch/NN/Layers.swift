@@ -27,7 +27,7 @@ public struct Linear {
     }
 
     private func product(_ x: Tensor) throws -> Tensor {
-        guard bias == nil, isRecorded, x.requiresGradient, !weight.lasts(like: x) else {
+        guard bias == nil, isRecorded, x.requiresGradient, !weight.isResident(like: x) else {
             return try Torch.product(of: x, with: weight.stored(), bias?.value(like: x))
         }
         return try frozenLinear(x, weight)
@@ -87,12 +87,12 @@ public struct RMSNorm {
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         var weight = try weight.value(like: x)
         // Gradients need the weight after its place may have been given to another.
-        if isRecorded, !self.weight.lasts(like: x) { weight = try weight.copy() }
+        if isRecorded, !self.weight.isResident(like: x) { weight = try weight.copy() }
         return try rmsNorm(x, weight: weight, epsilon: epsilon)
     }
 }
 
-/// Normalises groups of channels over the whole picture.
+/// Normalizes groups of channels over the whole image.
 ///
 /// - Shapes: `x` [B, C, h, w] → the same.
 public struct GroupNorm {
@@ -113,7 +113,7 @@ public struct GroupNorm {
         self.epsilon = epsilon
     }
 
-    /// Normalises each picture by itself.
+    /// Normalizes each image by itself.
     ///
     /// - Shapes: `x` [B, C, h, w] → the same.
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError`.
@@ -129,7 +129,7 @@ public struct GroupNorm {
 }
 
 extension GroupNorm {
-    /// Mean and 1/√(variance + ε) of each group, as normalisation takes them.
+    /// Mean and 1/√(variance + ε) of each group, as normalization takes them.
     ///
     /// - Shapes: `x` [1, C, h, w], whose channels are so many of the groups → [groups] of float32.
     public func moments(
@@ -162,7 +162,7 @@ public struct Convolution {
     ///
     /// - Parameters:
     ///   - size: the side of the kernels.
-    ///   - padding: nil is half of `size`, which keeps the picture's size at stride 1.
+    ///   - padding: nil is half of `size`, which keeps the image's size at stride 1.
     ///   - savesProducts: whether kernels may take fewer products, of rounded sums.
     public init(
         _ scope: Scope, from inputs: Int, to outputs: Int, size: Int, stride: Int = 1,

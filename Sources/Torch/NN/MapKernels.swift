@@ -64,7 +64,7 @@ extension GroupNorm {
         try withExtendedLifetime(x) { try .make { ct_group_sums(x.raw, Int64(groups), $0) } }
     }
 
-    /// Normalises by kernels, rounding once.
+    /// Normalizes by kernels, rounding once.
     ///
     /// - Parameters:
     ///   - sums: those of the whole map that `x` is a part of; nil where it is the whole.
@@ -122,17 +122,17 @@ extension Convolution {
     }
 
     /// Convolves a map with each pixel repeated twice along both axes, by kernels and without making
-    /// the large map: by products of differences of neighbours where ``savesProducts`` and
+    /// the large map: by products of differences of neighbors where ``savesProducts`` and
     /// ``Kernel/winograd`` allow it, else by sums of weights with 2x2 pixels of the small one.
     ///
     /// - Shapes: `x` [B, Cin, h + 2, w + 2] of `bfloat16` with a border of 1 → [B, Cout, 2h, 2w].
     /// - Throws: `ParameterError` when nothing is loaded; `TorchError` where there are no kernels.
-    public func enlarging(bordered x: Tensor) throws -> Tensor {
+    public func upsampled(bordered x: Tensor) throws -> Tensor {
         precondition(weight.shape[2] == 3 && stride == 1, "enlarging is for 3x3 with stride 1")
         let (weight, bias) = try (weight.value(like: x), bias.value(like: x))
         let saves = savesProducts && Kernel.winograd.serves(x, weight)
         return try withExtendedLifetime((x, weight, bias)) {
-            try Tensor.make { ct_conv2d_enlarging(x.raw, weight.raw, bias.raw, saves, $0) }
+            try Tensor.make { ct_conv2d_upsampling(x.raw, weight.raw, bias.raw, saves, $0) }
         }
     }
 }

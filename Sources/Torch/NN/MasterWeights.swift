@@ -40,7 +40,7 @@ public enum MasterWeights: String, Hashable, Sendable, CaseIterable {
 
 extension Tensor {
     /// Writes this `float32` tensor to a `bfloat16` one of its shape, each value to one of its two
-    /// neighbours, to the nearer one more often, so that the mean is exact.
+    /// neighbors, to the nearer one more often, so that the mean is exact.
     ///
     /// Equal seeds round alike, on every device.
     public func roundStochastically(into target: Tensor, seed: UInt64) throws {

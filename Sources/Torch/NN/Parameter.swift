@@ -6,9 +6,9 @@ public final class Parameter {
         /// Declared, but not loaded.
         case absent
         /// Here to stay, in memory or shown from a mapped file.
-        case held(StoredWeight)
+        case loaded(StoredWeight)
         /// Brought by somebody each time they are used.
-        case supplied(any WeightSupply)
+        case streamed(any WeightProvider)
     }
 
     /// The name in the canonical layout.
@@ -47,7 +47,7 @@ public final class Parameter {
             throw ParameterError(
                 key: key, reason: .unexpectedShape(expected: shape, found: weight.shape))
         }
-        storage = .held(weight)
+        storage = .loaded(weight)
         fusion = nil
     }
 
@@ -56,9 +56,9 @@ public final class Parameter {
     /// - Throws: `ParameterError` when the shape is another one.
     public func load(_ values: Tensor) throws { try load(.dense(values)) }
 
-    /// Has somebody else bring the values whenever they are used.
-    public func load(from supply: any WeightSupply) {
-        storage = .supplied(supply)
+    /// Has somebody else load the values whenever they are used.
+    public func load(from provider: any WeightProvider) {
+        storage = .streamed(provider)
         fusion = nil
     }
 
@@ -81,46 +81,46 @@ public final class Parameter {
         guard !adapters.isEmpty else { return }
         let base = storage
         let weight = try value(like: .empty([0], dtype: dtype, device: device))
-        storage = .held(.dense(try adapters.reduce(weight) { try $1.merged(into: $0) }))
+        storage = .loaded(.dense(try adapters.reduce(weight) { try $1.merged(into: $0) }))
         fusion = Fusion(parts: wanted, adapters: adapters, base: base)
     }
 
     private var device: Device {
-        if case .held(let weight) = storage { return weight.tensors[0].device }
+        if case .loaded(let weight) = storage { return weight.tensors[0].device }
         return .cpu
     }
 
     /// Takes values that follow from what the model has seen, not from gradients; memory that training
     /// has given the parameter stays the same.
-    public func follow(_ values: Tensor) throws {
-        guard case .held(.dense(let own)) = storage, own.requiresGradient else {
+    public func assignBuffer(_ values: Tensor) throws {
+        guard case .loaded(.dense(let own)) = storage, own.requiresGradient else {
             return try load(values)
         }
         try own.assign(values)
     }
 
-    /// Whether the values are there for good as they are computed with, and not made or brought for
+    /// Whether the values are there for good as they are computed with, and not made or loaded for
     /// each use.
-    func lasts(like other: Tensor) -> Bool {
-        guard case .held(.dense(let values)) = storage else { return false }
+    func isResident(like other: Tensor) -> Bool {
+        guard case .loaded(.dense(let values)) = storage else { return false }
         return values.requiresGradient
             || values.dtype == other.dtype && values.device == other.device
     }
 
     /// Whether the values are trained.
     var requiresGradient: Bool {
-        guard case .held(.dense(let values)) = storage else { return false }
+        guard case .loaded(.dense(let values)) = storage else { return false }
         return values.requiresGradient
     }
 
-    /// The values as they are kept; whoever supplies them may have to bring them first.
+    /// The values as they are kept; whoever supplies them may have to load them first.
     ///
     /// - Throws: `ParameterError` when nothing is loaded; what the supply throws.
     public func stored() throws -> StoredWeight {
         switch storage {
         case .absent: throw ParameterError(key: key, reason: .absent)
-        case .held(let weight): weight
-        case .supplied(let supply): try supply.weight(of: self)
+        case .loaded(let weight): weight
+        case .streamed(let provider): try provider.weight(of: self)
         }
     }
 
@@ -135,8 +135,8 @@ public final class Parameter {
     }
 }
 
-/// Brings the values of weights that are not there all the time.
-public protocol WeightSupply: AnyObject {
+/// Loads the values of weights that are not there all the time.
+public protocol WeightProvider: AnyObject {
     /// The values of a parameter, good until a parameter of another group is asked for.
     func weight(of parameter: Parameter) throws -> StoredWeight
 }

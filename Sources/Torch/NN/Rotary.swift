@@ -1,6 +1,6 @@
 import CTorch
 
-/// Cosines and sines that turn pairs of channels by angles that depend on positions.
+/// Cosines and sines that rotate pairs of channels by angles that depend on positions.
 public struct RotaryTable {
     /// e^(i·angle) as complex numbers.
     ///
@@ -49,23 +49,23 @@ public struct RotaryTable {
         return (tables[0], tables[1])
     }
 
-    /// Turns neighbouring channels (2j, 2j+1), in 32 bits, and rounds once.
+    /// Rotates neighboring channels (2j, 2j+1), in float32, and rounds once.
     ///
     /// - Shapes: `x` [B, T, H, d] → the same.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         if Kernel.rotation.serves(x, nil) {
             let result = try Tensor.empty(x.shape, dtype: x.dtype, device: x.device)
-            try turn(x, nil, epsilon: 0, 0..<count, into: result)
+            try rotate(x, nil, epsilon: 0, 0..<count, into: result)
             return result
         }
         let shape = x.shape
         let pairs = try x.to(dtype: .float32).reshaped(shape.dropLast() + [shape[3] / 2, 2])
-        let turned = try pairs.viewedAsComplex() * rotation
-        return try turned.viewedAsReal().reshaped(shape).to(dtype: x.dtype)
+        let rotated = try pairs.viewedAsComplex() * rotation
+        return try rotated.viewedAsReal().reshaped(shape).to(dtype: x.dtype)
     }
 
-    /// Turns heads at some places of the table by the kernel, normalised before if there is a weight.
-    func turn(
+    /// Rotates heads at some places of the table by the kernel, normalized before if there is a weight.
+    func rotate(
         _ x: Tensor, _ weight: Tensor?, epsilon: Double, _ places: Range<Int>, into target: Tensor
     ) throws {
         let table = try rotation.slice(places, along: 0)

@@ -4,16 +4,16 @@ internal import CTorch
 public enum StoredWeight {
     /// Ready values of any floating-point type.
     case dense(Tensor)
-    /// Values of 8 bits with their scales.
-    case packed(PackedWeight)
-    /// Values of few bits in blocks.
-    case blocks(BlockWeight)
+    /// 8-bit values with their scales.
+    case quantized(QuantizedTensor)
+    /// Low-bit values in blocks.
+    case blocks(GGUFBlocks)
 
     /// The shape that the layer knows.
     public var shape: [Int] {
         switch self {
         case .dense(let values): values.shape
-        case .packed(let packed): packed.values.shape
+        case .quantized(let quantized): quantized.values.shape
         case .blocks(let blocks): blocks.shape
         }
     }
@@ -22,7 +22,7 @@ public enum StoredWeight {
     public var tensors: [Tensor] {
         switch self {
         case .dense(let values): [values]
-        case .packed(let packed): [packed.values] + [packed.scale].compactMap(\.self)
+        case .quantized(let quantized): [quantized.values] + [quantized.scale].compactMap(\.self)
         case .blocks(let blocks): [blocks.bytes]
         }
     }
@@ -33,11 +33,11 @@ public enum StoredWeight {
         precondition(tensors.count == self.tensors.count, "another number of tensors")
         switch self {
         case .dense: return .dense(tensors[0])
-        case .packed(let packed):
-            return .packed(
-                PackedWeight(
+        case .quantized(let quantized):
+            return .quantized(
+                QuantizedTensor(
                     tensors[0], scale: tensors.count > 1 ? tensors[1] : nil,
-                    isRotated: packed.isRotated))
+                    isRotated: quantized.isRotated))
         case .blocks(let blocks): return .blocks(blocks.replacing(tensors[0]))
         }
     }
@@ -62,15 +62,15 @@ public enum StoredWeight {
             return try values.to(dtype: dtype)
         case .dense(let values):
             let result = try Tensor.scratch(values.shape, dtype: dtype, device: device)
-            try PackedWeight(values).unpack(into: result)
+            try QuantizedTensor(values).dequantize(into: result)
             return result
-        case .packed(let packed):
-            let result = try Tensor.scratch(packed.values.shape, dtype: dtype, device: device)
-            try packed.unpack(into: result)
+        case .quantized(let quantized):
+            let result = try Tensor.scratch(quantized.values.shape, dtype: dtype, device: device)
+            try quantized.dequantize(into: result)
             return result
         case .blocks(let blocks):
             let result = try Tensor.scratch(blocks.shape, dtype: dtype, device: device)
-            try blocks.unpack(into: result)
+            try blocks.dequantize(into: result)
             return result
         }
     }
@@ -89,26 +89,26 @@ public enum StoredWeight {
     func rearranged(_ body: (Tensor) throws -> Tensor) throws -> StoredWeight {
         switch self {
         case .dense(let values): return .dense(try body(values))
-        case .packed(let packed):
+        case .quantized(let quantized):
             // A scale of its own for each row goes with the row.
-            let perRow = packed.scale.map { $0.rank == 2 && $0.size(0) == packed.values.size(0) }
-            return .packed(
-                PackedWeight(
-                    try body(packed.values),
-                    scale: perRow == true ? try packed.scale.map(body) : packed.scale,
-                    isRotated: packed.isRotated))
+            let perRow = quantized.scale.map { $0.rank == 2 && $0.size(0) == quantized.values.size(0) }
+            return .quantized(
+                QuantizedTensor(
+                    try body(quantized.values),
+                    scale: perRow == true ? try quantized.scale.map(body) : quantized.scale,
+                    isRotated: quantized.isRotated))
         case .blocks(let blocks): return .blocks(blocks.replacing(try body(blocks.bytes)))
         }
     }
 }
 
-/// Values of 8 bits, `float8` or `int8`, and what they are multiplied with.
-public struct PackedWeight {
+/// 8-bit values, `float8` or `int8`, and what they are multiplied with.
+public struct QuantizedTensor {
     /// The values, of the weight's shape.
     public let values: Tensor
     /// Of `float32`: [] for all values, [rows, 1], or [rows, groups] of equal width; nil is 1.
     public let scale: Tensor?
-    /// Whether rows were turned before they became values: blocks of neighbours times a Hadamard
+    /// Whether rows were rotated before they became values: blocks of neighbors times a Hadamard
     /// matrix over the root of its width, as wide as the largest power of two up to 256 that divides a row.
     public let isRotated: Bool
 
@@ -121,13 +121,13 @@ public struct PackedWeight {
         self.isRotated = isRotated
     }
 
-    /// Writes `values · scale`, turned back where they are turned; in 32 bits, and rounded once.
+    /// Writes `values · scale`, rotated back where they are rotated; in float32, and rounded once.
     ///
     /// - Parameter target: of the weight's shape, on the same device.
-    public func unpack(into target: Tensor) throws {
+    public func dequantize(into target: Tensor) throws {
         if values.dtype.byteCount > 1 { return try target.assign(values) }
         try withExtendedLifetime((values, scale, target)) {
-            try check(ct_unpack8(values.raw, scale?.raw, isRotated, target.raw))
+            try check(ct_dequantize8(values.raw, scale?.raw, isRotated, target.raw))
         }
     }
 }

@@ -19,8 +19,8 @@ public struct WeightUpdate {
     /// The number of this update of the weight, from 1.
     public var step: Int
     /// How small changes of a `bfloat16` weight are kept.
-    public var masters = MasterWeights.none
-    /// The tensor of the weight's shape that `masters` needs, of ``MasterWeights/companionType``.
+    public var masterWeights = MasterWeights.none
+    /// The tensor of the weight's shape that `masterWeights` needs, of ``MasterWeights/companionType``.
     public var companion: Tensor?
     /// What random numbers follow from, together with the step.
     public var seed: UInt64 = 0
@@ -39,7 +39,7 @@ public struct WeightUpdate {
         try withExtendedLifetime((self, others)) {
             var update = ct_update(
                 weight: weight.raw, gradient: gradient.raw, companion: companion?.raw,
-                master: masters.raw, seed: seed, step: Int64(step), rate: rate,
+                master: masterWeights.raw, seed: seed, step: Int64(step), rate: rate,
                 weight_decay: weightDecay)
             try check(body(&update))
         }
@@ -81,7 +81,7 @@ extension WeightUpdate {
         try run([mean, square]) { ct_adam($0, &settings, mean.raw, square.raw) }
     }
 
-    /// AdamW with moments of 8 bits in blocks of ``eightBitBlock`` with a scale each (arXiv
+    /// AdamW with 8-bit moments in blocks of ``eightBitBlock`` with a scale each (arXiv
     /// 2110.02861).
     ///
     /// - Parameters:
@@ -108,7 +108,7 @@ extension WeightUpdate {
         }
     }
 
-    /// How many neighbours of an 8-bit moment share a scale.
+    /// How many neighbors of an 8-bit moment share a scale.
     public static let eightBitBlock = 256
 
     /// The 256 values that an 8-bit moment can have in units of its scale, smallest first.
@@ -173,7 +173,7 @@ extension Tensor {
 
     /// Moves every element by a share of the way to another tensor's, which may have another type;
     /// in this tensor's own memory and type.
-    public func moveInPlace(towards other: Tensor, by share: Double) throws {
+    public func lerpInPlace(to other: Tensor, by share: Double) throws {
         try withExtendedLifetime((self, other)) { try check(ct_average_(raw, other.raw, share)) }
     }
 }

@@ -21,7 +21,7 @@ extension CommandLineTests {
         /// Kills runs at random moments of their saving, or asks them to end, and compares the end
         /// with a whole run.
         private func kill(times: Int) throws {
-            let place = try TrainingPlace(pictures: 5)
+            let place = try TrainingPlace(images: 5)
             // As many steps as the kills cannot come to the end of.
             let steps = ["--num_epochs", "\(2 * times)"]
             try place.train(Self.options + steps, output: "whole")
@@ -79,7 +79,7 @@ extension CommandLineTests {
 
         @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
         func aRequestToEndSavesTheLastUpdateAndSaysHowToGoOn(_ signal: Int32) throws {
-            let place = try TrainingPlace(pictures: 5)
+            let place = try TrainingPlace(images: 5)
             let options = TrainingPlace.lora + ["--num_epochs", "1000"]
             let running = try Program.start(place.arguments(options))
             wait(for: running, in: place, saved: 1)
@@ -106,7 +106,7 @@ extension CommandLineTests {
         }
 
         @Test func aClosedPipeEndsARunAndSavesItsLastUpdate() throws {
-            let place = try TrainingPlace(pictures: 5)
+            let place = try TrainingPlace(images: 5)
             let options = TrainingPlace.lora + ["--num_epochs", "1000", "--save_steps", "2"]
             // Read up to the first checkpoint.
             let process = try shell(
@@ -120,7 +120,7 @@ extension CommandLineTests {
         }
 
         @Test func theEndOfATerminalDoesNotEndWhatNohupHasStarted() throws {
-            let place = try TrainingPlace(pictures: 5)
+            let place = try TrainingPlace(images: 5)
             let options = TrainingPlace.lora + ["--num_epochs", "1000", "--enable_csv_log"]
             let process = try shell(
                 #"trap "" HUP; exec "$@""#, running: place.arguments(options))
@@ -139,7 +139,7 @@ extension CommandLineTests {
 
         @Test(.enabled(if: SmallDisk.isAvailable, "no tmpfs can be mounted here"))
         func aFullDiskLeavesWhatWasSaved() throws {
-            let place = try TrainingPlace(pictures: 5)
+            let place = try TrainingPlace(images: 5)
             let disk = try SmallDisk(place.folder, size: "300k")
             defer { disk.unmount() }
             let small = disk.path
@@ -162,7 +162,7 @@ extension CommandLineTests {
         }
 
         @Test func aLimitOfFileSizesLeavesWhatWasSaved() throws {
-            let place = try TrainingPlace(pictures: 3)
+            let place = try TrainingPlace(images: 3)
             try place.train(TrainingPlace.lora + ["--save_steps", "1", "--stop_after", "1"])
             let names = ["step-1.safetensors", "training_state.safetensors"]
             let before = try names.map { try place.bytes("out/" + $0) }

@@ -60,7 +60,7 @@ extension CommandLineTests {
             }
         }
 
-        /// From a hub on this machine, with two pictures in place of what is published.
+        /// From a hub on this machine, with two images in place of what is published.
         @Test func trainOnTheEditsThatTheyFetch() throws {
             let script = "klein-4b-lora-edit.sh"
             let (hub, place) = try (LocalHub(), TemporaryFolder())
@@ -89,8 +89,8 @@ extension CommandLineTests {
         private func addEdits(to hub: LocalHub) throws {
             var files: [String: Data] = [:]
             for number in 0..<3 {
-                let picture = TrainingPlace.picture(number, width: 64, height: 48)
-                files["\(Self.editFolder)/\(number).png"] = Data(try picture.encoded(as: .png))
+                let image = TrainingPlace.image(number, width: 64, height: 48)
+                files["\(Self.editFolder)/\(number).png"] = Data(try image.encoded(as: .png))
             }
             let rows = """
                 [{"image": "0.png", "edit_image": "1.png", "prompt": "darker"},

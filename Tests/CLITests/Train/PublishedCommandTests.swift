@@ -176,7 +176,7 @@ extension CommandLineTests {
             return adapters
         }
 
-        /// The checkpoint loads, and the picture is another one with it.
+        /// The checkpoint loads, and the image is another one with it.
         private func expectEffect(
             of checkpoint: String, _ place: Place, _ command: [String]
         ) throws {
@@ -186,7 +186,7 @@ extension CommandLineTests {
             #expect(try #require(plain) != place.latents(use))
         }
 
-        /// What a picture is decoded from without anything that was trained.
+        /// What an image is decoded from without anything that was trained.
         private static let plainKlein = try? Place.latents([], isDev: false)
         private static let plainDev = try? Place.latents([], isDev: true)
 
@@ -243,7 +243,7 @@ extension CommandLineTests {
                 try Self.latents(options, isDev: isDev)
             }
 
-            /// What a picture is decoded from, with more options.
+            /// What an image is decoded from, with more options.
             static func latents(_ options: [String], isDev: Bool) throws -> Data {
                 let folder = try TemporaryFolder()
                 let outcome = try Program.run(

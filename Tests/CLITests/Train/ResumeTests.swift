@@ -41,7 +41,7 @@ extension CommandLineTests {
 
         /// Stops twice: within an epoch, and after the first step of the second.
         private func check(_ options: [String]) throws {
-            let place = try TrainingPlace(pictures: 5)
+            let place = try TrainingPlace(images: 5)
             let options = Self.length + options + ["--enable_csv_log"]
             try place.train(options, output: "whole")
             try place.train(options + ["--stop_after", "3"], output: "parts")
@@ -68,7 +68,7 @@ extension CommandLineTests {
         /// Optimizer state is spread over the processes, and comes together in the state.
         @Test(.slow, .enabled(if: ProcessGroup.isAvailable), arguments: ["1", "2"])
         func givesTheSameBytesInTwoProcesses(_ stage: String) throws {
-            let place = try TrainingPlace(pictures: 5)
+            let place = try TrainingPlace(images: 5)
             func run(_ more: [String], _ output: String) throws {
                 let options =
                     Self.length + TrainingPlace.lora
@@ -86,7 +86,7 @@ extension CommandLineTests {
         }
 
         @Test func aRunWithoutASeedGoesOnWithTheOneItDrew() throws {
-            let place = try TrainingPlace(pictures: 3)
+            let place = try TrainingPlace(images: 3)
             let options = place.arguments(TrainingPlace.lora)
             let seedless = try #require(options.firstIndex(of: "--seed"))
             let arguments = Array(options[..<seedless] + options[(seedless + 2)...])
@@ -98,7 +98,7 @@ extension CommandLineTests {
         }
 
         @Test func aFinishedRunThatIsResumedDoesNothing() throws {
-            let place = try TrainingPlace(pictures: 2)
+            let place = try TrainingPlace(images: 2)
             try place.train(TrainingPlace.lora)
             let before = try place.bytes("out/epoch-0.safetensors")
             try place.train(TrainingPlace.lora + ["--resume"])
@@ -106,7 +106,7 @@ extension CommandLineTests {
         }
 
         @Test func anotherRunsStateIsRefused() throws {
-            let place = try TrainingPlace(pictures: 3)
+            let place = try TrainingPlace(images: 3)
             let lora = TrainingPlace.lora
             func expect(_ options: [String], _ words: String) throws {
                 let outcome = try place.run(options + ["--resume"])

@@ -13,7 +13,7 @@ extension CommandLineTests {
         private static let newest = "training_state.safetensors"
         private static let previous = "training_state.previous.safetensors"
 
-        init() throws { place = try TrainingPlace(pictures: 3) }
+        init() throws { place = try TrainingPlace(images: 3) }
 
         private func step(_ name: String, in folder: String = "out") throws -> Int {
             let text = try SafetensorsFile(path: place.file("\(folder)/\(name)"))
@@ -161,7 +161,7 @@ extension CommandLineTests {
             try FileManager.default.moveItem(
                 atPath: moved + "/1.png", toPath: moved + "/one.png")
             let rows =
-                "image,prompt\n0.png,picture 0\n\(moved)/one.png,picture 1\n2.png,picture 2\n"
+                "image,prompt\n0.png,picture 0\n\(moved)/one.png,image 1\n2.png,image 2\n"
             try rows.write(toFile: moved + "/rows.csv", atomically: true, encoding: .utf8)
             _ = try resumed([
                 "--dataset_base_path", moved + "/", "--dataset_metadata_path", moved + "/rows.csv",
@@ -170,13 +170,13 @@ extension CommandLineTests {
             try expectAsWhole()
         }
 
-        @Test func goesOnPastAPictureThatIsGoneOrDamaged() throws {
+        @Test func goesOnPastAnImageThatIsGoneOrDamaged() throws {
             try place.train(options + ["--stop_after", "4"])
-            let picture = URL(fileURLWithPath: place.data + "/1.png")
-            let bytes = try Data(contentsOf: picture)
-            try bytes.prefix(60).write(to: picture)
+            let image = URL(fileURLWithPath: place.data + "/1.png")
+            let bytes = try Data(contentsOf: image)
+            try bytes.prefix(60).write(to: image)
             for isThere in [true, false] {
-                if !isThere { try FileManager.default.removeItem(at: picture) }
+                if !isThere { try FileManager.default.removeItem(at: image) }
                 let refused = try place.run(options + ["--resume"])
                 #expect(refused.status != 0 && refused.errors.contains("1.png"))
                 let outcome = try resumed(["--skip-unreadable", "--stop_after", "5"])
@@ -185,7 +185,7 @@ extension CommandLineTests {
                     "\(outcome.errors)")
             }
             // Back again, it takes its place.
-            try bytes.write(to: picture)
+            try bytes.write(to: image)
             let last = try resumed([])
             #expect(!last.errors.contains("samples are gone"))
             #expect(place.contents("out").contains("epoch-3.safetensors"))

@@ -26,13 +26,13 @@ extension CommandLineTests {
 
         @Test(arguments: ["tiny-klein", "tiny-dev"], ["sft", "direct_distill"])
         func trainAtOnceAndInTwoStages(_ model: String, _ task: String) throws {
-            let place = try TrainingPlace(pictures: 0)
+            let place = try TrainingPlace(images: 0)
             let rows = (0..<2).map {
                 #"{"image": "\#($0).png", "prompt": "a \#($0)", "seed": \#($0), "#
                     + #""rand_device": "cpu", "num_inference_steps": 2, "cfg_scale": 1}"#
             }
             for number in 0..<2 {
-                try TrainingPlace.picture(number).write(to: "\(place.data)/\(number).png")
+                try TrainingPlace.image(number).write(to: "\(place.data)/\(number).png")
             }
             let metadata = place.data + "/rows.jsonl"
             try rows.joined(separator: "\n").write(
@@ -62,7 +62,7 @@ extension CommandLineTests {
 
         /// With a rate of 0 what comes out is what went in.
         @Test func trainingBeginsWithCheckpoints() throws {
-            let place = try TrainingPlace(pictures: 2)
+            let place = try TrainingPlace(images: 2)
             let still = ["--learning_rate", "0", "--enable_csv_log"]
             let fast = ["--learning_rate", "0.01"]
             let checkpoint = "/epoch-0.safetensors"
@@ -87,7 +87,7 @@ extension CommandLineTests {
         }
 
         @Test func aPartOfAModelIsTrainedAlone() throws {
-            let place = try TrainingPlace(pictures: 1)
+            let place = try TrainingPlace(images: 1)
             let outcome = try place.train([
                 "--trainable_models", "dit.proj_out,dit.single_transformer_blocks.1",
             ])
@@ -101,14 +101,14 @@ extension CommandLineTests {
         }
 
         @Test func otherComponentsAreTrainedToo() throws {
-            let place = try TrainingPlace(pictures: 1)
+            let place = try TrainingPlace(images: 1)
             let outcome = try place.train(["--trainable_models", "text_encoder,vae"])
             let names = try tensorShapes(place.file("out/epoch-0.safetensors")).keys
             for prefix in ["pipe.text_encoder_qwen3.model.", "pipe.vae."] {
                 #expect(names.contains { $0.hasPrefix(prefix) })
             }
             #expect(!names.contains { !$0.hasPrefix("pipe.") })
-            // No picture is made from such a file, so none is proposed.
+            // No image is made from such a file, so none is proposed.
             #expect(!outcome.output.contains("flux2 generate"))
         }
 
@@ -116,7 +116,7 @@ extension CommandLineTests {
 
         @Test(arguments: ["sft_full", "sft_lora", "sft_edit", "sft_dev", "distill"])
         func encodedSamplesHoldWhatTheReferencesDo(_ name: String) throws {
-            let place = try TrainingPlace(pictures: 0)
+            let place = try TrainingPlace(images: 0)
             try Self.writeGoldenRows(place, isEdit: name == "sft_edit")
             let isDistilled = name == "distill"
             let model = name == "sft_dev" ? "tiny-dev" : "tiny-klein"
@@ -141,10 +141,10 @@ extension CommandLineTests {
 
         private static func writeGoldenRows(_ place: TrainingPlace, isEdit: Bool) throws {
             let (image, edit) = ("exact.png", "init_128x96.png")
-            for (name, picture) in [
-                (image, TrainingPlace.picture(1, width: 64, height: 48)),
-                (edit, TrainingPlace.picture(2, width: 96, height: 128)),
-            ] { try picture.write(to: "\(place.data)/\(name)") }
+            for (name, image) in [
+                (image, TrainingPlace.image(1, width: 64, height: 48)),
+                (edit, TrainingPlace.image(2, width: 96, height: 128)),
+            ] { try image.write(to: "\(place.data)/\(name)") }
             let row =
                 #"{"image": "\#(image)", "prompt": "a fox", "edit_image": "\#(edit)", "#
                 + #""edit_image_auto_resize": false, "num_inference_steps": 4}"#
@@ -175,13 +175,13 @@ extension CommandLineTests {
         }
 
         @Test func onlyWhatHasChangedIsEncodedAgain() throws {
-            let place = try TrainingPlace(pictures: 4)
+            let place = try TrainingPlace(images: 4)
             #expect(encodedCount(try place.train(Self.encode), of: 4) == 4)
             let first = try (0..<4).map { try place.bytes("out/0/\($0).safetensors") }
             #expect(encodedCount(try place.train(Self.encode), of: 4) == 0)
 
-            // Another picture under the same name.
-            try TrainingPlace.picture(77).write(to: place.data + "/1.png", overwrite: true)
+            // Another image under the same name.
+            try TrainingPlace.image(77).write(to: place.data + "/1.png", overwrite: true)
             #expect(encodedCount(try place.train(Self.encode), of: 4) == 1)
             let second = try (0..<4).map { try place.bytes("out/0/\($0).safetensors") }
             #expect(zip(first, second).map(==) == [true, false, true, true])
@@ -201,7 +201,7 @@ extension CommandLineTests {
         }
 
         @Test func anEncodingThatWasEndedGoesOn() throws {
-            let place = try TrainingPlace(pictures: 24)
+            let place = try TrainingPlace(images: 24)
             let running = try Program.start(place.arguments(Self.encode))
             let deadline = Date().addingTimeInterval(60)
             while place.contents("out/0").count < 4, Date() < deadline {
@@ -232,7 +232,7 @@ extension CommandLineTests {
         }
 
         @Test func foldersWithoutEncodedSamplesAreRefused() throws {
-            let place = try TrainingPlace(pictures: 1)
+            let place = try TrainingPlace(images: 1)
             let train = second(place, "sft:train") + TrainingPlace.lora
             try expectRefusal(train, saying: place.file("cache"), "is no folder")
             let files = place.file("cache/0")
@@ -245,7 +245,7 @@ extension CommandLineTests {
         }
 
         @Test func encodedSamplesAreForTheirOwnTask() throws {
-            let place = try TrainingPlace(pictures: 1)
+            let place = try TrainingPlace(images: 1)
             try place.train(Self.encode, output: "cache")
             try expectRefusal(
                 second(place, "sft") + TrainingPlace.lora, saying: place.file("cache"),
@@ -261,7 +261,7 @@ extension CommandLineTests {
         }
 
         @Test func aDamagedEncodedSampleIsNamed() throws {
-            let place = try TrainingPlace(pictures: 1)
+            let place = try TrainingPlace(images: 1)
             try place.train(Self.encode, output: "cache")
             let path = place.file("cache/0/0.safetensors")
             let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))

@@ -9,7 +9,7 @@ extension CommandLineTests {
     struct TrainRefusals {
         private let place: TrainingPlace
 
-        init() throws { place = try TrainingPlace(pictures: 2) }
+        init() throws { place = try TrainingPlace(images: 2) }
 
         /// Runs what must fail: one line that holds `words`, and nothing that was trained.
         private func expectRefusal(
@@ -44,7 +44,7 @@ extension CommandLineTests {
             (["--enable_lora_hot_loading"], "template models"),
             (["--cpu_offload_split_threshold", "10"], "units of blocks"),
         ])
-        func optionsThatCannotBeHonoured(_ options: [String], _ words: String) throws {
+        func optionsThatCannotBeHonored(_ options: [String], _ words: String) throws {
             try expectRefusal(options, saying: options[0], words)
         }
 
@@ -146,10 +146,10 @@ extension CommandLineTests {
             try expectRefusal(["--extra_inputs", "seed"], saying: "row 1: has no 'seed'")
         }
 
-        @Test func picturesThatCannotBeUsed() throws {
+        @Test func imagesThatCannotBeUsed() throws {
             try write("image,prompt\n0.png,a fox\n9.png,a dog\n")
             try expectRefusal([], saying: "9.png", "not there")
-            try TrainingPlace.picture(1, width: 15, height: 400).write(to: place.data + "/9.png")
+            try TrainingPlace.image(1, width: 15, height: 400).write(to: place.data + "/9.png")
             try expectRefusal(
                 ["--dataset_repeat", "3"], saying: "9.png", "15x400", method: TrainingPlace.full)
             try Data([137, 80, 78, 71, 1, 2, 3]).write(
@@ -157,7 +157,7 @@ extension CommandLineTests {
             try expectRefusal(["--task", "sft:data_process"], saying: "row 2", "9.png")
         }
 
-        @Test func unreadablePicturesCanBeLeftOut() throws {
+        @Test func unreadableImagesCanBeLeftOut() throws {
             try write("image,prompt\n0.png,a\n8.png,b\n9.png,c\n1.png,d\n")
             try Data([137, 80]).write(to: URL(fileURLWithPath: place.data + "/9.png"))
             let outcome = try place.train(

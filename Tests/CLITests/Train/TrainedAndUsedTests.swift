@@ -10,7 +10,7 @@ extension CommandLineTests {
         private let place: TrainingPlace
         private let model = Reference.ownModel("tiny-klein")
 
-        init() throws { place = try TrainingPlace(pictures: 1) }
+        init() throws { place = try TrainingPlace(images: 1) }
 
         private func trained(_ more: [String], _ output: String = "out") throws -> String {
             try place.train(
@@ -30,7 +30,7 @@ extension CommandLineTests {
             return Data(file.bytes(of: try #require(file["latents"])))
         }
 
-        private func picture(_ more: [String] = []) throws -> Data {
+        private func image(_ more: [String] = []) throws -> Data {
             _ = try latents(more)
             return try Data(contentsOf: URL(fileURLWithPath: place.file("a.png")))
         }
@@ -71,14 +71,14 @@ extension CommandLineTests {
                 "--lora_base_model", "vae", "--lora_target_modules", "to_q,to_v", "--lora_rank",
                 "2",
             ])
-            // Its encoder learned from pictures; what starts from one shows it.
-            try TrainingPlace.picture(3, width: 64, height: 64).write(to: place.file("in.png"))
+            // Its encoder learned from images; what starts from one shows it.
+            try TrainingPlace.image(3, width: 64, height: 64).write(to: place.file("in.png"))
             let start = ["--input-image", place.file("in.png"), "--denoising-strength", "0.5"]
             #expect(try latents(start + ["--lora", lora]) != latents(start))
             let outcome = try Program.run(
                 tinyArguments(output: place.file("b.png"), ["--positive-lora", lora]))
             #expect(outcome.status != 0)
-            #expect(outcome.errors.contains("on one side of guidance alone is not supported"))
+            #expect(outcome.errors.contains("on the conditional or unconditional pass alone is not supported"))
         }
 
         @Test func aLoRAWithWholeWeights() throws {

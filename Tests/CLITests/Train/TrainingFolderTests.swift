@@ -10,7 +10,7 @@ extension CommandLineTests {
         private let place: TrainingPlace
         private let lora = TrainingPlace.lora
 
-        init() throws { place = try TrainingPlace(pictures: 3) }
+        init() throws { place = try TrainingPlace(images: 3) }
 
         private func error(of outcome: Program.Outcome) -> String {
             let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
@@ -94,7 +94,7 @@ extension CommandLineTests {
         }
 
         @Test(arguments: [[], ["--width", "32", "--height", "32"]])
-        func staysEmptyWhereAPictureIsNone(_ more: [String]) throws {
+        func staysEmptyWhereAnImageIsNone(_ more: [String]) throws {
             try Data("GIF89a".utf8).write(to: URL(fileURLWithPath: place.data + "/2.png"))
             let outcome = try place.run(
                 lora + ["--num_epochs", "1000", "--save_steps", "1", "--enable_csv_log"] + more)
@@ -145,9 +145,9 @@ extension CommandLineTests {
             }
         }
 
-        // MARK: Pictures
+        // MARK: Images
 
-        @Test func keepsPicturesAsFilesThatSayHowTheyWereMade() throws {
+        @Test func keepsImagesAsFilesThatSayHowTheyWereMade() throws {
             let options =
                 lora + [
                     "--num_epochs", "2", "--sample_prompt", "a red fox", "--sample_prompt", "x",

@@ -9,26 +9,26 @@ final class TrainingPlace {
     let folder: TemporaryFolder
     var data: String { file("data") }
 
-    /// - Parameter count: pictures of 32x32 pixels, or a little more, that differ.
-    init(pictures count: Int = 3) throws {
+    /// - Parameter count: images of 32x32 pixels, or a little more, that differ.
+    init(images count: Int = 3) throws {
         folder = try TemporaryFolder()
         try Self.write(count, to: data)
     }
 
-    /// Pictures and their `metadata.csv`.
+    /// Images and their `metadata.csv`.
     static func write(_ count: Int, to folder: String) throws {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         var rows = "image,prompt\n"
         for number in 0..<count {
-            try picture(number).write(to: "\(folder)/\(number).png")
-            rows += "\(number).png,picture \(number)\n"
+            try image(number).write(to: "\(folder)/\(number).png")
+            rows += "\(number).png,image \(number)\n"
         }
         try rows.write(toFile: folder + "/metadata.csv", atomically: true, encoding: .utf8)
     }
 
     /// A texture that follows from a number.
-    static func picture(_ number: Int, width: Int = 36, height: Int = 32) -> Image {
+    static func image(_ number: Int, width: Int = 36, height: Int = 32) -> Image {
         let pixels = (0..<3 * width * height).map { UInt8(truncatingIfNeeded: $0 * (number + 3)) }
         return Image(width: width, height: height, pixels: pixels)
     }

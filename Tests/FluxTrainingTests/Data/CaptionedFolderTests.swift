@@ -5,7 +5,7 @@ import Imaging
 import TestSupport
 import Testing
 
-@Suite("A folder of pictures with captions")
+@Suite("A folder of images with captions")
 struct CaptionedFolderTests {
     private let folder: TemporaryFolder
 
@@ -55,12 +55,12 @@ struct CaptionedFolderTests {
         let remarks = try Metadata(folder: folder.path).remarks
         #expect(
             remarks == [
-                "\(folder.path): pictures left out: 2 of formats that are not read, such as 'b.bmp'; "
+                "\(folder.path): images left out: 2 of formats that are not read, such as 'b.bmp'; "
                     + "2 in sub-folders, which are not read, such as 'sub/d.png'"
             ])
     }
 
-    @Test("that has pictures only below it is refused with where they are")
+    @Test("that has images only below it is refused with where they are")
     func onlyBelow() throws {
         try put("10_ohwx dog/a.png")
         #expect(try refusal().contains("1 in sub-folders"))
@@ -115,9 +115,9 @@ struct ColumnUseTests {
     private func remarks(
         _ rows: [MetadataRow], columns: [String] = ["image", "video"], extras: [String] = []
     ) throws -> [String] {
-        try PictureDataset(
-            Metadata(path: "rows", rows: rows), base: ".", sizing: PictureSizing(),
-            pictureColumns: columns, extraInputs: extras
+        try ImageDataset(
+            Metadata(path: "rows", rows: rows), base: ".", sizing: ImageSizing(),
+            imageColumns: columns, extraInputs: extras
         ).remarks
     }
 
@@ -159,7 +159,7 @@ struct ColumnUseTests {
                 == ["rows: 2 of 3 captions are empty, such as that of row 2"])
     }
 
-    @Test("have one picture to learn each")
+    @Test("have one image to learn each")
     func lists() throws {
         let two = with("image", .list([.text("a.png"), .text("b.png")]))
         let error = #expect(throws: DataError.self) { _ = try remarks([two]) }
@@ -175,14 +175,14 @@ struct ColumnUseTests {
         let (composed, apart) = ("caf\u{E9}.png", "cafe\u{301}.png")
         try Image(width: 32, height: 32, red: 1, green: 2, blue: 3).write(to: folder.file(apart))
         let metadata = try Metadata(path: "rows", rows: [with("image", .text(composed))])
-        let set = try PictureDataset(metadata, base: folder.path, sizing: PictureSizing())
+        let set = try ImageDataset(metadata, base: folder.path, sizing: ImageSizing())
         #expect(try set.missingFiles().isEmpty && set.item(0).image.width == 32)
         let whole = try Metadata(
             path: "rows", rows: [with("image", .text(folder.file(apart)))])
-        #expect(try PictureDataset(whole, base: "", sizing: PictureSizing()).missingFiles().isEmpty)
-        let here = try PictureDataset(
+        #expect(try ImageDataset(whole, base: "", sizing: ImageSizing()).missingFiles().isEmpty)
+        let here = try ImageDataset(
             Metadata(path: "rows", rows: [with("image", .text("none.png"))]), base: "",
-            sizing: PictureSizing())
+            sizing: ImageSizing())
         #expect(try here.missingFiles() == ["none.png"])
     }
 }

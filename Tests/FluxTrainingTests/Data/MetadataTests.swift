@@ -148,7 +148,7 @@ struct MetadataTests {
         #expect(rows.map { $0["prompt"] } == [.text("a dog"), .text("a fox")])
     }
 
-    @Test func aFolderWithoutPicturesIsRefused() throws {
+    @Test func aFolderWithoutImagesIsRefused() throws {
         let error = #expect(throws: DataError.self) { try Metadata(folder: folder.path) }
         #expect(error?.description.contains("nothing to train on") == true)
     }

@@ -34,10 +34,10 @@ struct RealOptimizerTests {
             let rules: [any UpdateRule] = [AdamW(), Adafactor(), Adam8bit()]
             return try rules.allSatisfy { rule in
                 let plain = try Self.make(dtype)
-                let optimizer = try ParameterOptimizer(rule, of: plain, masters: .none)
+                let optimizer = try ParameterOptimizer(rule, of: plain, masterWeights: .none)
                 let parameters = try Self.make(dtype)
                 let first = try ShardedOptimizer(parameters, group: group, stage: stage) {
-                    try ParameterOptimizer(rule, of: $0, masters: .none)
+                    try ParameterOptimizer(rule, of: $0, masterWeights: .none)
                 }
                 for sample in 0..<4 {
                     try Self.step(plain, 2 * sample + group.rank) {

@@ -59,7 +59,7 @@ extension OptimizerTests {
             try GradientGuard.check([parameter("large", [3e38, 3e38])])
         }
 
-        /// Gradients of 16 bits are looked at a piece at a time.
+        /// 16-bit gradients are looked at a piece at a time.
         @Test func ofManyValuesHaveOneNorm() throws {
             let gradient = try Tensor.full([600_000], 0.5, dtype: .bfloat16)
             let parameter = try TrainableParameter.leaf("w", .zeros([600_000], dtype: .bfloat16))

@@ -12,16 +12,16 @@ extension OptimizerTests {
         /// How far 100 updates move weights, in the direction in which float32 moves them and as a
         /// share of that; gradients drift slowly.
         private func displacements(
-            _ rule: any UpdateRule, _ masters: [(DType, MasterWeights)], rate: Double
+            _ rule: any UpdateRule, _ masterWeights: [(DType, MasterWeights)], rate: Double
         ) throws -> [Double] {
             let generator = try Generator(seed: 6)
             let shape = [64, 96]
             let start = try (Tensor.randn(shape, generator: generator) * 0.02).to(dtype: .bfloat16)
             let drift = try Tensor.randn(shape, generator: generator)
-            let runs = try masters.map { dtype, masters in
+            let runs = try masterWeights.map { dtype, masterWeights in
                 let parameter = try TrainableParameter.leaf("w", start.to(dtype: dtype))
                 let optimizer = try ParameterOptimizer(
-                    rule, of: [parameter], masters: masters, seed: 5)
+                    rule, of: [parameter], masterWeights: masterWeights, seed: 5)
                 return (parameter, optimizer)
             }
             for _ in 0..<100 {
@@ -68,24 +68,24 @@ extension OptimizerTests {
         /// In bfloat16 a mean that keeps 999 of 1000 stands still where it is rounded to the
         /// nearest.
         @Test func theSecondMomentGoesOn() throws {
-            for masters in [MasterWeights.stochastic, .kahan] {
+            for masterWeights in [MasterWeights.stochastic, .kahan] {
                 let weight = try Tensor.ones([4096], dtype: .bfloat16)
                 let parameter = try TrainableParameter.leaf("w", weight)
-                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masters: masters)
+                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: masterWeights)
                 for _ in 0..<1000 {
                     try parameter.setGradient(weight)
                     try optimizer.step(rate: 1e-6)
                 }
                 let square = try #require(try optimizer.state()["w.exp_avg_sq"])
                 let mean = try square.to(dtype: .float32).mean().item()
-                #expect(abs(mean / (1 - 0.3677) - 1) < 0.01, "\(masters): \(mean)")
+                #expect(abs(mean / (1 - 0.3677) - 1) < 0.01, "\(masterWeights): \(mean)")
             }
         }
 
         @Test func areNothingForTypesThatNeedNone() throws {
-            for masters in MasterWeights.allCases {
+            for masterWeights in MasterWeights.allCases {
                 let parameter = try TrainableParameter.leaf("w", .ones([8]))
-                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masters: masters)
+                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: masterWeights)
                 #expect(optimizer.stateByteCount == 64)
                 #expect(
                     try optimizer.state().keys.sorted() == ["w.exp_avg", "w.exp_avg_sq", "w.step"])
@@ -94,16 +94,16 @@ extension OptimizerTests {
 
         @Test func takeTheMemoryThatTheyAreSaidTo() throws {
             let bytes: [MasterWeights: Int] = [.none: 4, .float32: 12, .stochastic: 4, .kahan: 6]
-            for (masters, expected) in bytes {
+            for (masterWeights, expected) in bytes {
                 let parameter = try TrainableParameter.leaf("w", .ones([100], dtype: .bfloat16))
-                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masters: masters)
+                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: masterWeights)
                 #expect(optimizer.stateByteCount == 100 * expected)
             }
         }
 
         @Test func aWeightIsItsMasterRounded() throws {
             let parameter = try TrainableParameter.leaf("w", .ones([50], dtype: .bfloat16))
-            let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masters: .float32)
+            let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: .float32)
             for _ in 0..<3 {
                 try parameter.setGradient(.arange(to: 50))
                 try optimizer.step(rate: 1e-3)
@@ -115,7 +115,7 @@ extension OptimizerTests {
 
     @Suite("Stochastic rounding", .serialized)
     struct StochasticRounding {
-        @Test func givesNeighboursWhoseMeanIsExact() throws {
+        @Test func givesNeighborsWhoseMeanIsExact() throws {
             let value = Float(1 + 3.0 / 1024)  // three eighths of the way from 1 to 1 + 2^-7
             let values = try Tensor.full([100_000], Double(value))
             let rounded = try Tensor.empty([100_000], dtype: .bfloat16)

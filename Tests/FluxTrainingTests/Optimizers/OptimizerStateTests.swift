@@ -9,13 +9,13 @@ extension OptimizerTests {
             let parameters: [TrainableParameter]
             let optimizer: ParameterOptimizer
 
-            init(_ rule: any UpdateRule, _ masters: MasterWeights, seed: UInt64) throws {
+            init(_ rule: any UpdateRule, _ masterWeights: MasterWeights, seed: UInt64) throws {
                 let generator = try Generator(seed: 4)
                 parameters = try [("large", [70, 64]), ("small", [33])].map { name, shape in
                     try .leaf(name, .randn(shape, generator: generator, dtype: .bfloat16))
                 }
                 optimizer = try ParameterOptimizer(
-                    rule, of: parameters, masters: masters, seed: seed)
+                    rule, of: parameters, masterWeights: masterWeights, seed: seed)
             }
 
             func advance(_ updates: Range<Int>) throws {
@@ -31,22 +31,22 @@ extension OptimizerTests {
         }
 
         @Test(arguments: OptimizerKind.allCases, MasterWeights.allCases)
-        func goesOnBitForBit(kind: OptimizerKind, masters: MasterWeights) throws {
+        func goesOnBitForBit(kind: OptimizerKind, masterWeights: MasterWeights) throws {
             let rule: any UpdateRule =
                 kind == .sgd ? SGD(momentum: 0.9) : kind.rule(weightDecay: 0.1)
-            let whole = try Run(rule, masters, seed: 1)
+            let whole = try Run(rule, masterWeights, seed: 1)
             try whole.advance(0..<5)
-            let first = try Run(rule, masters, seed: 1)
+            let first = try Run(rule, masterWeights, seed: 1)
             try first.advance(0..<2)
             let state = try first.optimizer.state().mapValues { try $0.copy() }
-            let second = try Run(rule, masters, seed: 99)
+            let second = try Run(rule, masterWeights, seed: 99)
             try second.optimizer.restore(state)
             for (mine, theirs) in zip(second.parameters, first.parameters) {
                 try withoutGradients { try mine.tensor.assign(theirs.tensor) }
             }
             try second.advance(2..<5)
             for (mine, theirs) in zip(second.parameters, whole.parameters) {
-                try expectIdentical(mine.tensor, theirs.tensor, "\(kind) \(masters)")
+                try expectIdentical(mine.tensor, theirs.tensor, "\(kind) \(masterWeights)")
             }
             let expected = try whole.optimizer.state()
             for (key, tensor) in try second.optimizer.state() {

@@ -39,7 +39,7 @@ struct ChartAxis {
         return (value / 2 - low / 2) / (high / 2 - low / 2)
     }
 
-    /// A tick in as many digits as tell it from its neighbours.
+    /// A tick in as many digits as tell it from its neighbors.
     func label(_ tick: Double) -> String {
         let largest = ticks.map { abs($0) }.max() ?? 0
         if tick == 0 { return "0" }

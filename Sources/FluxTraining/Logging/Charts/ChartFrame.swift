@@ -97,7 +97,7 @@ struct ChartFrame {
             + "d=\"\(dots.joined())\"/>"
     }
 
-    /// Words at the ends of the axis stay in the picture.
+    /// Words at the ends of the axis stay in the image.
     private func anchor(_ x: Double) -> String {
         x > right - 12 ? "end" : "middle"
     }

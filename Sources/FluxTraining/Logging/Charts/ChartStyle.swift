@@ -1,6 +1,6 @@
-/// Colours of charts.
+/// Colors of charts.
 enum ChartStyle {
-    /// The colour of a curve, on light and dark ground.
+    /// The color of a curve, on light and dark ground.
     enum Color: String, CaseIterable, Sendable {
         case blue, orange, violet, green
 

@@ -3,7 +3,7 @@ internal import Foundation
 
 /// Values over steps, as an SVG drawing.
 ///
-/// Colours are those of a light page, as attributes; ``ChartStyle`` changes them for a dark one.
+/// Colors are those of a light page, as attributes; ``ChartStyle`` changes them for a dark one.
 struct LineChart: Sendable {
     /// A line of the chart.
     struct Curve: Sendable {

@@ -1,7 +1,7 @@
 /// The values of a training that are drawn, step by step.
 struct LossHistory: Sendable {
     private(set) var points: [String: [ChartPoint]] = [:]
-    /// Steps whose loss was no number.
+    /// Steps whose loss was NaN.
     private(set) var brokenSteps: [Int] = []
     private(set) var last: LogEntry?
 

@@ -89,17 +89,17 @@ struct ReportPage {
             gallery.dropped == 0
             ? ""
             : "\n<p class=\"note\">\(gallery.rows.count) of \(gallery.rows.count + gallery.dropped)"
-                + " steps with samples are shown; all pictures are in "
+                + " steps with samples are shown; all images are in "
                 + "<a href=\"samples/\">samples/</a>.</p>"
         return "<h2>Samples</h2>\n\(rows.joined(separator: "\n"))\(note)"
     }
 
     private func figure(_ sample: SampleGallery.Sample) -> String {
         let name = sample.name.escapedForHTML
-        let picture = sample.large ?? sample.small
+        let image = sample.large ?? sample.small
         return """
-            <figure><img width="\(picture.width)" height="\(picture.height)" alt="\(name)" \
-            title="\(name)" src="data:image/jpeg;base64,\(picture.base64)">\
+            <figure><img width="\(image.width)" height="\(image.height)" alt="\(name)" \
+            title="\(name)" src="data:image/jpeg;base64,\(image.base64)">\
             <figcaption>\(name)</figcaption></figure>
             """
     }

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A page that shows a training while it runs and afterwards: one HTML file that needs no other.
 ///
-/// It draws the values that ``LogName`` lists, and shows pictures of up to 24 steps. The file is
+/// It draws the values that ``LogName`` lists, and shows images of up to 24 steps. The file is
 /// written anew now and then, at once or not at all. A run that is continued hands what an earlier
-/// one left, such as ``JSONLinesLog/entries(of:)``, to ``init(path:title:facts:totalSteps:history:pictures:interval:)``.
+/// one left, such as ``JSONLinesLog/entries(of:)``, to ``init(path:title:facts:totalSteps:history:images:interval:)``.
 public final class TrainingReport: TrainingLog {
     /// The file.
     public let path: String
@@ -14,7 +14,7 @@ public final class TrainingReport: TrainingLog {
     private struct State {
         var content: ReportContent
         var written: ContinuousClock.Instant?
-        /// A picture came since; those of a step come together, so that it waits for the next step.
+        /// An image came since; those of a step come together, so that it waits for the next step.
         var hasNews = false
     }
 
@@ -29,12 +29,12 @@ public final class TrainingReport: TrainingLog {
     ///   - facts: model, method, data, settings, machine, in the order in which they are shown.
     ///   - totalSteps: steps of the whole training.
     ///   - history: entries of an earlier run, in the order of their steps.
-    ///   - pictures: those of an earlier run.
-    ///   - interval: the time between rewritings, other than those for new pictures.
+    ///   - images: those of an earlier run.
+    ///   - interval: the time between rewritings, other than those for new images.
     /// - Throws: `FileError` where the file could not be written.
     public init(
         path: String, title: String, facts: [(name: String, value: String)],
-        totalSteps: Int? = nil, history: [LogEntry] = [], pictures: SampleFiles? = nil,
+        totalSteps: Int? = nil, history: [LogEntry] = [], images: SampleFiles? = nil,
         interval: Duration = .seconds(60)
     ) throws {
         try Folder.make(for: path)
@@ -43,8 +43,8 @@ public final class TrainingReport: TrainingLog {
         self.interval = interval
         var content = ReportContent(title: title, facts: facts, totalSteps: totalSteps)
         for entry in history { content.history.add(entry) }
-        if let earlier = pictures?.pictures(ofSteps: SampleGallery.mostRows) {
-            for picture in earlier.shown { try content.gallery.add(picture) }
+        if let earlier = images?.images(ofSteps: SampleGallery.mostRows) {
+            for image in earlier.shown { try content.gallery.add(image) }
             content.gallery.dropped += earlier.dropped
         }
         state = Mutex(State(content: content))
@@ -58,9 +58,9 @@ public final class TrainingReport: TrainingLog {
         }
     }
 
-    public func add(_ picture: LoggedPicture) throws {
+    public func add(_ image: LoggedImage) throws {
         try change { state in
-            try state.content.gallery.add(picture)
+            try state.content.gallery.add(image)
             state.hasNews = true
         }
     }

@@ -24,14 +24,14 @@ enum EventMessage {
         }
     }
 
-    static func picture(_ picture: LoggedPicture, tag: String) throws -> [UInt8] {
-        let png = try picture.image.encoded(as: .png)
-        return summary(picture.step, picture.time) {
+    static func image(_ image: LoggedImage, tag: String) throws -> [UInt8] {
+        let png = try image.image.encoded(as: .png)
+        return summary(image.step, image.time) {
             $0.message(field: 1) {
                 $0.content(tag.utf8, field: 1)
                 $0.message(field: 4) {
-                    $0.integer(picture.image.height, field: 1)
-                    $0.integer(picture.image.width, field: 2)
+                    $0.integer(image.image.height, field: 1)
+                    $0.integer(image.image.width, field: 2)
                     $0.integer(3, field: 3)
                     $0.content(png, field: 4)
                 }

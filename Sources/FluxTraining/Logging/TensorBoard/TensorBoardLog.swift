@@ -1,7 +1,7 @@
 internal import Files
 internal import Foundation
 
-/// A log that TensorBoard shows: a file of events for each run, values as scalars, pictures as PNG.
+/// A log that TensorBoard shows: a file of events for each run, values as scalars, images as PNG.
 public final class TensorBoardLog: TrainingLog {
     /// The file of this run, `events.out.tfevents.<seconds>.<host>.<process>`.
     public var path: String { file.path }
@@ -36,10 +36,10 @@ public final class TensorBoardLog: TrainingLog {
         try append(EventMessage.scalars(entry))
     }
 
-    /// Adds a picture as `samples/<name>`.
-    public func add(_ picture: LoggedPicture) throws {
-        let name = picture.name.map { $0.isNewline || $0 == "/" ? " " : $0 }.prefix(100)
-        try append(try EventMessage.picture(picture, tag: "samples/" + String(name)))
+    /// Adds an image as `samples/<name>`.
+    public func add(_ image: LoggedImage) throws {
+        let name = image.name.map { $0.isNewline || $0 == "/" ? " " : $0 }.prefix(100)
+        try append(try EventMessage.image(image, tag: "samples/" + String(name)))
     }
 
     public func close() throws { try file.close() }
