@@ -31,6 +31,12 @@ extension Models {
             var bytes: Int?
             var path: String?
             var missing: [String]
+
+            private enum CodingKeys: String, CodingKey {
+                case name, hubID, encoder, steps, cfgScale, embeddedGuidance, height, width
+                case license = "licence"
+                case gated, bytes, path, missing
+            }
         }
 
         func run() throws {

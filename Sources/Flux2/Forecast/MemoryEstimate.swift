@@ -60,7 +60,9 @@ public struct StageMemory: Hashable, Sendable, Codable {
     /// The parts of a generation that need private memory.
     public enum Stage: String, Hashable, Sendable, Codable, CaseIterable {
         /// Prompts to features, images to latents, noise to latents, latents to pixels.
-        case encode, images, denoise, decode
+        case encode
+        case images = "pictures"
+        case denoise, decode
     }
 
     /// Which stage it is.

@@ -51,6 +51,10 @@ public struct MemoryUse: Hashable, Sendable, Codable {
     public var denoise: Int?
     /// Latents to pixels.
     public var decode: Int?
+
+    private enum CodingKeys: String, CodingKey {
+        case encode, images = "pictures", denoise, decode
+    }
 }
 
 /// What was computed in each stage.
@@ -63,6 +67,10 @@ public struct StageWork: Hashable, Sendable, Codable {
     public var denoise = OperationCounts()
     /// Latents to pixels.
     public var decode = OperationCounts()
+
+    private enum CodingKeys: String, CodingKey {
+        case encode, images = "pictures", denoise, decode
+    }
 }
 
 /// Seconds per stage.
@@ -77,6 +85,10 @@ public struct Timings: Hashable, Sendable, Codable {
     public var steps: [Double] = []
     /// Latents to pixels.
     public var decode = 0.0
+
+    private enum CodingKeys: String, CodingKey {
+        case load, encode, images = "pictures", steps, decode
+    }
 }
 
 extension GenerationResult {

@@ -16,7 +16,7 @@ struct GuidedDenoiser {
     /// One pass of guidance with what it keeps.
     private struct PreparedBranch {
         let name: GuidanceBranch
-        let branch: ConditioningBranch
+        let conditioning: ConditioningBranch
         let text: Tensor
         let memory: BlockResidual?
     }
@@ -25,11 +25,11 @@ struct GuidedDenoiser {
         let cache = stage.stepCache.map {
             FirstBlockCache(threshold: $0, steps: stage.schedule.sigmas.count)
         }
-        let branches = [
-            (GuidanceBranch.conditional, conditioning.conditional as ConditioningBranch?),
+        let named: [(GuidanceBranch, ConditioningBranch?)] = [
+            (.conditional, conditioning.conditional),
             (.unconditional, conditioning.unconditional),
         ]
-        branches = try branches.compactMap { name, branch in
+        branches = try named.compactMap { name, branch in
             guard let branch else { return nil }
             try stage.beforeBranch(name)
             // Where both sides share weights, these are skipped when the prompt's side has decided.
@@ -42,7 +42,7 @@ struct GuidedDenoiser {
                 }
             }
             return PreparedBranch(
-                name: name, branch: branch,
+                name: name, conditioning: branch,
                 text: try stage.transformer.embed(text: branch.text), memory: memory)
         }
         self.stage = stage
@@ -74,9 +74,9 @@ struct GuidedDenoiser {
         _ inputs: [TransformerInput], _ progress: DenoiseProgress,
         _ onEvent: (GenerationEvent) -> Void
     ) throws -> [Tensor] {
-        try zip(branches, inputs).enumerated().map { pass, sideAndInput in
-            let (side, input) = sideAndInput
-            try stage.beforeBranch(side.name)
+        try zip(branches, inputs).enumerated().map { pass, branchAndInput in
+            let (branch, input) = branchAndInput
+            try stage.beforeBranch(branch.name)
             return try stage.transformer(input) { module, _ in
                 try Task.checkCancellation()
                 if let event = progress.event(after: module, pass: pass) { onEvent(event) }
@@ -89,25 +89,27 @@ struct GuidedDenoiser {
         _ onEvent: (GenerationEvent) -> Void
     ) throws -> [Tensor] {
         var prepared: GuidanceBranch?
-        return try stage.transformer.evaluateInLockstep(inputs) { side in
-            if prepared != branches[side].name { try stage.beforeBranch(branches[side].name) }
-            prepared = branches[side].name
-        } observe: { side, module, _ in
+        return try stage.transformer.evaluateInLockstep(inputs) { branch in
+            if prepared != branches[branch].name {
+                try stage.beforeBranch(branches[branch].name)
+            }
+            prepared = branches[branch].name
+        } observe: { branch, module, _ in
             try Task.checkCancellation()
-            if let event = progress.event(after: module, side: side) { onEvent(event) }
+            if let event = progress.event(after: module, branch: branch) { onEvent(event) }
         }
     }
 
     /// The sides' inputs, with what they share computed already.
     private func inputs(_ latents: Tensor, _ step: Int) throws -> [TransformerInput] {
         let sigma = try stage.sigma(step, like: latents)
-        var inputs = branches.map { side in
+        var inputs = branches.map { branch in
             var input = TransformerInput(
-                latents: latents, references: conditioning.references, text: side.branch.text,
+                latents: latents, references: conditioning.references, text: branch.conditioning.text,
                 sigma: sigma, guidance: conditioning.embeddedGuidance,
-                rotary: side.branch.rotary, caches: side.branch.caches)
-            input.embeddedText = side.text
-            input.memory = side.memory
+                rotary: branch.conditioning.rotary, caches: branch.conditioning.caches)
+            input.embeddedText = branch.text
+            input.memory = branch.memory
             return input
         }
         guard branches.count > 1, stage.branchesShareWeights else { return inputs }

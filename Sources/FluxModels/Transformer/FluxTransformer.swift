@@ -115,7 +115,7 @@ public struct FluxTransformer {
     }
 
     /// What steers the double-stream blocks, and what they start from.
-    func embedded(
+    func blockInputs(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> (modulations: DoubleModulations, streams: (image: Tensor, text: Tensor)) {
         let modulations = try doubleModulations(input, embedding, observe)
@@ -174,7 +174,7 @@ public struct FluxTransformer {
     private func runDoubleBlocks(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {
-        let (modulations, start) = try embedded(input, embedding, observe)
+        let (modulations, start) = try blockInputs(input, embedding, observe)
         var streams = start
         for (index, block) in doubleBlocks.enumerated() {
             streams = try block.checkpointed(

@@ -103,7 +103,7 @@ extension FluxTransformer {
 
     private func begin(_ input: TransformerInput, _ observe: Observer) throws -> BlockState {
         let embedding = try timestepEmbedding(input, observe)
-        let (modulations, streams) = try embedded(input, embedding, observe)
+        let (modulations, streams) = try blockInputs(input, embedding, observe)
         var state = BlockState(
             input: input, embedding: embedding, modulations: modulations,
             single: try singleModulation(input, embedding, observe), streams: streams)

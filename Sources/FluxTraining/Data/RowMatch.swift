@@ -76,7 +76,7 @@ struct RowMatch {
         let wanted = before[numbers.count]
         let what =
             switch (found.identity.text == wanted.text, found.identity.files == wanted.files) {
-            case (true, _): "picture"
+            case (true, _): "image"
             case (_, true): "caption or other columns"
             default: "caption and image"
             }
