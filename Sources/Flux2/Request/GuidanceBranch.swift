@@ -1,5 +1,6 @@
 /// The passes of classifier-free guidance.
 public enum GuidanceBranch: String, Hashable, Sendable, CaseIterable {
     /// The prompt's side, and the negative prompt's.
-    case conditional, unconditional
+    case conditional = "positive"
+    case unconditional = "negative"
 }
