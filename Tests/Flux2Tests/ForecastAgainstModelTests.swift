@@ -12,7 +12,7 @@ private struct Case: Sendable, CustomTestStringConvertible {
     var model = "tiny-klein"
     var dtype = DType.bfloat16
     var kernels = KernelSet.avx512BFloat16
-    var evaluateInLockstep = false
+    var inLockstep = false
     var change: @Sendable (inout GenerationRequest) throws -> Void = { _ in }
 
     var testDescription: String { "\(name), \(model), \(dtype.name), \(kernels)" }
@@ -33,7 +33,7 @@ private struct Case: Sendable, CustomTestStringConvertible {
             $0.tiling = .overlapping(.init(imageTile: 128, latentTile: 16))
         },
         Case(name: "guidance") { ($0.cfgScale, $0.negativePrompt) = (4, "a dog") },
-        Case(name: "guidance in lockstep", evaluateInLockstep: true) { $0.cfgScale = 4 },
+        Case(name: "guidance in lockstep", inLockstep: true) { $0.cfgScale = 4 },
         Case(name: "first-block cache") { $0.stepCache = 0.1 },
         Case(name: "guidance and first-block cache") {
             ($0.cfgScale, $0.stepCache) = (4, 0.1)
@@ -126,7 +126,7 @@ struct ForecastAgainstModelTests {
         _ pipeline: Pipeline, _ request: GenerationRequest, _ given: Case
     ) throws -> [StageMemory.Stage: Int] {
         let (demand, _) = pipeline.demand(
-            of: request, MemorySettings(), evaluateInLockstep: given.evaluateInLockstep)
+            of: request, MemorySettings(), inLockstep: given.inLockstep)
         var walk = try StageWalk(
             demand, .cpu, .pooled,
             pipeline.loras.shapes(request.loras, mode: request.loraMode))
@@ -138,7 +138,7 @@ struct ForecastAgainstModelTests {
         _ pipeline: Pipeline, _ request: GenerationRequest, _ given: Case
     ) throws -> [StageMemory.Stage: Int] {
         try pipeline.loras.read(request.loras) { _ in }
-        pipeline.evaluatesInLockstep = given.evaluateInLockstep
+        pipeline.evaluatesInLockstep = given.inLockstep
         var run = try GenerationRun(pipeline, request)
         var peaks: [StageMemory.Stage: Int] = [:]
         func measure<Result>(

@@ -25,7 +25,7 @@ struct QuantizationRulesTests {
         #expect(!quantized.isEmpty)
         for parameter in scope.parameters {
             #expect(
-                ofFiles.packs([parameter.key], shape: parameter.shape)
+                ofFiles.quantizes([parameter.key], shape: parameter.shape)
                     == WeightStorage.isBlockMatrix(parameter), "\(parameter.key)")
         }
     }

@@ -161,7 +161,7 @@ extension StageWalk {
                 walk.transformer.put(walk.adapters.ofTransformer[$0] ?? [:])
             }
             let tokens = try stage(
-                prepared.start, given: walk.conditioning(features, prepared), keeping: prepared.kept,
+                prepared.start, given: walk.conditioning(features, prepared), keeping: prepared.inpaintBlend,
                 onStep: { _ in }, onEvent: { _ in })
             _ = try tokens.isFinite()
             return try LatentTokens.unpack(

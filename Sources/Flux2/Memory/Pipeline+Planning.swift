@@ -54,7 +54,7 @@ extension Pipeline {
     ) throws -> Planner.Outcome {
         let apart = try planner(request, settings)()
         guard request.cfgScale != 1, apart.streamsTransformer,
-            var together = try? planner(request, settings, sideBySide: true)()
+            var together = try? planner(request, settings, inLockstep: true)()
         else { return apart }
         together.evaluatesInLockstep = true
         return together
@@ -67,10 +67,10 @@ extension Pipeline {
     }
 
     private func planner(
-        _ request: GenerationRequest, _ settings: MemorySettings?, sideBySide: Bool = false
+        _ request: GenerationRequest, _ settings: MemorySettings?, inLockstep: Bool = false
     ) throws -> Planner {
         let settings = settings ?? memory
-        let (demand, parts) = demand(of: request, settings, sideBySide: sideBySide)
+        let (demand, parts) = demand(of: request, settings, inLockstep: inLockstep)
         let estimate = try MemoryEstimate(
             demand, deviceKind: device.kind, allocator: .current,
             adapters: loras.shapes(request.loras, mode: request.loraMode))
@@ -84,13 +84,13 @@ extension Pipeline {
 
     /// What a request asks of memory, and the weights that it uses.
     func demand(
-        of request: GenerationRequest, _ settings: MemorySettings, sideBySide: Bool
+        of request: GenerationRequest, _ settings: MemorySettings, inLockstep: Bool
     ) -> (MemoryEstimateInput, [Planner.Part]) {
         let branches = request.cfgScale == 1 ? 1 : 2
         var demand = MemoryEstimateInput(
             request, model: .init(architecture), dtype: dtype, threads: Runtime.threads,
             textLength: textLength)
-        demand.evaluatesInLockstep = sideBySide
+        demand.evaluatesInLockstep = inLockstep
         let parts = [
             part(
                 .textEncoder, textEncoder.weights, passes: branches,
@@ -98,7 +98,7 @@ extension Pipeline {
             part(.autoencoder, autoencoder.weights, passes: 1, tokens: 0, settings),
             part(
                 .transformer, transformer.weights,
-                passes: (sideBySide ? 1 : branches) * request.steps,
+                passes: (inLockstep ? 1 : branches) * request.steps,
                 tokens: demand.transformerTokens, settings),
         ]
         demand.encoderScratch = parts[0].scratch
