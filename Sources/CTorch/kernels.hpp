@@ -16,7 +16,7 @@ namespace ct {
 // those that are absent. Otherwise libtorch does.
 bool has_kernel(ct_kernel kernel, at::TensorList operands);
 
-// Says of what a thread computes as long as it lives that it will be recomputed for gradients.
+// Marks what a thread computes during its lifetime as going to be recomputed for gradients.
 class RecomputationScope {
  public:
   RecomputationScope();

@@ -51,7 +51,7 @@ public actor Engine {
         _ = try pipeline ?? unquantizedPipeline()
     }
 
-    /// A pipeline to ask, before weights are brought into 8 bits.
+    /// A pipeline to ask, before weights are quantized to 8 bits.
     private func unquantizedPipeline() throws -> Pipeline {
         try NumericSetting.threads.require(threads)
         try device.prepare()

@@ -1,6 +1,6 @@
 /// Sizes that images take before a model sees them.
 public enum ReferenceSize {
-    /// The size to which DiffSynth brings a reference image: about `area` pixels at nearly the
+    /// The size that DiffSynth resizes a reference image to: about `area` pixels at nearly the
     /// same aspect ratio, both sides multiples of 32.
     ///
     /// Sides are rounded half to even; one that would vanish becomes 32.

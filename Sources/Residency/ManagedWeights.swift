@@ -2,7 +2,7 @@ internal import Files
 internal import Safetensors
 public import Torch
 
-/// The weights of one model: put where a plan wants them, and let go again.
+/// The weights of one model: loaded, streamed or released as a placement says.
 public final class ManagedWeights {
     /// Which group a weight belongs to; nil for those that are used all the time.
     public typealias Grouping = (Parameter) -> String?

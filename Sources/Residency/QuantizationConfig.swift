@@ -2,7 +2,7 @@ internal import Files
 internal import Foundation
 internal import JSONReading
 
-/// What lies beside a checkpoint of how its weights were brought into fewer bits: `quantization_config`
+/// What lies beside a checkpoint about how its weights were quantized: `quantization_config`
 /// in `config.json`, as transformers, diffusers and compressed-tensors write it, and files of their own.
 ///
 /// As with ``WeightFormat``, all that it says has to be known.

@@ -7,7 +7,7 @@ internal import CTorch
 /// Copies memory from the host to slots on a device while the device computes.
 ///
 /// On the device, filling and using a slot exclude each other; on the host nobody waits. One thread
-/// may bring while another computes.
+/// may load while another computes.
 public final class Copier: Sendable {
     nonisolated(unsafe) private let raw: ct_copier
 

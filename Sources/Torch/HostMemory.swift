@@ -82,9 +82,9 @@ public final class PeakMemorySampler: Sendable {
 
     private let state = Mutex(State())
 
-    /// Starts looking.
+    /// Starts sampling.
     ///
-    /// - Parameter interval: seconds between two looks.
+    /// - Parameter interval: seconds between two samples.
     public init(interval: Double = 0.01) {
         Thread.detachNewThread { [self] in
             while !state.withLock({ $0.stopped }) {
@@ -99,7 +99,7 @@ public final class PeakMemorySampler: Sendable {
         state.withLock { $0.peak = max($0.peak, now) }
     }
 
-    /// Tells the most private memory that was seen since the last time, in bytes.
+    /// The peak of private memory since the last call, in bytes.
     public func takePeak() -> Int {
         sample()
         let now = HostMemory.usage().private
@@ -109,7 +109,7 @@ public final class PeakMemorySampler: Sendable {
         }
     }
 
-    /// Stops and tells the most private memory that was seen since the last lap, in bytes.
+    /// Stops, and returns the peak of private memory since the last call of ``takePeak()``, in bytes.
     public func stop() -> Int {
         sample()
         return state.withLock {

@@ -1,6 +1,6 @@
 internal import CTorch
 
-/// What matrix products, convolutions and attention take: operations by the numbers that are
+/// What matrix products, convolutions and attention take: operations by the type of the values that are
 /// multiplied, and bytes of operands and results.
 ///
 /// Convolutions by fewer products count those that are computed. Backward passes are not counted.

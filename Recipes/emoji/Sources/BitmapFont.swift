@@ -33,7 +33,7 @@ struct BitmapFont {
     /// The image of a character.
     func glyph(_ character: Unicode.Scalar) throws -> Glyph {
         guard let number = glyphs[character.value], let range = images[number] else {
-            throw RecipeError("\(path): has no picture of U+\(String(character.value, radix: 16))")
+            throw RecipeError("\(path): has no image of U+\(String(character.value, radix: 16))")
         }
         return try Glyph(png: Array(bytes[range]))
     }

@@ -36,7 +36,7 @@ struct DistillationRows {
             return Row(
                 image: name, prompt: made.prompt, seed: made.seed, num_inference_steps: steps)
         }
-        guard !rows.isEmpty else { throw RecipeError("\(folder): holds no pictures") }
+        guard !rows.isEmpty else { throw RecipeError("\(folder): holds no images") }
         try JSONLines.write(rows, to: folder + "/distill.jsonl")
         print("\(folder)/distill.jsonl: \(rows.count) rows")
     }

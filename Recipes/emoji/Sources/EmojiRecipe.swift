@@ -17,7 +17,7 @@ struct EmojiRecipe: ParsableCommand {
 extension EmojiRecipe {
     struct Drawing: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "data", abstract: "Draw pictures and write their captions.")
+            commandName: "data", abstract: "Draw images and write their captions.")
 
         @Option(help: "The font.")
         var font = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
@@ -84,9 +84,9 @@ extension EmojiRecipe {
 
     struct Distillation: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write rows for distillation from pictures that flux2 generate has made.")
+            abstract: "Write rows for distillation from images that flux2 generate has made.")
 
-        @Argument(help: "The folder of pictures, which carry their settings.")
+        @Argument(help: "The folder of images, which carry their settings.")
         var folder: String
 
         @Option(help: "Steps that the student shall make.")
@@ -97,9 +97,9 @@ extension EmojiRecipe {
 
     struct Style: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say how much of the recipe's styles pictures have.")
+            abstract: "Say how much of the recipe's styles images have.")
 
-        @Argument(help: "Pictures.")
+        @Argument(help: "Images.")
         var images: [String]
 
         func run() throws {
@@ -109,7 +109,7 @@ extension EmojiRecipe {
                     format: "%.3f", images.map(figure).reduce(0, +) / Double(max(1, images.count)))
             }
             print(
-                "\(images.count) pictures: blockiness \(mean(StyleFigure.blockiness)), "
+                "\(images.count) images: blockiness \(mean(StyleFigure.blockiness)), "
                     + "colour \(mean(StyleFigure.color))")
         }
     }
@@ -130,12 +130,12 @@ extension EmojiRecipe {
 
     struct Compare: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say how much two pictures differ inside and outside of a mask.")
+            abstract: "Say how much two images differ inside and outside of a mask.")
 
-        @Argument(help: "The first picture.")
+        @Argument(help: "The first image.")
         var first: String
 
-        @Argument(help: "The second picture.")
+        @Argument(help: "The second image.")
         var second: String
 
         @Option(help: "The mask, white inside.")
@@ -161,12 +161,12 @@ extension EmojiRecipe {
 
     struct Sheet: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Put pictures side by side, row by row.")
+            abstract: "Put images side by side, row by row.")
 
-        @Argument(help: "Pictures.")
+        @Argument(help: "Images.")
         var images: [String]
 
-        @Option(help: "Pictures in a row.")
+        @Option(help: "Images in a row.")
         var columns: Int?
 
         @Option(name: .shortAndLong, help: "The file to write.")

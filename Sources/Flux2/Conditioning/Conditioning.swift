@@ -1,7 +1,7 @@
 package import FluxModels
 package import Torch
 
-/// One side of classifier-free guidance: what the transformer reads besides latents.
+/// The conditioning of one pass of classifier-free guidance: what the transformer reads besides latents.
 package struct ConditioningBranch {
     /// Text features, [1, T, J].
     var text: Tensor

@@ -2,7 +2,7 @@ internal import FluxModels
 internal import Imaging
 internal import Torch
 
-/// What denoising begins with besides text.
+/// The latents that denoising starts from, with inpainting and reference tokens.
 struct PreparedLatents {
     /// The noisy start, [1, T, C].
     var start: Tensor

@@ -13,7 +13,7 @@ extension Flux2ImagePipeline {
     ///   - inputImage: an image to start from or to paint over, `width` by `height` pixels.
     ///   - denoisingStrength: how far the start is from `inputImage`: 1 is noise alone.
     ///   - editImage: images that the prompt refers to.
-    ///   - editImageAutoResize: whether these are brought to about a megapixel.
+    ///   - editImageAutoResize: whether these are resized to about a megapixel.
     ///   - height: pixels, rounded up to a multiple of 16; nil is the preset's, else 1024.
     ///   - width: pixels, rounded up to a multiple of 16; nil is the preset's, else 1024.
     ///   - seed: of the noise; nil draws one.

@@ -76,7 +76,7 @@ final class LoRAManager {
         }
     }
 
-    /// Images are not made on one pass of guidance.
+    /// The autoencoder runs once, not in the conditional and unconditional passes.
     private func refuseOneSide(_ use: LoRAUse) throws {
         guard use.branch != nil, changes(use, .autoencoder) else { return }
         throw LoRAError(
@@ -144,7 +144,7 @@ final class LoRAManager {
 
     // MARK: Other components
 
-    /// The LoRAs that change a component on a pass of guidance.
+    /// The LoRAs that change a component in one of the passes of guidance.
     func uses(_ all: [LoRAUse], changing component: Component, for branch: GuidanceBranch?)
         -> [LoRAUse]
     {

@@ -1,6 +1,6 @@
 internal import Torch
 
-/// Goes on when memory runs out in spite of the plan: with less on the device, and again.
+/// Retries a stage with less on the device when memory runs out in spite of the plan.
 struct OutOfMemoryRetry {
     private let pipeline: Pipeline
     private let request: GenerationRequest

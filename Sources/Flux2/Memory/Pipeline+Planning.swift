@@ -47,7 +47,7 @@ extension Pipeline {
         return (outcome, settled)
     }
 
-    /// Places for weights. Where those of the transformer come while they are used, both sides of
+    /// Places for weights. Where those of the transformer are streamed, both passes of
     /// guidance share them, if there is room for what both have come to.
     private func placed(
         _ request: GenerationRequest, _ settings: MemorySettings?

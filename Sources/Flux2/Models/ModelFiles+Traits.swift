@@ -1,5 +1,5 @@
 extension ModelFiles {
-    /// Pixels to which reference images are brought: a megapixel, or what the model says that it
+    /// The area in pixels that reference images are resized to: a megapixel, or what the model says that it
     /// draws where that is less.
     package var referenceArea: Int {
         let most = 1024 * 1024

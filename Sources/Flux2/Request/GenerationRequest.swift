@@ -23,7 +23,7 @@ public struct GenerationRequest: Hashable, Sendable {
     public var randomDevice = Device.cpu
     /// Noise levels on the way to the image, 1 to 10000.
     public var steps = 30
-    /// Has steps in which little changes take over what all blocks of the transformer but the first brought
+    /// First Block Cache: steps in which little changes reuse the residual of all transformer blocks but the first
     /// in an earlier step; nil computes all steps.
     ///
     /// The threshold is the error that skipped steps may add up to until the next complete one: how much
@@ -37,10 +37,10 @@ public struct GenerationRequest: Hashable, Sendable {
     public var denoisingStrength = 1.0
     /// Images that the prompt refers to, of any sizes.
     public var editImages: [Image] = []
-    /// Whether `editImages` are brought to about a megapixel; else their sides have to be multiples
+    /// Whether `editImages` are resized to about a megapixel; else their sides have to be multiples
     /// of 16.
     public var resizesEditImages = true
-    /// Pixels to which they are brought then; the model says it.
+    /// The area in pixels that they are resized to then; the model says it.
     var referenceArea = 1024 * 1024
     /// What of `inputImage` is painted anew.
     public var inpainting: Inpainting?

@@ -1,6 +1,6 @@
-/// The passes of classifier-free guidance.
+/// The two passes of classifier-free guidance.
 public enum GuidanceBranch: String, Hashable, Sendable, CaseIterable {
-    /// The prompt's side, and the negative prompt's.
+    /// The pass with the prompt, and the one with the negative prompt.
     case conditional = "positive"
     case unconditional = "negative"
 }

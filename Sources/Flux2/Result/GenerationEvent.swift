@@ -2,7 +2,7 @@
 public enum GenerationEvent: Hashable, Sendable {
     /// Where everything will be; the first event.
     case planned(MemoryPlan)
-    /// Weights are brought into 8 bits, once for this machine: so many bytes of so many.
+    /// Weights are quantized to 8 bits, once for this machine: so many bytes of so many.
     case converting(component: String, format: String, done: Int, total: Int)
     /// 8-bit weights are kept here from now on.
     case converted(path: String, bytes: Int)

@@ -1,18 +1,18 @@
 internal import FluxModels
 internal import Torch
 
-/// Decides which steps do without all blocks of the transformer but the first, and keeps what they take
-/// instead.
+/// First Block Cache: decides which steps skip all blocks of the transformer but the first and reuse the
+/// residual of an earlier step instead.
 ///
-/// The first block of a step shows how far the others would be from what they brought last: what it
+/// The first block of a step shows how far the others would be from their last residual: what it
 /// changes of the latents is compared with what it changed in the last complete step, as the mean absolute
 /// difference over the mean absolute change. Differences of steps that are skipped one after the other
 /// add up, and a step is skipped while the sum stays below the threshold. So a threshold is
 /// the error that all skipped steps between two complete ones may have together, as a share of one
 /// step's change: 0 skips nothing, and at 0.2 two steps of 0.09 may follow each other, but no third.
 ///
-/// The first step and the last are complete. With guidance the prompt's side decides for both, so that
-/// both sides are of the same age: guidance multiplies what they differ by.
+/// The first step and the last are complete. With guidance the conditional pass decides for both, so that
+/// both residuals are of the same age: guidance multiplies what they differ by.
 final class FirstBlockCache {
     private let threshold: Double
     private let steps: Int

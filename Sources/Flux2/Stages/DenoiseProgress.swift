@@ -21,7 +21,7 @@ struct DenoiseProgress {
         }
     }
 
-    /// The same where both sides take turns.
+    /// The same where both passes run in lockstep.
     func event(after module: String, branch: Int) -> GenerationEvent? {
         block(module).map {
             .working(stage: .denoise, done: before + 2 * $0 + branch + 1, of: total)

@@ -1,7 +1,7 @@
 package import FluxModels
 package import Torch
 
-/// What one step of denoising has brought.
+/// The result of one denoising step.
 package struct DenoisedStep {
     /// Counts from 0.
     let index: Int

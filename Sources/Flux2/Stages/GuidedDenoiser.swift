@@ -1,8 +1,8 @@
 internal import FluxModels
 internal import Torch
 
-/// The velocity of latents at the noise levels of a run, the conditional and unconditional passes weighed against each
-/// other.
+/// The velocity of latents at the noise levels of a run, with classifier-free guidance: the conditional and
+/// unconditional passes weighed against each other.
 ///
 /// Holds what is the same in all of a run's evaluations: the embedded text, and what a ``FirstBlockCache`` keeps.
 /// The rest changes with the noise level, since modulations shift and scale each stream before it is
@@ -13,7 +13,7 @@ struct GuidedDenoiser {
     private let branches: [PreparedBranch]
     private let cache: FirstBlockCache?
 
-    /// One pass of guidance with what it keeps.
+    /// One pass of guidance, with its embedded text and its cached residual.
     private struct PreparedBranch {
         let name: GuidanceBranch
         let conditioning: ConditioningBranch
@@ -32,7 +32,7 @@ struct GuidedDenoiser {
         branches = try named.compactMap { name, branch in
             guard let branch else { return nil }
             try stage.beforeBranch(name)
-            // Where both sides share weights, these are skipped when the prompt's side has decided.
+            // In lockstep, weights are skipped once the conditional pass has decided.
             let tells = name == .conditional || !stage.evaluatesInLockstep
             let memory = cache.map { cache in
                 BlockResidual { firstChange in
@@ -100,7 +100,7 @@ struct GuidedDenoiser {
         }
     }
 
-    /// The sides' inputs, with what they share computed already.
+    /// The inputs of both passes, with what they share computed already.
     private func inputs(_ latents: Tensor, _ step: Int) throws -> [TransformerInput] {
         let sigma = try stage.sigma(step, like: latents)
         var inputs = branches.map { branch in

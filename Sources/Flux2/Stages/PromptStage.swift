@@ -31,7 +31,7 @@ struct PromptStage {
         var key: PromptEmbeddingCache.Key { .init(ids: tokens.ids, mask: tokens.mask, loras: loras) }
     }
 
-    /// - Parameter prompts: that of the positive pass of guidance, then that of the negative one.
+    /// - Parameter prompts: that of the conditional pass, then that of the unconditional one.
     /// - Shapes: → [1, length, J] each.
     /// - Throws: `CancellationError` between layers.
     func callAsFunction(_ prompts: [String]) throws -> [Tensor] {
@@ -102,7 +102,7 @@ struct PromptStage {
 
     private func encoded(_ text: Text) throws -> Tensor {
         let key = text.key
-        // The same text may stand on the conditional and unconditional passes.
+        // Both passes of guidance may have the same text.
         if let found = pipeline.prompts.features(key) { return found }
         let part = pipeline.textEncoder
         let encoder = part.model

@@ -12,7 +12,7 @@ package struct Stopwatch {
     }
 }
 
-/// What has been computed since the last time it was asked.
+/// Counts the operations between two calls.
 struct OperationCounter {
     private var last = OperationCounts.counted
 

@@ -12,7 +12,7 @@ struct EvaluationRow: Sendable {
     let prompt: String
     /// Paths of images that the prompt is about.
     let references: [String]
-    /// Whether they are brought to about a megapixel.
+    /// Whether they are resized to about a megapixel.
     let fitsReferences: Bool
     let group: String
     let color: ColorName?

@@ -12,7 +12,7 @@ extension Sequence where Element == Parameter {
 
 /// How a checkpoint names the weights of a component.
 ///
-/// Models know only the canonical names, those of diffusers; a layout says for each where its
+/// Models know only the canonical names, those of diffusers; a key map says for each where its
 /// values are in the file, and which of the file's tensors the model has no use for.
 public struct KeyMap: Sendable {
     /// A name for messages: `diffusers`, `BFL`, ….
@@ -32,7 +32,7 @@ public struct KeyMap: Sendable {
         self.isIgnorable = isIgnorable
     }
 
-    /// The same layout with a prefix before every name in the file.
+    /// The same key map with a prefix before every name in the file.
     func prefixed(_ prefix: String) -> KeyMap {
         guard !prefix.isEmpty else { return self }
         return KeyMap(

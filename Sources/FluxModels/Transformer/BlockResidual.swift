@@ -1,9 +1,10 @@
 public import Torch
 
-/// What all blocks but the first brought to the latents in an evaluation, for later ones that do without
-/// these blocks.
+/// The residual of all blocks but the first, for later evaluations that skip these blocks (First Block Cache).
 ///
 /// Only the latents' tokens are kept: velocities are made of them alone.
+///
+/// - Source: `FirstBlockCacheConfig`, diffusers; FBCache of ParaAttention.
 public final class BlockResidual {
     private let shouldSkip: (_ firstChange: () throws -> Tensor) throws -> Bool
     /// [B, Ti, D]; nil until an evaluation has been complete.

@@ -40,15 +40,17 @@ struct DoubleStreamBlock {
             return try norms(q: q(x), k: k(x), v: v(x))
         }
 
-        /// Adds what attention brought.
-        func addAttention(_ x: Tensor, _ attended: Tensor, _ modulation: Modulation) throws -> Tensor {
+        /// Adds the output of attention: `x + gate · out(attended)`.
+        func addAttention(_ x: Tensor, _ attended: Tensor, _ modulation: Modulation) throws
+            -> Tensor
+        {
             // To libtorch, a part of the joint tokens is a batch of one, for which it would copy
             // the weight; rows are not.
             let rows = try attended.reshaped([-1, attended.size(2)])
             return try adding(out(rows).reshaped(x.shape), gatedBy: modulation.gate, to: x)
         }
 
-        /// Adds the feed-forward's part.
+        /// Adds the output of the feed-forward: `x + gate · ff(modulate(x))`.
         func addFeedForward(_ x: Tensor, _ modulation: Modulation) throws -> Tensor {
             let change = try feedForward(modulation(x, epsilon: epsilon))
             return try adding(change, gatedBy: modulation.gate, to: x)
@@ -76,12 +78,12 @@ struct DoubleStreamBlock {
         )
     }
 
-    /// Adds what the feed-forward of the image's stream brings.
+    /// The feed-forward of the image stream, added to it.
     func imageFeedForward(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
         try image.addFeedForward(x, modulations[1])
     }
 
-    /// Adds what the feed-forward of the text's stream brings.
+    /// The feed-forward of the text stream, added to it.
     func textFeedForward(_ x: Tensor, _ modulations: [Modulation]) throws -> Tensor {
         try bounded(text.addFeedForward(x, modulations[1]))
     }
@@ -91,7 +93,7 @@ struct DoubleStreamBlock {
         try image.qkv(x, modulations[0])
     }
 
-    /// Adds what attention of all to all brings.
+    /// Joint attention of both streams, added to each.
     ///
     /// - Parameter qkv: ``imageQKV(_:_:)`` where that has been computed; nil computes it.
     func attention(

@@ -97,7 +97,7 @@ public struct FluxTransformer {
             of: runSingleBlocks(input, embedding, observe), input, embedding, observe)
     }
 
-    /// What steers all blocks.
+    /// The embedding of noise level and guidance that modulates all blocks, [B, D].
     func timestepEmbedding(_ input: TransformerInput, _ observe: Observer) throws -> Tensor {
         if let shared = input.shared { return shared.embedding }
         let embedding = try timestepEmbedding(input.sigma, guidance: input.guidance)
@@ -114,7 +114,7 @@ public struct FluxTransformer {
         return try velocity.slice(0..<input.latents.size(1), along: 1)
     }
 
-    /// What steers the double-stream blocks, and what they start from.
+    /// The modulations of the double-stream blocks, and the embedded streams they start from.
     func blockInputs(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> (modulations: DoubleModulations, streams: (image: Tensor, text: Tensor)) {
@@ -135,7 +135,7 @@ public struct FluxTransformer {
         )
     }
 
-    /// What steers the single-stream blocks.
+    /// The modulation of the single-stream blocks.
     func singleModulation(
         _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Modulation {
@@ -202,7 +202,7 @@ public struct FluxTransformer {
         return hidden
     }
 
-    /// The last normalization, whose matrix gives scale before shift, and the projection.
+    /// The output norm, whose matrix gives scale before shift, and the output projection.
     func projectOutput(
         _ image: Tensor, _ input: TransformerInput, _ embedding: Tensor, _ observe: Observer
     ) throws -> Tensor {

@@ -136,7 +136,7 @@ extension FluxTransformer.BlockState {
             qkv: qkv)
     }
 
-    /// Asks the memory, behind the first block, whether the others are skipped.
+    /// Asks the cache, after the first block, whether the others are skipped.
     fileprivate mutating func decideSkip() throws {
         guard let memory = input.memory, let before = mark else { return }
         let after = try latents
@@ -150,7 +150,7 @@ extension FluxTransformer.BlockState {
         return try memory.applied(mark)
     }
 
-    /// Has the memory keep what the blocks behind the first have brought.
+    /// Stores the residual of the blocks behind the first.
     fileprivate func store(_ hidden: Tensor) throws {
         guard let memory = input.memory, let mark else { return }
         let start = input.text.size(1)

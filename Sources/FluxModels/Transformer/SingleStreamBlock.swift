@@ -25,7 +25,7 @@ struct SingleStreamBlock {
         try addOutput(x, attentionAndMLP(x, modulation, rotary, cache), modulation)
     }
 
-    /// What attention and the gate of the feed-forward give, side by side.
+    /// Attention and the gated MLP, concatenated for the fused output projection.
     ///
     /// - Shapes: → [B, T, D + hidden].
     func attentionAndMLP(
@@ -39,7 +39,7 @@ struct SingleStreamBlock {
         return try Tensor.concatenating([attended, gated(parts[3])], along: -1)
     }
 
-    /// Adds what it comes to.
+    /// Adds the fused output projection.
     func addOutput(_ x: Tensor, _ both: Tensor, _ modulation: Modulation) throws -> Tensor {
         try bounded(adding(out(both), gatedBy: modulation.gate, to: x))
     }

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Torch
 
-/// Noise level and guidance as one vector that steers every block.
+/// Noise level and guidance as one vector that modulates every block.
 ///
 /// - Source: `Flux2TimestepGuidanceEmbeddings`, diffusers.
 struct TimestepEmbedding {

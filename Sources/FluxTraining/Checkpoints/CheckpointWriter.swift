@@ -101,7 +101,7 @@ public struct CheckpointWriter {
 }
 
 extension TensorToWrite {
-    /// A tensor in another type, brought to the host when it is written.
+    /// A tensor in another type, moved to the host when it is written.
     init(_ name: String, _ tensor: Tensor, in dtype: DType) throws {
         guard let type = ElementType(dtype) else {
             preconditionFailure("\(dtype.name) is never trained")

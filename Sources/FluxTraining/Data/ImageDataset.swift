@@ -17,7 +17,7 @@ public struct ImageDataset: Sendable {
     public let extraInputs: [String]
     /// How images are decoded.
     public let options: ReadOptions
-    /// Pixels to which images are brought that prompts refer to.
+    /// The area in pixels that images which prompts refer to are resized to.
     public var referenceArea = 1024 * 1024
     /// What users should know about the rows and their files.
     public private(set) var remarks: [String] = []

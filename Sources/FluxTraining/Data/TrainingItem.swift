@@ -55,7 +55,7 @@ public struct SampleExtras: Hashable, Sendable, Codable {
     public var noiseScale: Double?
     /// Guidance that is embedded; 1 where it is not given.
     public var embeddedGuidance: Double?
-    /// Whether references are brought to about a megapixel; true where it is not given.
+    /// Whether references are resized to about a megapixel; true where it is not given.
     public var editImageAutoResize: Bool?
 
     /// Nothing is said.

@@ -2,7 +2,7 @@ internal import Flux2
 internal import FluxModels
 internal import Torch
 
-/// Puts together what a task computes in its steps and how it is looked at.
+/// Makes the training objective of a task and its validator.
 struct TaskFactory {
     private let settings: TrainingSettings
     private let parts: TrainingParts

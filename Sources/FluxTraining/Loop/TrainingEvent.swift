@@ -40,7 +40,7 @@ public struct TrainingOutline: Hashable, Sendable {
     public var processes: Int
 }
 
-/// What one micro-step has brought.
+/// The result of one micro-step.
 public struct StepReport: Hashable, Sendable {
     /// Micro-steps since the start, this one included.
     public var step: Int

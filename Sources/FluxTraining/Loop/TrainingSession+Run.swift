@@ -112,7 +112,7 @@ extension TrainingSession {
         return TrainingError(step: progress.steps + 1, reason: .lossNotFinite(module: found))
     }
 
-    // MARK: Looking
+    // MARK: Validation
 
     /// Images and held-out losses; what fails there ends nothing.
     private func inspect() throws {

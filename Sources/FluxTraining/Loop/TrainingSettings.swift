@@ -180,7 +180,7 @@ public struct OutputSettings: Sendable {
     public init() {}
 }
 
-/// What is looked at in between.
+/// Held-out losses and sample images between steps.
 public struct ValidationSettings: Sendable {
     /// Samples that are held out of training and whose loss is taken now and then.
     public var heldOut = 0

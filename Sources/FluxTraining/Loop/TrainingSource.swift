@@ -4,7 +4,7 @@ internal import Imaging
 extension TrainingSettings {
     /// The samples of the task.
     ///
-    /// - Parameter referenceArea: pixels to which images are brought that prompts refer to.
+    /// - Parameter referenceArea: the area in pixels that images which prompts refer to are resized to.
     /// - Throws: `DataError`, for images that are named and are not there, too.
     func source(referenceArea: Int) throws -> any SampleSource {
         guard !task.readsEncoded else {

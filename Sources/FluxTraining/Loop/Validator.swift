@@ -3,7 +3,7 @@ internal import FluxModels
 internal import Imaging
 internal import Torch
 
-/// Looks at what has been learned.
+/// Measures what has been learned: held-out losses and sample images.
 protocol Validator {
     /// Whether something is held out, and whether images are asked for.
     var canValidate: Bool { get }
@@ -29,7 +29,7 @@ struct HeldOutSamples {
     let read: () throws -> [EncodedSample]
 }
 
-/// Looks at a flow transformer: the loss of held-out samples, and images from prompts.
+/// Validates a flow transformer: the loss of held-out samples, and images from prompts.
 final class DiffusionValidator: Validator {
     private let settings: ValidationSettings
     private let parts: TrainingParts

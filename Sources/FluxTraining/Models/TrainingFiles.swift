@@ -17,7 +17,7 @@ public struct TrainingFiles: Hashable, Sendable {
     public var textLength = 512
     /// Whether the transformer was distilled to few steps.
     public var distillation = Distillation.none
-    /// Pixels to which images are brought that prompts refer to.
+    /// The area in pixels that images which prompts refer to are resized to.
     public var referenceArea = 1024 * 1024
 
     /// No component yet.

@@ -103,7 +103,7 @@ private struct Latents {
     }
 }
 
-/// Looks at an autoencoder: the squared error of held-out images, and what they come back as.
+/// Validates an autoencoder: the squared error of held-out images, and what they come back as.
 struct AutoencoderValidator: Validator {
     private let objective: AutoencoderObjective
     private let heldOut: [TrainingItem]

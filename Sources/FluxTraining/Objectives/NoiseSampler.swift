@@ -9,7 +9,7 @@ public enum RandomOrder: String, Hashable, Sendable, CaseIterable {
     case torch
 }
 
-/// Draws noise levels and noise.
+/// Samples noise levels and noise.
 public final class NoiseSampler {
     /// How numbers follow from the seed.
     public let order: RandomOrder

@@ -1,6 +1,6 @@
 internal import Torch
 
-/// Puts the weights of groups where they are used, in one of a few slots.
+/// Moves the weights of groups to where they are used, into one of a few slots.
 protocol WeightTransfer: AnyObject, Sendable {
     /// How many groups may be there at once.
     var slots: Int { get }

@@ -135,7 +135,7 @@ public final class Parameter {
     }
 }
 
-/// Loads the values of weights that are not there all the time.
+/// Provides the values of weights that are streamed while the model computes.
 public protocol WeightProvider: AnyObject {
     /// The values of a parameter, good until a parameter of another group is asked for.
     func weight(of parameter: Parameter) throws -> StoredWeight

@@ -1,4 +1,4 @@
-/// Where the values of a parameter come from in a checkpoint of some layout.
+/// How the values of a parameter are made of a tensor in a checkpoint.
 public enum WeightTransform: Hashable, Sendable {
     /// The tensor of this name as it is, up to axes of size 1.
     case identity(String)
