@@ -65,7 +65,8 @@ public actor Engine {
         try NumericSetting.threads.require(threads)
         try device.prepare()
         let pipeline = try Pipeline(
-            quantizedFiles(onEvent), device: device, dtype: dtype, promptCache: promptCache, memory: memory)
+            quantizedFiles(onEvent), device: device, dtype: dtype, promptCache: promptCache,
+            memory: memory)
         self.pipeline = pipeline
         return pipeline
     }

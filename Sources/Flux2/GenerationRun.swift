@@ -136,7 +136,8 @@ struct GenerationRun {
 
     /// - Shapes: → [1, C, h, w].
     mutating func denoise(
-        _ prepared: PreparedLatents, given features: PromptFeatures, _ onEvent: (GenerationEvent) -> Void
+        _ prepared: PreparedLatents, given features: PromptFeatures,
+        _ onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
         let part = pipeline.transformer
         defer {
@@ -183,7 +184,8 @@ struct GenerationRun {
     private func conditioning(
         _ features: PromptFeatures, _ prepared: PreparedLatents
     ) throws -> Conditioning {
-        func branch(_ text: Tensor, _ extras: GenerationRequest.Extras) throws -> ConditioningBranch {
+        func branch(_ text: Tensor, _ extras: GenerationRequest.Extras) throws -> ConditioningBranch
+        {
             let text = try extras.extending(text)
             let configuration = pipeline.transformer.model.configuration
             return try ConditioningBranch(

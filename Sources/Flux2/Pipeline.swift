@@ -57,7 +57,8 @@ package final class Pipeline {
         ) { FluxTransformer($0, shape.transformer) }
         textEncoder = ModelPart(
             parts.encoder.loader(), device: device, dtype: dtype,
-            grouping: WeightGrouping.ofTextEncoder, staysOnHost: { $0.key == "embed_tokens.weight" },
+            grouping: WeightGrouping.ofTextEncoder,
+            staysOnHost: { $0.key == "embed_tokens.weight" },
             storage: memory.storage[.textEncoder]
         ) { TextEncoder($0, shape.encoder) }
         autoencoder = ModelPart(
@@ -218,7 +219,8 @@ struct Architecture {
     func check(_ files: ModelFiles) throws {
         let (place, encoderPlace) = (files.transformer[0], files.textEncoder[0])
         try ComponentCompatibility.require(encoder, encoderPlace, for: transformer, place)
-        try ComponentCompatibility.require(autoencoder, files.autoencoder[0], for: transformer, place)
+        try ComponentCompatibility.require(
+            autoencoder, files.autoencoder[0], for: transformer, place)
         try ComponentCompatibility.requireDepth(of: encoder, encoderPlace)
     }
 }

@@ -111,7 +111,9 @@ struct Batch: Sendable {
         do {
             let replaces = output.force || output.skipExisting
             try job.place.check(overwrite: replaces)
-            if let latents = job.latents { try ImageDestination.check(latents, overwrite: replaces) }
+            if let latents = job.latents {
+                try ImageDestination.check(latents, overwrite: replaces)
+            }
         } catch let error as FileError where error.reason == .exists {
             throw OutputError(path: error.path, isOneOfSeveral: jobs.count > 1)
         }

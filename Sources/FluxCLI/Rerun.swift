@@ -119,7 +119,9 @@ struct Rerun: AsyncParsableCommand {
             promptCache: nil, weightCache: memory.noWeightCache ? nil : .standard())
     }
 
-    private func request(_ settings: GenerationMetadata, _ report: Reporter) throws -> GenerationRequest {
+    private func request(_ settings: GenerationMetadata, _ report: Reporter) throws
+        -> GenerationRequest
+    {
         var request = try settings.request()
         request.prompt = prompt ?? request.prompt
         imageOptions.change(&request)

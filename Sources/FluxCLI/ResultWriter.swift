@@ -38,7 +38,8 @@ struct ResultWriter {
     }
 
     func write(
-        _ result: GenerationResult, _ settings: GenerationMetadata, of job: Batch.Job, peakPrivate: Int,
+        _ result: GenerationResult, _ settings: GenerationMetadata, of job: Batch.Job,
+        peakPrivate: Int,
         device: Device
     ) throws {
         let path = try write(result, settings, job)

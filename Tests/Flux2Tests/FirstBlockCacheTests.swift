@@ -39,7 +39,8 @@ struct FirstBlockCacheTests {
     }
 
     private func outcome(
-        _ request: GenerationRequest, _ pipeline: Pipeline, _ transformer: WeightPlacement = .resident
+        _ request: GenerationRequest, _ pipeline: Pipeline,
+        _ transformer: WeightPlacement = .resident
     ) throws -> Outcome {
         pipeline.transformer.placement = transformer
         return try withoutGradients {
@@ -197,7 +198,8 @@ struct FirstBlockCacheTests {
     }
 
     @Test func theForecastCountsWhatIsKept() throws {
-        let model = try MemoryEstimateInput.Model(ModelFiles(model: Reference.ownModel("tiny-klein")))
+        let model = try MemoryEstimateInput.Model(
+            ModelFiles(model: Reference.ownModel("tiny-klein")))
         func bytes(_ request: GenerationRequest) throws -> Int {
             var request = request
             (request.height, request.width) = (1024, 1024)

@@ -48,7 +48,7 @@ private struct Case: Sendable, CustomTestStringConvertible {
             $0.loraMode = .hot
             $0.loras = [LoRAUse(path: Reference.path("inputs/lora/peft.safetensors"), strength: 1)]
         },
-        Case(name: "LoRA on one side of guidance") {
+        Case(name: "LoRA of the unconditional pass") {
             ($0.cfgScale, $0.loraMode) = (4, .hot)
             $0.loras = [
                 LoRAUse(

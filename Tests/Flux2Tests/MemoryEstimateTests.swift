@@ -11,9 +11,11 @@ struct MemoryPlanTests {
     ) throws -> MemoryEstimate {
         var request = GenerationRequest(prompt: "a fox", seed: 1)
         change(&request)
-        let model = try MemoryEstimateInput.Model(ModelFiles(model: Reference.ownModel("tiny-klein")))
+        let model = try MemoryEstimateInput.Model(
+            ModelFiles(model: Reference.ownModel("tiny-klein")))
         return try MemoryEstimate(
-            MemoryEstimateInput(request, model: model, dtype: .float32, threads: 2), deviceKind: kind,
+            MemoryEstimateInput(request, model: model, dtype: .float32, threads: 2),
+            deviceKind: kind,
             allocator: .pooled)
     }
 

@@ -13,7 +13,8 @@ import Torch
 struct QuantizationTests {
     private let folder: TemporaryFolder
     private let model = Reference.ownModel("tiny-klein")
-    private static let formats = QuantizationFormat.all.filter { $0 != .int8Groups(128) } + [.int8Groups(64)]
+    private static let formats =
+        QuantizationFormat.all.filter { $0 != .int8Groups(128) } + [.int8Groups(64)]
 
     init() throws { folder = try TemporaryFolder() }
 

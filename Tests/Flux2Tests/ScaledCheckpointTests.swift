@@ -21,7 +21,9 @@ private struct ScaledFile {
 
     /// - Returns: the weights that were quantized, by their name in the file.
     @discardableResult
-    func write(to path: String, metadata: [String: String] = [:]) throws -> [String: QuantizedTensor] {
+    func write(to path: String, metadata: [String: String] = [:]) throws -> [String:
+        QuantizedTensor]
+    {
         let folder = Reference.ownModel("tiny-klein") + "/transformer"
         var tensors = try SingleFileWriter(folder).tensors(keyMap)
         var quantized: [String: QuantizedTensor] = [:]
@@ -79,7 +81,8 @@ struct ScaledCheckpointTests {
                 continue
             }
             #expect(held.scale?.dtype == .float32)
-            let whole = try StoredWeight.quantized(weight).value(dtype: .float32, device: .cpu).copy()
+            let whole = try StoredWeight.quantized(weight).value(dtype: .float32, device: .cpu)
+                .copy()
             let expected = try transform(.dense(whole), shape: parameter.shape)
                 .value(dtype: .float32, device: .cpu)
             let found = try parameter.value(like: .empty([0]))
@@ -89,7 +92,9 @@ struct ScaledCheckpointTests {
         #expect(count >= quantized.count)
     }
 
-    @Test(arguments: [QuantizationFormat.float8Tensor, .float8Rows, .int8Rows, .int8Groups(32), .int8Rotated])
+    @Test(arguments: [
+        QuantizationFormat.float8Tensor, .float8Rows, .int8Rows, .int8Groups(32), .int8Rotated,
+    ])
     func areReadInEveryNaming(format: QuantizationFormat) throws {
         let keyMaps = ["", "model.diffusion_model."].flatMap { prefix in
             [KeyMap.diffusersTransformer, .bflTransformer].map { $0.prefixed(prefix) }

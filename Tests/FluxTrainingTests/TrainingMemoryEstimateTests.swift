@@ -8,7 +8,9 @@ import Torch
 @Suite("What training will take is told before it begins")
 struct TrainingMemoryEstimateTests {
     /// klein-4B at 1024x1024: 4096 tokens of the image, 512 of the caption.
-    private func klein4B(_ change: (inout TrainingEstimateInput) -> Void = { _ in }) -> TrainingEstimateInput {
+    private func klein4B(_ change: (inout TrainingEstimateInput) -> Void = { _ in })
+        -> TrainingEstimateInput
+    {
         var demand = TrainingEstimateInput(
             PublishedTransformer.klein4B.configuration, imageTokens: 4096)
         change(&demand)

@@ -72,8 +72,10 @@ struct BlockTests {
     @Test func thatDoNotFitAreRefused() throws {
         let packed = try Tensor.zeros([2, 68], dtype: .uint8)
         func refusal(_ source: Tensor, _ target: Tensor) throws -> String {
-            try #require(throws: TorchError.self) { try source.dequantizeBlocks(.q8_0, into: target) }
-                .description
+            try #require(throws: TorchError.self) {
+                try source.dequantizeBlocks(.q8_0, into: target)
+            }
+            .description
         }
         #expect(try refusal(packed, .empty([2, 32])).contains("do not fill [2, 32]"))
         #expect(try refusal(packed, .empty([2, 64], dtype: .float64)).contains("not Double"))

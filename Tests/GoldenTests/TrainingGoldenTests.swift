@@ -26,7 +26,9 @@ extension GoldenTests {
                 let (plain, checkpointed) = try KernelSet.limited(to: .reference) {
                     try gradients(name)
                 }
-                for (x, y) in zip(plain, checkpointed) { #expect(try x.1.isEqual(to: y.1), "\(x.0)") }
+                for (x, y) in zip(plain, checkpointed) {
+                    #expect(try x.1.isEqual(to: y.1), "\(x.0)")
+                }
             }
         }
 
@@ -145,7 +147,8 @@ extension GoldenTests {
                     } else {
                         let flow = FlowMatching(
                             transformer: run.transformer, levels: try NoiseLevels())
-                        let draws = try NoiseSampler(seed: ReferenceTraining.seed(plus: 5), order: .torch)
+                        let draws = try NoiseSampler(
+                            seed: ReferenceTraining.seed(plus: 5), order: .torch)
                         let noised = try flow.draw(sample, from: draws)
                         try golden.expectInput("noise", of: noised.noise)
                         loss = try flow.loss(SampleBatch([sample]), [noised])

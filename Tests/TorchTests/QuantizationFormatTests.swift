@@ -115,7 +115,9 @@ extension TorchTests {
 
         /// Turned ones have tests of their own.
         private static let scaled =
-            QuantizationFormat.all.filter { $0 != .float8 && $0 != .int8Rotated } + [.int8Groups(32)]
+            QuantizationFormat.all.filter { $0 != .float8 && $0 != .int8Rotated } + [
+                .int8Groups(32)
+            ]
 
         @Test(arguments: scaled, targets)
         func scaledValuesAreTheNearest(format: QuantizationFormat, dtype: DType) throws {
@@ -164,7 +166,8 @@ extension TorchTests {
         @Test func shapesThatGroupsDoNotDivideAreRefused() throws {
             let format = QuantizationFormat.int8Groups(128)
             #expect(format.fits([4, 256]) && format.fits([4, 100]) && !format.fits([4, 200]))
-            #expect(!QuantizationFormat.float8.fits([]) && !QuantizationFormat.float8Rows.fits([3, 0]))
+            #expect(
+                !QuantizationFormat.float8.fits([]) && !QuantizationFormat.float8Rows.fits([3, 0]))
             let error = #expect(throws: TorchError.self) {
                 try QuantizedTensor.quantizing(.ones([4, 200]), as: format)
             }

@@ -11,7 +11,8 @@ enum TensorConcatenation {
     static func concatenate(
         _ parts: [(transform: WeightTransform, values: Tensor)], shape: [Int], dtype: DType
     ) throws -> Tensor {
-        let rows = try parts.sorted { $0.transform.part < $1.transform.part }.map { transform, values in
+        let rows = try parts.sorted { $0.transform.part < $1.transform.part }.map {
+            transform, values in
             try transform.undone(values.to(dtype: dtype))
         }
         let whole = rows.count == 1 ? rows[0] : try .concatenating(rows, along: 0)

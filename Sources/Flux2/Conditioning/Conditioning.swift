@@ -28,7 +28,8 @@ package struct Conditioning {
     var embeddedGuidance: Double
 
     package init(
-        conditional: ConditioningBranch, unconditional: ConditioningBranch? = nil, references: Tensor? = nil, cfgScale: Double,
+        conditional: ConditioningBranch, unconditional: ConditioningBranch? = nil,
+        references: Tensor? = nil, cfgScale: Double,
         embeddedGuidance: Double
     ) {
         self.conditional = conditional

@@ -43,5 +43,7 @@ struct PreparedLatents {
     /// Keeps the image that is started from where a mask is 0.
     ///
     /// - Shapes: `mask` [1, T, 1].
-    mutating func keep(_ mask: Tensor) { inpaintBlend = clean.map { InpaintBlend(clean: $0, mask: mask) } }
+    mutating func keep(_ mask: Tensor) {
+        inpaintBlend = clean.map { InpaintBlend(clean: $0, mask: mask) }
+    }
 }

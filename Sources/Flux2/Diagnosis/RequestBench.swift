@@ -90,14 +90,16 @@ extension RequestBench {
             return []
         }
         func stage(
-            _ name: String, _ work: OperationCounts, count: Int = 1, _ seconds: (Timings) -> [Double]
+            _ name: String, _ work: OperationCounts, count: Int = 1,
+            _ seconds: (Timings) -> [Double]
         ) -> Stage {
             Stage(
                 name: name, count: count, seconds: results.flatMap { seconds($0.timings) },
                 work: work, floor: rates.floor(of: work))
         }
         var stages = [
-            stage("load", OperationCounts()) { [$0.load] }, stage("encode", work.encode) { [$0.encode] },
+            stage("load", OperationCounts()) { [$0.load] },
+            stage("encode", work.encode) { [$0.encode] },
         ]
         if work.images.operations > 0 {
             stages.append(stage("pictures", work.images) { [$0.images] })

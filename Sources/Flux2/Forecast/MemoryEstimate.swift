@@ -25,7 +25,8 @@ public struct MemoryEstimate: Hashable, Sendable {
     ///   - allocator: what gives out the processor's memory.
     /// - Throws: `TorchError`.
     public init(
-        _ demand: MemoryEstimateInput, deviceKind: Device.Kind = .cpu, allocator: HostAllocator = .pooled
+        _ demand: MemoryEstimateInput, deviceKind: Device.Kind = .cpu,
+        allocator: HostAllocator = .pooled
     ) throws {
         try self.init(demand, deviceKind: deviceKind, allocator: allocator, adapters: .init())
     }

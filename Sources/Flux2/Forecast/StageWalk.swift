@@ -149,7 +149,9 @@ extension StageWalk {
 
     /// Two steps stand for all: each of the same shape finds what the one before has left. With a step cache
     /// it takes one more until the one before has left all.
-    private mutating func denoise(_ prepared: PreparedLatents, _ features: [Tensor]) throws -> Tensor {
+    private mutating func denoise(_ prepared: PreparedLatents, _ features: [Tensor]) throws
+        -> Tensor
+    {
         let steps = min(demand.steps, demand.cachesSteps ? 3 : 2)
         let schedule = try Schedule(steps: steps, shift: 1)
         return try note(.denoise, scratch: demand.transformerScratch) { walk in
@@ -161,7 +163,8 @@ extension StageWalk {
                 walk.transformer.put(walk.adapters.ofTransformer[$0] ?? [:])
             }
             let tokens = try stage(
-                prepared.start, given: walk.conditioning(features, prepared), keeping: prepared.inpaintBlend,
+                prepared.start, given: walk.conditioning(features, prepared),
+                keeping: prepared.inpaintBlend,
                 onStep: { _ in }, onEvent: { _ in })
             _ = try tokens.isFinite()
             return try LatentTokens.unpack(
@@ -169,14 +172,17 @@ extension StageWalk {
         }
     }
 
-    private func conditioning(_ features: [Tensor], _ prepared: PreparedLatents) throws -> Conditioning {
+    private func conditioning(_ features: [Tensor], _ prepared: PreparedLatents) throws
+        -> Conditioning
+    {
         let branches = try features.map { text in
             let text =
                 demand.extraTextTokens == 0
                 ? text
                 : try .concatenating(
                     [text, empty([1, demand.extraTextTokens, text.size(2)])], along: 1)
-            return try ConditioningBranch(text: text, rotary: rotations(text.size(1)), caches: caches())
+            return try ConditioningBranch(
+                text: text, rotary: rotations(text.size(1)), caches: caches())
         }
         return Conditioning(
             conditional: branches[0], unconditional: branches.count > 1 ? branches[1] : nil,

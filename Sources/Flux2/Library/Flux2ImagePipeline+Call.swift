@@ -71,7 +71,8 @@ extension Flux2ImagePipeline {
         request.negativeExtras.caches = negativeKVCache
         request.extras.textEmbedding = extraTextEmbedding
         request.negativeExtras.textEmbedding = negativeExtraTextEmbedding
-        request.loras = lora.map { $0.on(.conditional) } + negativeLoRA.map { $0.on(.unconditional) }
+        request.loras =
+            lora.map { $0.on(.conditional) } + negativeLoRA.map { $0.on(.unconditional) }
         request.inpainting = try .init(
             mask: inpaintMask, blurSize: inpaintBlurSize, blurSigma: inpaintBlurSigma)
         if tiled { request.tiling = .feathered(.init(size: tileSize, stride: tileStride)) }

@@ -81,7 +81,8 @@ final class LoRAManager {
         guard use.branch != nil, changes(use, .autoencoder) else { return }
         throw LoRAError(
             path: use.path,
-            reason: .unsupported("a change of the autoencoder on the conditional or unconditional pass alone"))
+            reason: .unsupported(
+                "a change of the autoencoder on the conditional or unconditional pass alone"))
     }
 
     /// A file may hold a LoRA and whole weights, of which only the first would work.

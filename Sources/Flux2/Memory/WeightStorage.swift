@@ -46,7 +46,8 @@ public enum WeightStorage: Hashable, Sendable {
     package var policy: QuantizationPolicy {
         switch self {
         case .asStored: .none
-        case .matrices(let format): QuantizationPolicy(format, quantizes: WeightStorage.isBlockMatrix)
+        case .matrices(let format):
+            QuantizationPolicy(format, quantizes: WeightStorage.isBlockMatrix)
         case .float8: QuantizationPolicy(.float8) { _ in true }
         }
     }

@@ -28,7 +28,8 @@ struct QuantizationPlan {
                 path: source.location, reason: .mismatch("no weight is called '\(pattern)'"))
         }
         items = source.entries.map { entry in
-            let isQuantized = settings.quantizes([entry.name, entry.key], shape: entry.values.shape)
+            let isQuantized = settings.quantizes(
+                [entry.name, entry.key], shape: entry.values.shape)
             return Item(entry: entry, format: isQuantized ? settings.format : nil)
         }
         try check(source)

@@ -71,7 +71,9 @@ final class QuantizationRun {
         }
     }
 
-    private func scale(_ entry: QuantizationSource.Entry, _ format: QuantizationFormat) -> [TensorToWrite] {
+    private func scale(_ entry: QuantizationSource.Entry, _ format: QuantizationFormat)
+        -> [TensorToWrite]
+    {
         guard let shape = format.scaleShape(of: entry.values.shape) else { return [] }
         return [
             TensorToWrite(

@@ -15,7 +15,8 @@ public struct QuantizationSettings: Hashable, Sendable, Codable {
 
     /// Packs all matrices but those of ``alwaysKept``, unless told otherwise.
     public init(
-        _ format: QuantizationFormat, packsAll: Bool = false, excluded: [String] = [], included: [String] = []
+        _ format: QuantizationFormat, packsAll: Bool = false, excluded: [String] = [],
+        included: [String] = []
     ) {
         self.format = format
         self.packsAll = packsAll

@@ -59,7 +59,8 @@ package struct DenoiseStage {
     /// - Shapes: `start` [1, T, C] → the same.
     /// - Throws: `CancellationError` between blocks.
     package func callAsFunction(
-        _ start: Tensor, given conditioning: Conditioning, keeping inpaintBlend: InpaintBlend? = nil,
+        _ start: Tensor, given conditioning: Conditioning,
+        keeping inpaintBlend: InpaintBlend? = nil,
         onStep: (DenoisedStep) throws -> Void,
         onEvent: (GenerationEvent) -> Void
     ) throws -> Tensor {
@@ -71,7 +72,8 @@ package struct DenoiseStage {
             let velocity = try denoiser.velocity(of: latents, at: step, onEvent)
             let blended = try inpaintBlend?.blendedVelocity(velocity, of: latents, sigma: sigma)
             latents = try FlowStep.euler(
-                latents, velocity: blended ?? velocity, from: sigma, to: schedule.sigma(after: step),
+                latents, velocity: blended ?? velocity, from: sigma,
+                to: schedule.sigma(after: step),
                 in32Bits: parity.stepsIn32Bits)
             try Runtime.synchronize(latents.device)
             let isSkipped = denoiser.skippedSteps > skippedBefore

@@ -105,7 +105,8 @@ struct GuidedDenoiser {
         let sigma = try stage.sigma(step, like: latents)
         var inputs = branches.map { branch in
             var input = TransformerInput(
-                latents: latents, references: conditioning.references, text: branch.conditioning.text,
+                latents: latents, references: conditioning.references,
+                text: branch.conditioning.text,
                 sigma: sigma, guidance: conditioning.embeddedGuidance,
                 rotary: branch.conditioning.rotary, caches: branch.conditioning.caches)
             input.embeddedText = branch.text

@@ -28,7 +28,9 @@ struct PromptStage {
         var tokens: TokenizedPrompt
         var loras: [LoRAUse]
 
-        var key: PromptEmbeddingCache.Key { .init(ids: tokens.ids, mask: tokens.mask, loras: loras) }
+        var key: PromptEmbeddingCache.Key {
+            .init(ids: tokens.ids, mask: tokens.mask, loras: loras)
+        }
     }
 
     /// - Parameter prompts: that of the conditional pass, then that of the unconditional one.

@@ -44,7 +44,7 @@ struct MemoryOptions: ParsableArguments {
 
     @Flag(
         help: """
-            Rehearsal of a GPU on the CPU, which then has device memory of its own; needs \
+            Rehearsal of a GPU on the CPU, which then has private device memory; needs \
             --vram-limit.
             """)
     var rehearse = false

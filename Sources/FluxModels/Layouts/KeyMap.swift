@@ -37,14 +37,17 @@ public struct KeyMap: Sendable {
         guard !prefix.isEmpty else { return self }
         return KeyMap(
             name: name, transform: { transform($0).renamed { prefix + $0 } },
-            isIgnorable: { $0.hasPrefix(prefix) && isIgnorable(String($0.dropFirst(prefix.count))) })
+            isIgnorable: { $0.hasPrefix(prefix) && isIgnorable(String($0.dropFirst(prefix.count))) }
+        )
     }
 
     /// The shape that a canonical name has according to the file, nil when it is not there.
     func shape(of key: String, in shapes: TensorShapes) -> [Int]? {
         let transform = transform(key)
         guard var shape = shapes[transform.source] else { return nil }
-        if case .slice(_, _, let parts) = transform, let rows = shape.first { shape[0] = rows / parts }
+        if case .slice(_, _, let parts) = transform, let rows = shape.first {
+            shape[0] = rows / parts
+        }
         return shape
     }
 

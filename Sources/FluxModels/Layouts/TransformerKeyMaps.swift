@@ -26,7 +26,8 @@ private enum BFLTransformerNames {
     private static let top: [String: WeightTransform] = [
         "x_embedder.weight": .identity("img_in.weight"),
         "context_embedder.weight": .identity("txt_in.weight"),
-        "time_guidance_embed.timestep_embedder.linear_1.weight": .identity("time_in.in_layer.weight"),
+        "time_guidance_embed.timestep_embedder.linear_1.weight": .identity(
+            "time_in.in_layer.weight"),
         "time_guidance_embed.timestep_embedder.linear_2.weight": .identity(
             "time_in.out_layer.weight"),
         "time_guidance_embed.guidance_embedder.linear_1.weight":

@@ -94,6 +94,7 @@ struct PaddedText {
             q, k.slice(keys, along: 2), v.slice(keys, along: 2), words: words, mask: allowed)
         // The CPU kernel gives zeros for blind queries; other devices promise nothing.
         guard let attendsToAny, q.device.computesAs != .cpu else { return result }
-        return try .choosing(attendsToAny, result, .zeros([1], dtype: result.dtype, device: q.device))
+        return try .choosing(
+            attendsToAny, result, .zeros([1], dtype: result.dtype, device: q.device))
     }
 }

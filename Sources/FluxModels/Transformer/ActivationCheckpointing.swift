@@ -23,7 +23,9 @@ extension DoubleStreamBlock {
         }
         let modulationTensors = (modulations.image + modulations.text).flatMap(\.tensors)
         let sets = modulations.image.count
-        let streams = try Torch.checkpointed([image, text] + modulationTensors, outputs: 2, storing: memory) {
+        let streams = try Torch.checkpointed(
+            [image, text] + modulationTensors, outputs: 2, storing: memory
+        ) {
             inputs in
             let all = stride(from: 2, to: inputs.count, by: 3).map { Modulation(inputs[$0...]) }
             let result = try self(
@@ -39,7 +41,8 @@ extension DoubleStreamBlock {
 extension SingleStreamBlock {
     /// The block; with a place for its input, it is recomputed when gradients are.
     func checkpointed(
-        _ memory: ActivationCheckpointing?, _ x: Tensor, modulation: Modulation, rotary: RotaryTable,
+        _ memory: ActivationCheckpointing?, _ x: Tensor, modulation: Modulation,
+        rotary: RotaryTable,
         cache: KeyValue?
     ) throws -> Tensor {
         guard let memory else {

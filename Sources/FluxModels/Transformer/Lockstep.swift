@@ -92,7 +92,9 @@ extension FluxTransformer {
     ) throws {
         let block = singleBlocks[index]
         var attended: [Tensor] = []
-        try each(&states, prepare) { attended.append(try $0.attentionAndMLP(block, "single_\(index)")) }
+        try each(&states, prepare) {
+            attended.append(try $0.attentionAndMLP(block, "single_\(index)"))
+        }
         attended.reverse()
         try each(&states, prepare) { try $0.addOutput(block, attended.removeLast()) }
         for (branch, state) in states.enumerated() where !state.isSkipping {

@@ -4,7 +4,8 @@ internal import Torch
 /// at all. Kernels give a pixel the same value in whatever piece it is computed, as long as pieces begin
 /// with an even row, since products are saved for two rows at a time.
 extension LazyFeatureMap {
-    func convolvedByKernels(_ convolution: Convolution, _ added: LazyFeatureMap?) -> LazyFeatureMap {
+    func convolvedByKernels(_ convolution: Convolution, _ added: LazyFeatureMap?) -> LazyFeatureMap
+    {
         let reach = convolution.padding
         return derived(channels: convolution.weight.shape[0]) { wanted, outputs in
             let needed = wanted.lowerBound - reach..<wanted.upperBound + reach

@@ -52,7 +52,8 @@ struct LazyFeatureMap {
     ) -> LazyFeatureMap {
         var map = LazyFeatureMap(
             channels: channels ?? self.channels, height: height ?? self.height,
-            width: width ?? self.width, widest: max(widest, channels ?? 0), isMaterialized: false, strips,
+            width: width ?? self.width, widest: max(widest, channels ?? 0), isMaterialized: false,
+            strips,
             origin: origin, part: part)
         map.edged = edged
         return map
@@ -134,7 +135,9 @@ extension LazyFeatureMap {
     }
 
     /// A convolution that keeps the size, added to another map of its size.
-    func convolved(_ convolution: Convolution, adding added: LazyFeatureMap? = nil) -> LazyFeatureMap {
+    func convolved(_ convolution: Convolution, adding added: LazyFeatureMap? = nil)
+        -> LazyFeatureMap
+    {
         if convolution.hasKernel(for: origin) { return convolvedByKernels(convolution, added) }
         let result = convolvedByLibtorch(convolution)
         return added.map { $0 + result } ?? result

@@ -61,7 +61,8 @@ struct VAEEncoder {
 
     /// The same strip by strip; see ``Strips``.
     func callAsFunction(_ x: Tensor, by strips: Strips, observe: Observer) throws -> Tensor {
-        var hidden = LazyFeatureMap(try LazyFeatureMap(x, strips).convolved(input).materialized(), strips)
+        var hidden = LazyFeatureMap(
+            try LazyFeatureMap(x, strips).convolved(input).materialized(), strips)
         for (index, level) in levels.enumerated() {
             for (resnet, residual) in level.resnets.enumerated() {
                 let output = try residual(hidden, strips)
@@ -74,6 +75,7 @@ struct VAEEncoder {
         }
         let inner = try middle(hidden.materialized())
         try observe("encoder.mid_block", inner)
-        return try LazyFeatureMap(inner, strips).activated(norm).convolved(output).materialized().contiguous()
+        return try LazyFeatureMap(inner, strips).activated(norm).convolved(output).materialized()
+            .contiguous()
     }
 }

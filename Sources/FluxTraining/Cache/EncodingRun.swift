@@ -65,7 +65,8 @@ struct EncodingRun {
     }
 
     private func write(
-        _ item: TrainingItem, _ placed: PlacedSample, to file: CachedSample, _ sampler: NoiseSampler,
+        _ item: TrainingItem, _ placed: PlacedSample, to file: CachedSample,
+        _ sampler: NoiseSampler,
         _ fingerprint: String
     ) throws {
         try withoutGradients {

@@ -112,7 +112,8 @@ struct OptimizerFootprint {
 
     init(_ demand: TrainingEstimateInput) {
         let masterWeights = demand.dtype == .bfloat16 ? demand.masterWeights : .none
-        companionName = masterWeights == .kahan ? "rounded-off parts of weights" : "fp32 master weights"
+        companionName =
+            masterWeights == .kahan ? "rounded-off parts of weights" : "fp32 master weights"
         let rule = demand.optimizer.rule(weightDecay: 0)
         let dtype = masterWeights == .float32 ? DType.float32 : demand.dtype
         for shape in demand.trained {

@@ -37,7 +37,8 @@ struct TaskFactory {
             settings.validation, parts, encoder, transformer, objective,
             heldOut: try self.heldOut(heldOut, encoder))
         return (
-            DiffusionObjective(objective: objective, encoder: encoder, sampler: sampler, parts: parts),
+            DiffusionObjective(
+                objective: objective, encoder: encoder, sampler: sampler, parts: parts),
             validator
         )
     }

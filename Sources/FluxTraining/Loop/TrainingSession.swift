@@ -40,7 +40,8 @@ final class TrainingSession {
         self.group = group
         self.onEvent = onEvent
         weights = try TrainableWeights(parts, settings, onEvent)
-        sampler = try NoiseSampler(seed: settings.seed, order: settings.drawOrder, device: parts.device)
+        sampler = try NoiseSampler(
+            seed: settings.seed, order: settings.drawOrder, device: parts.device)
         let (training, held) = try Self.divided(survey.source, settings.validation.heldOut)
         source = training
         keys = settings.data.batchSize == 1 ? [] : try Self.keys(of: training, onEvent)

@@ -20,7 +20,8 @@ final class Updater {
         clippedNorm = settings.clippedNorm.flatMap { $0 == 0 ? nil : $0 }
         func make(_ parameters: [TrainableParameter]) throws -> any Optimizer {
             try settings.optimizer.optimizer(
-                of: parameters, weightDecay: settings.weightDecay, masterWeights: settings.masterWeights,
+                of: parameters, weightDecay: settings.weightDecay,
+                masterWeights: settings.masterWeights,
                 seed: SeedSequence.seed(seed, 4))
         }
         optimizer =

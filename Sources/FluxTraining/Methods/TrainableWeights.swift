@@ -216,7 +216,8 @@ public final class TrainableWeights {
         try withoutGradients {
             for parameter in all {
                 guard let adapter = changes.adapters[parameter.key] else { continue }
-                if case .loaded(.dense(let values)) = parameter.storage, values.dtype == parts.dtype {
+                if case .loaded(.dense(let values)) = parameter.storage, values.dtype == parts.dtype
+                {
                     try parameter.fuse([adapter], dtype: parts.dtype)
                 } else {
                     parameter.adapters.append(adapter)

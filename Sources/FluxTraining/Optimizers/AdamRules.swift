@@ -97,7 +97,8 @@ private func adamMoments(_ shape: [Int], _ dtype: DType) -> [StateTensor] {
 }
 
 private func applyAdam(
-    _ update: WeightUpdate, _ parts: OptimizerState, _ settings: AdamSettings, _ weightDecay: Double,
+    _ update: WeightUpdate, _ parts: OptimizerState, _ settings: AdamSettings,
+    _ weightDecay: Double,
     decoupled: Bool
 ) throws {
     var update = update

@@ -56,10 +56,12 @@ public enum OptimizerKind: String, Hashable, Sendable, CaseIterable {
 
     /// An optimizer of this kind; see ``ParameterOptimizer``.
     public func optimizer(
-        of parameters: [TrainableParameter], weightDecay: Double, masterWeights: MasterWeights = .none,
+        of parameters: [TrainableParameter], weightDecay: Double,
+        masterWeights: MasterWeights = .none,
         seed: UInt64 = 0
     ) throws -> any Optimizer {
         try ParameterOptimizer(
-            rule(weightDecay: weightDecay), of: parameters, masterWeights: masterWeights, seed: seed)
+            rule(weightDecay: weightDecay), of: parameters, masterWeights: masterWeights, seed: seed
+        )
     }
 }

@@ -38,7 +38,8 @@ public final class ParameterOptimizer: Optimizer {
             try parameters.enumerated().map { index, parameter in
                 // Far apart, so that parameters do not share random numbers.
                 let seed = seed &+ UInt64(index + 1) &* 0xD1B5_4A32_D192_ED03
-                return try ParameterState(parameter, rule: rule, masterWeights: masterWeights, seed: seed)
+                return try ParameterState(
+                    parameter, rule: rule, masterWeights: masterWeights, seed: seed)
             }
         }
     }

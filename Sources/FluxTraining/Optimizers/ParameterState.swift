@@ -11,7 +11,8 @@ struct ParameterState {
     private var seed: UInt64
 
     init(
-        _ parameter: TrainableParameter, rule: any UpdateRule, masterWeights: MasterWeights, seed: UInt64
+        _ parameter: TrainableParameter, rule: any UpdateRule, masterWeights: MasterWeights,
+        seed: UInt64
     ) throws {
         let weight = parameter.tensor
         let rule = rule.suited(to: parameter.name)
@@ -21,7 +22,8 @@ struct ParameterState {
         self.masterWeights = weight.dtype == .bfloat16 ? masterWeights : .none
         parts = try OptimizerState(
             rule.parts(
-                forShape: weight.shape, dtype: self.masterWeights == .float32 ? .float32 : weight.dtype),
+                forShape: weight.shape,
+                dtype: self.masterWeights == .float32 ? .float32 : weight.dtype),
             device: weight.device)
         companion =
             switch self.masterWeights {

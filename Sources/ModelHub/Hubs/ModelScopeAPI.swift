@@ -30,7 +30,8 @@ struct ModelScopeAPI: HubAPI {
     ) throws -> Snapshot {
         let files =
             repository.kind == .model
-            ? try models(repository, revision, request) : try datasets(repository, revision, request)
+            ? try models(repository, revision, request)
+            : try datasets(repository, revision, request)
         return Snapshot(
             hub: hub, repository: repository, revision: revision, commit: nil, files: files)
     }

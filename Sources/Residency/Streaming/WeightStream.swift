@@ -23,7 +23,8 @@ public final class WeightStream: WeightProvider {
     ///   - releases: whether what had to be read from the disk leaves memory after its copy.
     ///   - poisons: whether what was used is overwritten at once, so that a use too late shows.
     public convenience init(
-        _ groups: [WeightGroup], device: Device, slots: Int, pinned: Int = 0, releases: Bool = false,
+        _ groups: [WeightGroup], device: Device, slots: Int, pinned: Int = 0,
+        releases: Bool = false,
         poisons: Bool = false
     ) throws {
         let transfer = try DeviceBufferTransfer(
@@ -51,7 +52,9 @@ public final class WeightStream: WeightProvider {
     public convenience init?(
         reading groups: [WeightGroup], kept: Set<Int>, ahead: Int = 1
     ) throws {
-        guard let transfer = try DirectIOTransfer(groups, kept: kept, ahead: ahead) else { return nil }
+        guard let transfer = try DirectIOTransfer(groups, kept: kept, ahead: ahead) else {
+            return nil
+        }
         self.init(groups, transfer)
     }
 

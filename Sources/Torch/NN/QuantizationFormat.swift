@@ -120,7 +120,9 @@ extension QuantizedTensor {
     ///
     /// - Parameter weight: [rows, ...] of `bfloat16`, `float16` or `float32`; ``QuantizationFormat/fits(_:)``
     ///   tells which shapes can be quantized.
-    public static func quantizing(_ weight: Tensor, as format: QuantizationFormat) throws -> QuantizedTensor {
+    public static func quantizing(_ weight: Tensor, as format: QuantizationFormat) throws
+        -> QuantizedTensor
+    {
         var (values, scale): (ct_tensor?, ct_tensor?)
         let group = Int64(format.group(of: weight.shape))
         let isRotated = format == .int8Rotated

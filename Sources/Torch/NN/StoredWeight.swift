@@ -91,7 +91,9 @@ public enum StoredWeight {
         case .dense(let values): return .dense(try body(values))
         case .quantized(let quantized):
             // A scale of its own for each row goes with the row.
-            let perRow = quantized.scale.map { $0.rank == 2 && $0.size(0) == quantized.values.size(0) }
+            let perRow = quantized.scale.map {
+                $0.rank == 2 && $0.size(0) == quantized.values.size(0)
+            }
             return .quantized(
                 QuantizedTensor(
                     try body(quantized.values),

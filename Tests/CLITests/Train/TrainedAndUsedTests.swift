@@ -78,7 +78,9 @@ extension CommandLineTests {
             let outcome = try Program.run(
                 tinyArguments(output: place.file("b.png"), ["--positive-lora", lora]))
             #expect(outcome.status != 0)
-            #expect(outcome.errors.contains("on the conditional or unconditional pass alone is not supported"))
+            #expect(
+                outcome.errors.contains(
+                    "on the conditional or unconditional pass alone is not supported"))
         }
 
         @Test func aLoRAWithWholeWeights() throws {

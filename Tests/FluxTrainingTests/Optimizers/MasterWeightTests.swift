@@ -71,7 +71,8 @@ extension OptimizerTests {
             for masterWeights in [MasterWeights.stochastic, .kahan] {
                 let weight = try Tensor.ones([4096], dtype: .bfloat16)
                 let parameter = try TrainableParameter.leaf("w", weight)
-                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: masterWeights)
+                let optimizer = try ParameterOptimizer(
+                    AdamW(), of: [parameter], masterWeights: masterWeights)
                 for _ in 0..<1000 {
                     try parameter.setGradient(weight)
                     try optimizer.step(rate: 1e-6)
@@ -85,7 +86,8 @@ extension OptimizerTests {
         @Test func areNothingForTypesThatNeedNone() throws {
             for masterWeights in MasterWeights.allCases {
                 let parameter = try TrainableParameter.leaf("w", .ones([8]))
-                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: masterWeights)
+                let optimizer = try ParameterOptimizer(
+                    AdamW(), of: [parameter], masterWeights: masterWeights)
                 #expect(optimizer.stateByteCount == 64)
                 #expect(
                     try optimizer.state().keys.sorted() == ["w.exp_avg", "w.exp_avg_sq", "w.step"])
@@ -96,14 +98,16 @@ extension OptimizerTests {
             let bytes: [MasterWeights: Int] = [.none: 4, .float32: 12, .stochastic: 4, .kahan: 6]
             for (masterWeights, expected) in bytes {
                 let parameter = try TrainableParameter.leaf("w", .ones([100], dtype: .bfloat16))
-                let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: masterWeights)
+                let optimizer = try ParameterOptimizer(
+                    AdamW(), of: [parameter], masterWeights: masterWeights)
                 #expect(optimizer.stateByteCount == 100 * expected)
             }
         }
 
         @Test func aWeightIsItsMasterRounded() throws {
             let parameter = try TrainableParameter.leaf("w", .ones([50], dtype: .bfloat16))
-            let optimizer = try ParameterOptimizer(AdamW(), of: [parameter], masterWeights: .float32)
+            let optimizer = try ParameterOptimizer(
+                AdamW(), of: [parameter], masterWeights: .float32)
             for _ in 0..<3 {
                 try parameter.setGradient(.arange(to: 50))
                 try optimizer.step(rate: 1e-3)
