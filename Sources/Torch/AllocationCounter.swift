@@ -45,10 +45,12 @@ public final class AllocationCounter {
         var outcome: Swift.Result<Result, any Error>?
         var peak: Int64 = 0
         try withoutActuallyEscaping({ outcome = Swift.Result { try body() } }) { run in
-            var run: () -> Void = run
-            try check(
+            let status = withUnsafePointer(to: run) { closure in
                 ct_measure_allocations(
-                    { $0?.assumingMemoryBound(to: (() -> Void).self).pointee() }, &run, &peak))
+                    { $0?.assumingMemoryBound(to: (() -> Void).self).pointee() },
+                    UnsafeMutableRawPointer(mutating: closure), &peak)
+            }
+            try check(status)
         }
         guard let outcome else { preconditionFailure("the body did not run") }
         return (try outcome.get(), Int(peak))

@@ -43,7 +43,7 @@ extension CommandLineTests {
         /// All files of a folder, with their bytes.
         private func files(_ folder: String) throws -> [String: Data] {
             let names = try FileManager.default.subpathsOfDirectory(atPath: folder)
-            return try names.reduce(into: [:]) { all, name in
+            return names.reduce(into: [:]) { all, name in
                 let url = URL(fileURLWithPath: "\(folder)/\(name)")
                 guard !url.hasDirectoryPath else { return }
                 all[name] = try? Data(contentsOf: url)

@@ -13,19 +13,19 @@ extension CommandLineTests {
         init() throws { folder = try TemporaryFolder() }
 
         @Test func eachHasItsOwn() throws {
-            let image = folder.file("a.png")
-            #expect(try Program.run(tinyArguments(output: image)).status == Exit.fine.rawValue)
+            let original = folder.file("a.png")
+            #expect(try Program.run(tinyArguments(output: original)).status == Exit.fine.rawValue)
             // It is there already.
-            #expect(try Program.run(tinyArguments(output: image)).status == Exit.failed.rawValue)
+            #expect(try Program.run(tinyArguments(output: original)).status == Exit.failed.rawValue)
             #expect(try Program.run(["generate"]).status == Exit.usage.rawValue)
             #expect(try Program.run(["no-such"]).status == Exit.usage.rawValue)
-            let settings = try Image.readMetadata(of: image)
-            var image = try Image(contentsOf: image)
+            let settings = try Image.readMetadata(of: original)
+            var image = try Image(contentsOf: original)
             image.pixels[0] ^= 1
             let changed = folder.file("b.png")
             try image.write(to: changed, metadata: settings)
             let check = ["--check", "--model", Reference.ownModel("tiny-klein"), "--quiet"]
-            #expect(try Program.run(["rerun", image] + check).status == Exit.fine.rawValue)
+            #expect(try Program.run(["rerun", original] + check).status == Exit.fine.rawValue)
             #expect(try Program.run(["rerun", changed] + check).status == Exit.differs.rawValue)
             let running = try Program.start(
                 tinyArguments(output: folder.file("c.png"), ["--steps", "10000"]))

@@ -49,7 +49,7 @@ struct EvaluationRow: Sendable {
 
     private init(_ file: Metadata, _ index: Int, _ places: [String: Int]) throws {
         number = index + 1
-        image = try file.path(try file.text("image", inRow: index))
+        image = file.path(try file.text("image", inRow: index))
         prompt = try file.text("prompt", inRow: index)
         references = (file.rows[index]["edit_image"]?.paths ?? []).map(file.path)
         fitsReferences = file.rows[index]["edit_image_auto_resize"]?.flag ?? true

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Domains
 import FluxTraining
-public import Torch
+internal import Torch
 
 /// How weights are changed.
 struct TrainOptimizationOptions: ParsableArguments {

@@ -1,7 +1,7 @@
-public import ArgumentParser
+internal import ArgumentParser
 import Flux2
 import FluxTraining
-public import LoRA
+internal import LoRA
 
 /// What training writes, and when.
 struct TrainOutputOptions: ParsableArguments {

@@ -1,6 +1,6 @@
-package import Flux2
+internal import Flux2
 package import FluxModels
-package import Imaging
+internal import Imaging
 internal import Tokenization
 package import Torch
 

@@ -1,4 +1,4 @@
-package import Flux2
+internal import Flux2
 internal import FluxModels
 public import Torch
 
