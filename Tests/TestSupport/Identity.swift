@@ -12,7 +12,8 @@ enum Identity {
             && !flags.contains("amx_bf16")
     }()
 
-    /// Whether every output of a golden that DiffSynth made has to be identical but for ``isException(_:_:)``.
+    /// Whether every output of a golden that DiffSynth made has to be identical but for
+    /// ``isException(_:_:)``.
     static func isPromised(for golden: Golden) -> Bool {
         if ["image", "noise", "rope", "scheduler"].contains(golden.stage) { return true }
         return isTheReferencesProcessor && Reference.isOwn && Runtime.threads == 1

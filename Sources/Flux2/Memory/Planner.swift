@@ -50,7 +50,8 @@ struct Planner {
     struct Outcome {
         var plan: MemoryPlan
         var placements: [Component: WeightPlacement]
-        /// Whether the conditional and unconditional passes go through each group of weights before the next one.
+        /// Whether the conditional and unconditional passes go through each group of weights before the
+        /// next one.
         var evaluatesInLockstep = false
 
         /// Whether weights of the transformer come while they are used.

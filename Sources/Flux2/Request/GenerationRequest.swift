@@ -23,8 +23,8 @@ public struct GenerationRequest: Hashable, Sendable {
     public var randomDevice = Device.cpu
     /// Noise levels on the way to the image, 1 to 10000.
     public var steps = 30
-    /// First Block Cache: steps in which little changes reuse the residual of all transformer blocks but the first
-    /// in an earlier step; nil computes all steps.
+    /// First Block Cache: steps in which little changes reuse the residual of all transformer blocks but
+    /// the first in an earlier step; nil computes all steps.
     ///
     /// The threshold is the error that skipped steps may add up to until the next complete one: how much
     /// what the first block changes differs from what it changed in the last complete step, as a share.

@@ -37,11 +37,11 @@ package struct DenoiseStage {
     var parity = Parity.diffsynth
     /// Called before each evaluation, with the branch that comes.
     var beforeBranch: (GuidanceBranch) throws -> Void = { _ in }
-    /// Whether the conditional and unconditional passes go through each group of weights before the next one, which
-    /// changes no value.
+    /// Whether the conditional and unconditional passes go through each group of weights before the next
+    /// one, which changes no value.
     var evaluatesInLockstep = false
-    /// Whether the conditional and unconditional passes have the same weights, so that what does not depend on the text is
-    /// computed once for both, which changes no value.
+    /// Whether the conditional and unconditional passes have the same weights, so that what does not depend
+    /// on the text is computed once for both, which changes no value.
     var branchesShareWeights = true
     /// The threshold of a ``FirstBlockCache``; nil computes all steps.
     var stepCache: Double?

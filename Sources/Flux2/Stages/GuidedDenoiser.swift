@@ -4,8 +4,8 @@ internal import Torch
 /// The velocity of latents at the noise levels of a run, with classifier-free guidance: the conditional and
 /// unconditional passes weighed against each other.
 ///
-/// Holds what is the same in all of a run's evaluations: the embedded text, and what a ``FirstBlockCache`` keeps.
-/// The rest changes with the noise level, since modulations shift and scale each stream before it is
+/// Holds what is the same in all of a run's evaluations: the embedded text, and what a ``FirstBlockCache``
+/// keeps. The rest changes with the noise level, since modulations shift and scale each stream before it is
 /// projected.
 struct GuidedDenoiser {
     private let stage: DenoiseStage

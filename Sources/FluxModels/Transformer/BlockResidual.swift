@@ -1,6 +1,7 @@
 public import Torch
 
-/// The residual of all blocks but the first, for later evaluations that skip these blocks (First Block Cache).
+/// The residual of all blocks but the first, for later evaluations that skip these blocks (First Block
+/// Cache).
 ///
 /// Only the latents' tokens are kept: velocities are made of them alone.
 ///

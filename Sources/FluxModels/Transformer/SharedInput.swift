@@ -7,8 +7,9 @@ typealias DoubleModulations = (image: [Modulation], text: [Modulation])
 ///
 /// Keys and values of the text are no part of it, not even in the first block: its stream is shifted and
 /// scaled by the noise level before it is projected. Those of the image are the same in the first block,
-/// and are shared where inputs go ``FluxTransformer/evaluateInLockstep(_:prepare:observe:)``; elsewhere they would
-/// take three times the image's tokens for as long as an evaluation lasts, to spare half a percent of it.
+/// and are shared by ``FluxTransformer/evaluateInLockstep(_:prepare:observe:)``; elsewhere
+/// they would take three times the image's tokens for as long as an evaluation lasts, to spare half a
+/// percent of it.
 public struct SharedInput {
     /// Noise level and guidance as a vector, [B, D].
     let embedding: Tensor

@@ -2,8 +2,8 @@ public import Torch
 
 /// Loads the weights of a model while it computes, a few groups ahead of their use.
 ///
-/// Groups are used in their order, forward pass after forward pass, which may end early; a group that is asked for
-/// out of order is loaded all the same, and what follows it after that.
+/// Groups are used in their order, forward pass after forward pass, which may end early; a group that is
+/// asked for out of order is loaded all the same, and what follows it after that.
 public final class WeightStream: WeightProvider {
     /// In the order of their use.
     public let groups: [WeightGroup]
@@ -84,8 +84,8 @@ public final class WeightStream: WeightProvider {
         queue.expect(passes: passes, gate: gate)
     }
 
-    /// Ends a forward pass behind its first groups, as ``expect(passes:endingEarlyAfter:)`` has announced; what
-    /// begins the next is loaded.
+    /// Ends a forward pass behind its first groups, as ``expect(passes:endingEarlyAfter:)`` has announced;
+    /// what begins the next is loaded.
     public func endEarly() { queue.endAtGate() }
 
     /// The values of a parameter, good until one of another group is asked for.

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A page that shows a training while it runs and afterwards: one HTML file that needs no other.
 ///
-/// It draws the values that ``LogName`` lists, and shows images of up to 24 steps. The file is
-/// written anew now and then, at once or not at all. A run that is continued hands what an earlier
-/// one left, such as ``JSONLinesLog/entries(of:)``, to ``init(path:title:facts:totalSteps:history:images:interval:)``.
+/// It draws the values that ``LogName`` lists, and shows images of up to 24 steps. The file is written anew
+/// now and then, at once or not at all. A run that is continued hands what an earlier one left, such as
+/// ``JSONLinesLog/entries(of:)``, to ``init(path:title:facts:totalSteps:history:images:interval:)``.
 public final class TrainingReport: TrainingLog {
     /// The file.
     public let path: String
