@@ -1,6 +1,6 @@
 public import Torch
 
-/// Which weights a model uses one right after the other, so that they can be brought together.
+/// Which weights a model uses one right after the other, so that they can be loaded together.
 ///
 /// Groups follow each other in the order in which models declare their weights, and none is used
 /// again before all others were, or an evaluation was over early.

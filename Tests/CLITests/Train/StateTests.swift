@@ -161,7 +161,7 @@ extension CommandLineTests {
             try FileManager.default.moveItem(
                 atPath: moved + "/1.png", toPath: moved + "/one.png")
             let rows =
-                "image,prompt\n0.png,picture 0\n\(moved)/one.png,image 1\n2.png,image 2\n"
+                "image,prompt\n0.png,picture 0\n\(moved)/one.png,picture 1\n2.png,picture 2\n"
             try rows.write(toFile: moved + "/rows.csv", atomically: true, encoding: .utf8)
             _ = try resumed([
                 "--dataset_base_path", moved + "/", "--dataset_metadata_path", moved + "/rows.csv",

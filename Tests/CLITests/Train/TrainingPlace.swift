@@ -22,7 +22,7 @@ final class TrainingPlace {
         var rows = "image,prompt\n"
         for number in 0..<count {
             try image(number).write(to: "\(folder)/\(number).png")
-            rows += "\(number).png,image \(number)\n"
+            rows += "\(number).png,picture \(number)\n"
         }
         try rows.write(toFile: folder + "/metadata.csv", atomically: true, encoding: .utf8)
     }
