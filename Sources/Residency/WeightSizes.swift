@@ -1,4 +1,4 @@
-package import Torch
+internal import Torch
 
 /// What the weights of a model take, told from a file's header.
 public struct WeightSizes {

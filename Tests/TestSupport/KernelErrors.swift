@@ -1,4 +1,4 @@
-public import FluxModels
+import FluxModels
 public import Torch
 
 /// Gives parameters random numbers that keep activations alive: matrices by the root of what goes in,

@@ -1,5 +1,5 @@
 internal import Files
-package import FluxModels
+internal import FluxModels
 internal import Foundation
 internal import LoRA
 internal import ModelHub

@@ -1,4 +1,4 @@
-package import Flux2
+internal import Flux2
 public import FluxModels
 
 /// A component, or a part of one, under DiffSynth-Studio's names: `dit`, `dit.proj_out`, ….

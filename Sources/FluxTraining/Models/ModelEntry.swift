@@ -1,5 +1,5 @@
 public import Flux2
-package import FluxModels
+internal import FluxModels
 internal import Foundation
 internal import JSONReading
 public import ModelHub
