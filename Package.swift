@@ -66,65 +66,63 @@ let package = Package(
 
         // Formats, without the engine
         .target(name: "CFiles"),
-        .target(name: "Files", dependencies: ["CFiles"], swiftSettings: strict),
-        .target(name: "JSONReading", swiftSettings: strict),
+        .target(name: "FileSupport", dependencies: ["CFiles"], swiftSettings: strict),
         .target(name: "Domains", swiftSettings: strict),
         .target(
-            name: "Safetensors", dependencies: ["CFiles", "Files", "JSONReading"],
-            swiftSettings: strict),
-        .target(name: "GGUF", dependencies: ["Files"], swiftSettings: strict),
+            name: "Checkpoints", dependencies: ["CFiles", "FileSupport"], swiftSettings: strict),
         .target(
-            name: "Tokenization", dependencies: ["Files", "JSONReading"], swiftSettings: strict),
+            name: "Tokenization", dependencies: ["FileSupport"], swiftSettings: strict),
         .target(
             name: "CImageCodecs",
             linkerSettings: [
                 .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("webp"),
             ]),
-        .target(name: "Imaging", dependencies: ["CImageCodecs", "Files"], swiftSettings: strict),
+        .target(
+            name: "Imaging", dependencies: ["CImageCodecs", "FileSupport"], swiftSettings: strict),
         .target(name: "CStart"),
         .target(name: "CYAML", linkerSettings: [.linkedLibrary("yaml")]),
         .target(
             name: "CHub", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("crypto")]),
         .target(
-            name: "ModelHub", dependencies: ["CHub", "Domains", "Files", "JSONReading"],
+            name: "ModelHub", dependencies: ["CHub", "Domains", "FileSupport"],
             swiftSettings: strict),
 
+        .target(
+            name: "TrainingLogs", dependencies: ["FileSupport", "Imaging"], swiftSettings: strict),
         .target(name: "FluxEvaluation", dependencies: ["Imaging"], swiftSettings: strict),
 
         // FLUX.2
         .target(
-            name: "Residency",
-            dependencies: ["Files", "GGUF", "JSONReading", "Safetensors", "Torch"],
+            name: "Offloading",
+            dependencies: ["Checkpoints", "FileSupport", "Torch"],
             swiftSettings: strict),
         .target(name: "FluxModels", dependencies: ["Domains", "Torch"], swiftSettings: strict),
         .target(
             name: "LoRA",
             dependencies: [
-                "Domains", "Files", "FluxModels", "JSONReading", "Residency", "Safetensors",
-                "Torch",
+                "Checkpoints", "Domains", "FileSupport", "FluxModels", "Offloading", "Torch",
             ],
             swiftSettings: strict),
         .target(
             name: "Flux2",
             dependencies: [
-                "Domains", "Files", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
-                "Residency", "Safetensors", "Tokenization", "Torch",
+                "Checkpoints", "Domains", "FileSupport", "FluxModels", "Imaging", "LoRA",
+                "ModelHub", "Offloading", "Tokenization", "Torch",
             ],
             swiftSettings: strict),
         .target(
             name: "FluxTraining",
             dependencies: [
-                "Domains", "Files", "Flux2", "FluxModels", "Imaging", "JSONReading", "LoRA",
-                "ModelHub",
-                "Residency", "Safetensors", "Tokenization", "Torch",
+                "Checkpoints", "Domains", "FileSupport", "Flux2", "FluxModels", "Imaging", "LoRA",
+                "ModelHub", "Offloading", "Tokenization", "Torch", "TrainingLogs",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "FluxCLI",
             dependencies: [
-                "CFiles", "CStart", "CYAML", "Domains", "Files", "Flux2", "FluxEvaluation",
-                "FluxModels", "FluxTraining", "Imaging", "JSONReading", "LoRA", "ModelHub",
-                "Safetensors", "Torch",
+                "CFiles", "CStart", "CYAML", "Checkpoints", "Domains", "FileSupport", "Flux2",
+                "FluxEvaluation", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub",
+                "Torch", "TrainingLogs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -133,69 +131,71 @@ let package = Package(
         .executableTarget(
             name: "emoji-recipe",
             dependencies: [
-                "Files", "FluxEvaluation", "Imaging", "Tokenization",
+                "FileSupport", "FluxEvaluation", "Imaging", "Tokenization",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Recipes/emoji/Sources", swiftSettings: strict),
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["FluxModels", "Residency", "Safetensors", "Torch"],
+            name: "TestSupport",
+            dependencies: ["Checkpoints", "FluxModels", "Offloading", "Torch"],
             path: "Tests/TestSupport", exclude: ["hub_server.py"], swiftSettings: tests),
         .testTarget(
-            name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
+            name: "FileSupportTests", dependencies: ["FileSupport", "TestSupport"],
+            swiftSettings: tests),
         .testTarget(name: "DomainsTests", dependencies: ["Domains"], swiftSettings: tests),
         .testTarget(
-            name: "SafetensorsTests",
-            dependencies: ["Files", "Residency", "Safetensors", "TestSupport"],
-            swiftSettings: tests),
-        .testTarget(
-            name: "GGUFTests",
+            name: "CheckpointsTests",
             dependencies: [
-                "Files", "FluxModels", "GGUF", "Residency", "Safetensors", "TestSupport", "Torch",
+                "Checkpoints", "FileSupport", "FluxModels", "Offloading", "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
             name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"],
             swiftSettings: tests),
         .testTarget(
-            name: "ImagingTests", dependencies: ["Files", "Imaging", "Safetensors", "TestSupport"],
+            name: "ImagingTests",
+            dependencies: ["Checkpoints", "FileSupport", "Imaging", "TestSupport"],
             exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: tests),
         .testTarget(
             name: "FluxEvaluationTests", dependencies: ["FluxEvaluation", "Imaging"],
             swiftSettings: tests),
         .testTarget(
-            name: "ModelHubTests", dependencies: ["Files", "ModelHub", "TestSupport"],
+            name: "ModelHubTests", dependencies: ["FileSupport", "ModelHub", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
             name: "TorchTests", dependencies: ["TestSupport", "Torch"], swiftSettings: tests),
         .testTarget(
             name: "GoldenTests",
             dependencies: [
-                "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub", "Residency",
-                "Safetensors", "TestSupport", "Torch",
+                "Checkpoints", "Flux2", "FluxModels", "FluxTraining", "Imaging", "LoRA", "ModelHub",
+                "Offloading", "TestSupport", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
             name: "Flux2Tests",
             dependencies: [
-                "Domains", "Files", "Flux2", "FluxModels", "GGUF", "Imaging", "LoRA", "ModelHub",
-                "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
+                "Checkpoints", "Domains", "FileSupport", "Flux2", "FluxModels", "Imaging", "LoRA",
+                "ModelHub", "Offloading", "TestSupport", "Tokenization", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
             name: "FluxTrainingTests",
             dependencies: [
-                "Files", "Flux2", "FluxModels", "FluxTraining", "Imaging", "JSONReading", "LoRA",
-                "ModelHub", "Residency", "Safetensors", "TestSupport", "Tokenization", "Torch",
+                "Checkpoints", "FileSupport", "Flux2", "FluxModels", "FluxTraining", "Imaging",
+                "LoRA", "ModelHub", "Offloading", "TestSupport", "Tokenization", "Torch",
             ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "TrainingLogsTests",
+            dependencies: ["FileSupport", "Imaging", "TestSupport", "TrainingLogs"],
             swiftSettings: tests),
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Files", "Flux2", "FluxCLI", "FluxModels", "FluxTraining", "GGUF", "Imaging",
-                "JSONReading", "LoRA", "ModelHub", "Residency", "Safetensors", "TestSupport",
-                "Tokenization", "Torch",
+                "Checkpoints", "FileSupport", "Flux2", "FluxCLI", "FluxModels", "FluxTraining",
+                "Imaging", "LoRA", "ModelHub", "Offloading", "TestSupport", "Tokenization", "Torch",
             ],
             swiftSettings: tests),
         .testTarget(
@@ -207,8 +207,8 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "CStart", "Domains", "Flux2", "FluxCLI", "Imaging", "LoRA", "ModelHub",
-                "Residency", "Safetensors", "TestSupport", "Torch",
+                "CStart", "Checkpoints", "Domains", "Flux2", "FluxCLI", "Imaging", "LoRA",
+                "ModelHub", "Offloading", "TestSupport", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: tests),

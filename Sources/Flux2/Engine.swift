@@ -1,5 +1,5 @@
 internal import Domains
-internal import Files
+internal import FileSupport
 internal import FluxModels
 internal import Imaging
 public import Torch

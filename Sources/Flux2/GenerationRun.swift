@@ -1,6 +1,6 @@
 internal import FluxModels
 internal import Imaging
-internal import Residency
+internal import Offloading
 internal import Torch
 
 /// One passage through the stages: encode, prepare, denoise, decode.

@@ -1,6 +1,6 @@
 internal import Domains
 package import FluxModels
-internal import Residency
+internal import Offloading
 package import Tokenization
 internal import Torch
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import CFiles
-import Files
+import FileSupport
 
 /// The entry: mends spellings, brings in what files say, then hands over to the parser.
 @main

@@ -1,4 +1,4 @@
-import Files
+import FileSupport
 import Flux2
 import Foundation
 import Torch

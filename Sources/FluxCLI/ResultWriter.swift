@@ -1,8 +1,8 @@
-import Files
+import FileSupport
 import Flux2
 import Foundation
 import Imaging
-import Safetensors
+import Checkpoints
 import Torch
 
 /// Writes what a generation has made and tells about it.

@@ -1,4 +1,4 @@
-import Files
+import FileSupport
 
 extension Image {
     /// Writes the image in the format of the path's extension: png, jpg, jpeg or webp.

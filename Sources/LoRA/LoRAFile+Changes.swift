@@ -1,6 +1,6 @@
 internal import FluxModels
-internal import Safetensors
-internal import Residency
+internal import Checkpoints
+internal import Offloading
 public import Torch
 
 /// The changes of a LoRA file for the parameters of one model.

@@ -1,5 +1,5 @@
 public import FluxModels
-internal import Safetensors
+internal import Checkpoints
 internal import Torch
 
 /// Which model a file is for, as far as the file itself tells.

@@ -1,7 +1,7 @@
 internal import FluxModels
 internal import Foundation
-internal import Safetensors
-internal import Residency
+internal import Checkpoints
+internal import Offloading
 internal import Torch
 
 /// A file of weight changes, taken apart into modules.

@@ -1,8 +1,7 @@
 internal import Domains
-internal import Files
+internal import FileSupport
 internal import Foundation
-internal import JSONReading
-internal import Safetensors
+internal import Checkpoints
 
 /// Alpha over rank as PEFT notes it: in the file's metadata, or in `adapter_config.json` beside it.
 struct LoRAScales {

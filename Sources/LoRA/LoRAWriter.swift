@@ -1,7 +1,7 @@
 internal import Foundation
-internal import Files
-internal import Residency
-internal import Safetensors
+internal import FileSupport
+internal import Offloading
+internal import Checkpoints
 public import Torch
 
 /// Writes low-rank changes in the naming of any program.

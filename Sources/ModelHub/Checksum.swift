@@ -1,5 +1,5 @@
 internal import CHub
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// The sum that a file's bytes must have.

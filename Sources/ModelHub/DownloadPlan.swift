@@ -1,4 +1,4 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// Files of one repository that are to be at one place.

@@ -1,6 +1,5 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
-internal import JSONReading
 
 /// What is read of `tokenizer.json`, or of the three files that older models have in its place.
 struct TokenizerFile {

@@ -1,6 +1,5 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
-internal import JSONReading
 
 /// On which side short prompts are filled up.
 public enum PaddingSide: String, Hashable, Sendable, CaseIterable {

@@ -1,4 +1,4 @@
-internal import JSONReading
+internal import FileSupport
 
 /// The tokens of a byte-level model: bytes to id and back.
 struct Vocabulary: Sendable {

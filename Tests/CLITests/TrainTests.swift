@@ -1,6 +1,6 @@
 import Foundation
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

@@ -1,8 +1,8 @@
 import FluxModels
 import Foundation
 import LoRA
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

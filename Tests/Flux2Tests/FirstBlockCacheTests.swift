@@ -2,7 +2,7 @@
 import Foundation
 import FluxModels
 import Imaging
-@testable import Residency
+@testable import Offloading
 import TestSupport
 import Testing
 import Torch

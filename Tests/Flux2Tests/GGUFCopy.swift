@@ -1,7 +1,6 @@
 import Foundation
-@testable import GGUF
-import Residency
-import Safetensors
+@testable import Checkpoints
+import Offloading
 import TestSupport
 import Torch
 

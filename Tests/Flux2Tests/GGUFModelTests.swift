@@ -1,10 +1,10 @@
 @testable import Flux2
 import Foundation
-import GGUF
+import Checkpoints
 import Imaging
 import LoRA
 import ModelHub
-@testable import Residency
+@testable import Offloading
 import TestSupport
 import Testing
 import Torch

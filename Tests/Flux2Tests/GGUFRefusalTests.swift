@@ -1,9 +1,9 @@
 @testable import Flux2
-import Files
+import FileSupport
 @testable import FluxModels
 import Foundation
-import GGUF
-import Residency
+import Checkpoints
+import Offloading
 import TestSupport
 import Testing
 import Torch

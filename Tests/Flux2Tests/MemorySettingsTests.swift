@@ -2,7 +2,7 @@
 import FluxModels
 import Foundation
 import Imaging
-@testable import Residency
+@testable import Offloading
 import TestSupport
 import Testing
 @testable import Torch

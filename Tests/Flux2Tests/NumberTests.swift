@@ -2,7 +2,7 @@ import Domains
 import FluxModels
 import Foundation
 import LoRA
-import Residency
+import Offloading
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 @testable import Flux2
 import Foundation
-import Residency
+import Offloading
 import TestSupport
 import Testing
 

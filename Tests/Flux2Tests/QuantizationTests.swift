@@ -1,9 +1,9 @@
 @testable import Flux2
-import Files
+import FileSupport
 @testable import FluxModels
 import Foundation
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

@@ -1,8 +1,8 @@
 @testable import Flux2
 @testable import FluxModels
 import Foundation
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

@@ -1,7 +1,7 @@
 @testable import Flux2
 import Foundation
 import Imaging
-@testable import Residency
+@testable import Offloading
 import TestSupport
 import Testing
 import Torch

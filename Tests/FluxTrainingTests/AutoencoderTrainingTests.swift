@@ -3,8 +3,8 @@ import Flux2
 import FluxModels
 import Foundation
 import Imaging
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

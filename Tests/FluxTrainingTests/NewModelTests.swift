@@ -2,7 +2,7 @@ import Flux2
 import FluxModels
 import FluxTraining
 import Foundation
-import Safetensors
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

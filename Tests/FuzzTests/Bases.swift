@@ -1,9 +1,9 @@
-import Files
+import FileSupport
 @testable import FluxTraining
 import Foundation
 import Imaging
 import ModelHub
-import Safetensors
+import Checkpoints
 import TestSupport
 import Torch
 

@@ -1,16 +1,14 @@
 @testable import Flux2
 @testable import FluxCLI
-import Files
+import FileSupport
 @testable import FluxModels
 @testable import FluxTraining
 import Foundation
-import GGUF
+import Checkpoints
 import Imaging
-import JSONReading
 @testable import LoRA
 @testable import ModelHub
-import Residency
-import Safetensors
+import Offloading
 import TestSupport
 import Tokenization
 import Torch

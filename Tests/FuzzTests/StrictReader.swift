@@ -1,4 +1,4 @@
-import Files
+import FileSupport
 import Foundation
 
 /// What the format's own library asks of a safetensors file, said once more and otherwise: what this

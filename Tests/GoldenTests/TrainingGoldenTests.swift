@@ -4,7 +4,7 @@ import FluxModels
 import Foundation
 import Imaging
 import LoRA
-import Residency
+import Offloading
 import TestSupport
 import Testing
 import Torch

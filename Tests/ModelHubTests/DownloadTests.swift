@@ -1,4 +1,4 @@
-import Files
+import FileSupport
 import Foundation
 @testable import ModelHub
 import Synchronization

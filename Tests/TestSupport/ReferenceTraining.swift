@@ -1,5 +1,5 @@
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import Testing
 
 /// What the training cases of a set of references were made with, which differs from set to set.

@@ -1,7 +1,7 @@
 import FluxModels
 import Foundation
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import Testing
 import Torch
 

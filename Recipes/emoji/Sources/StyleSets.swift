@@ -1,4 +1,4 @@
-import Files
+import FileSupport
 import FluxEvaluation
 import Imaging
 

@@ -1,4 +1,4 @@
-import Files
+import FileSupport
 import Foundation
 import Tokenization
 

@@ -1,8 +1,8 @@
 internal import FluxModels
 internal import Foundation
 internal import LoRA
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// A component of the model that is assembled: its files, and what takes the place of their weights.

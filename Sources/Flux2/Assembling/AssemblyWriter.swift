@@ -1,8 +1,8 @@
-internal import Files
+internal import FileSupport
 internal import FluxModels
 internal import Foundation
 internal import ModelHub
-internal import Safetensors
+internal import Checkpoints
 
 /// Fills a folder with the files of a model.
 final class AssemblyWriter {

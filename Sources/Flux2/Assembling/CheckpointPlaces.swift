@@ -1,7 +1,7 @@
 internal import FluxModels
 internal import LoRA
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// Where the weights of training checkpoints belong in a model.

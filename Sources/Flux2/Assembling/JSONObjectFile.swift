@@ -1,4 +1,4 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// Changes of single fields in files that hold one JSON object.

@@ -1,10 +1,10 @@
-internal import Files
+internal import FileSupport
 internal import FluxModels
 internal import Foundation
 internal import LoRA
 internal import ModelHub
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// A complete model's folder, made of a model and of what was trained on it.

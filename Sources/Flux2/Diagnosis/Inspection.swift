@@ -1,6 +1,6 @@
 internal import FluxModels
 internal import Foundation
-internal import Residency
+internal import Offloading
 
 /// What a checkpoint, or each part of a model's folder, holds.
 public struct Inspection: Hashable, Sendable, Codable {

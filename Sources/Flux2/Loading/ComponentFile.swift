@@ -1,9 +1,8 @@
 package import FluxModels
 internal import Foundation
-internal import GGUF
+internal import Checkpoints
 internal import ModelHub
-package import Residency
-internal import Safetensors
+package import Offloading
 internal import Torch
 
 /// The checkpoint of one component, looked at but not loaded.

@@ -1,5 +1,5 @@
 internal import Domains
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// Reads a JSON configuration and says in one line what is wrong with it.

@@ -1,10 +1,10 @@
 internal import Domains
 internal import FluxModels
-internal import Files
+internal import FileSupport
 internal import Foundation
 public import LoRA
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// A transformer that LoRAs are folded into for good, to be written as a checkpoint of its own.

@@ -1,6 +1,6 @@
 internal import FluxModels
 internal import Foundation
-internal import Safetensors
+internal import Checkpoints
 
 extension ShardIndex {
     /// The files that hold nothing an image is made with: of a text encoder, those of the layers

@@ -2,8 +2,8 @@ internal import Domains
 internal import FluxModels
 internal import Foundation
 internal import ModelHub
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 
 /// A folder in the hub's layout: `transformer/`, `text_encoder/`, `vae/`, `tokenizer/`, or single
 /// files at its top.

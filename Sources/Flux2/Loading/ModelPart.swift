@@ -1,4 +1,4 @@
-package import Residency
+package import Offloading
 package import Torch
 
 /// One component: its architecture, its weights, and whether they are loaded.

@@ -1,7 +1,7 @@
 package import FluxModels
 public import LoRA
 internal import ModelHub
-internal import Residency
+internal import Offloading
 public import Torch
 
 /// Two transformers of one architecture, weight by weight; for what lies between them.

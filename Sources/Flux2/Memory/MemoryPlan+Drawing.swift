@@ -1,3 +1,4 @@
+internal import FileSupport
 extension MemoryPlan.Share {
     fileprivate var color: String {
         switch self {

@@ -1,5 +1,5 @@
 internal import FluxModels
-internal import Residency
+internal import Offloading
 internal import Torch
 
 extension Pipeline {

@@ -1,5 +1,5 @@
 internal import FluxModels
-internal import Residency
+internal import Offloading
 internal import Torch
 
 /// How weights come from the disk: ahead of their stage, and past the system's cache.

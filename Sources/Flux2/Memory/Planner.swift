@@ -1,5 +1,5 @@
 internal import FluxModels
-internal import Residency
+internal import Offloading
 internal import Torch
 
 /// Finds places for all weights of a generation, from sizes alone.

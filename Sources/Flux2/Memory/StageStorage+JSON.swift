@@ -1,5 +1,5 @@
 internal import Domains
-internal import Files
+internal import FileSupport
 public import FluxModels
 internal import Foundation
 public import Torch

@@ -1,8 +1,8 @@
 internal import FluxModels
-internal import Files
+internal import FileSupport
 public import Foundation
 internal import ModelHub
-internal import Safetensors
+internal import Checkpoints
 internal import Torch
 
 /// A folder with weights in 8 bits, so that they are converted once for a machine and mapped from

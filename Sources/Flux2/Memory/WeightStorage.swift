@@ -1,4 +1,4 @@
-package import Residency
+package import Offloading
 public import Torch
 
 /// How the weights of a component are kept in memory.

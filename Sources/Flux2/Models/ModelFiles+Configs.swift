@@ -1,7 +1,7 @@
 internal import FluxModels
 internal import Foundation
 package import ModelHub
-internal import Residency
+internal import Offloading
 
 extension ModelFiles {
     /// Finds or fetches the components of a model, and tells from their files which is which.

@@ -1,7 +1,7 @@
 internal import FluxModels
 internal import Foundation
 public import ModelHub
-internal import Safetensors
+internal import Checkpoints
 
 /// Fetches what is needed of repositories, and no shard that is not.
 public struct RepositoryFetch: Sendable {

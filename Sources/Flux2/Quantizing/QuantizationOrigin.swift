@@ -1,6 +1,6 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
-internal import Residency
+internal import Offloading
 
 /// The files that a checkpoint was made of, as they were then.
 struct QuantizationOrigin: Hashable, Codable {

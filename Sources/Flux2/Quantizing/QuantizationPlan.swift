@@ -1,4 +1,4 @@
-internal import Safetensors
+internal import Checkpoints
 internal import Torch
 
 /// What is written for each weight of a component, in order.

@@ -1,5 +1,5 @@
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// Packs one weight after the other when its place in the file is reached.

@@ -1,6 +1,6 @@
 public import FluxModels
 internal import Foundation
-internal import Residency
+internal import Offloading
 internal import Torch
 
 /// A component of a model whose weights are to be quantized into 8 bits: looked at, and mapped.

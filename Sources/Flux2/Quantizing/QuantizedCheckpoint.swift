@@ -1,7 +1,7 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// 8-bit checkpoints that are made of others.

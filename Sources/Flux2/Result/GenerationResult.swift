@@ -1,5 +1,5 @@
 public import Imaging
-internal import Safetensors
+internal import Checkpoints
 public import Torch
 
 /// A finished image with what is worth knowing about its making.

@@ -1,5 +1,5 @@
-internal import Residency
-public import Safetensors
+internal import Offloading
+public import Checkpoints
 internal import Torch
 
 /// The values of a tensor, free of the engine.

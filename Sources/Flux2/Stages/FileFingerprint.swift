@@ -1,7 +1,7 @@
-internal import Files
+internal import FileSupport
 package import FluxModels
 internal import ModelHub
-internal import Residency
+internal import Offloading
 
 /// Tells large files from each other without reading all of them.
 package enum FileFingerprint {

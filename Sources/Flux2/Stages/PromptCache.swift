@@ -1,8 +1,8 @@
-internal import Files
+internal import FileSupport
 public import Foundation
 internal import ModelHub
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// A folder with text features, so that a prompt that comes again needs no encoder.

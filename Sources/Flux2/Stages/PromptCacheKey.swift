@@ -1,8 +1,8 @@
-internal import Files
+internal import FileSupport
 internal import FluxModels
 internal import Foundation
 internal import ModelHub
-internal import Residency
+internal import Offloading
 internal import Torch
 
 /// What text features follow from, besides the tokens of the prompt.

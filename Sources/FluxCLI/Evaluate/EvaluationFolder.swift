@@ -1,5 +1,5 @@
 import ArgumentParser
-import Files
+import FileSupport
 import FluxTraining
 import Foundation
 import Imaging

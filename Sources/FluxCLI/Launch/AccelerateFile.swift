@@ -1,5 +1,5 @@
 import ArgumentParser
-import Files
+import FileSupport
 import Foundation
 
 /// What this program takes from a configuration of accelerate, and what it does not.

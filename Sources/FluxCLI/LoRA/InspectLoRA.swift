@@ -1,4 +1,4 @@
-import Files
+import FileSupport
 import ArgumentParser
 import Flux2
 import LoRA

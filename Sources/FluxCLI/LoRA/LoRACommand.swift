@@ -1,5 +1,5 @@
 public import ArgumentParser
-import Files
+import FileSupport
 import Flux2
 public import LoRA
 import FluxModels

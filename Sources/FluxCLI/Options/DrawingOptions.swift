@@ -1,5 +1,5 @@
 import ArgumentParser
-import Files
+import FileSupport
 
 /// A drawing of a result, which is a `.svg` file.
 struct DrawingOptions: ParsableArguments {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Flux2
 import Imaging
-import Safetensors
+import Checkpoints
 
 /// Images and tensors that a generation starts from or refers to.
 struct InputOptions: ParsableArguments {

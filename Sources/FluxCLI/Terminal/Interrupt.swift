@@ -1,6 +1,6 @@
 import ArgumentParser
 import Dispatch
-import Files
+import FileSupport
 import Foundation
 import Synchronization
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import CFiles
-import Files
+import FileSupport
 import Flux2
 import Foundation
 import ModelHub

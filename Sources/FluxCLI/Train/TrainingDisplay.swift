@@ -1,3 +1,4 @@
+internal import TrainingLogs
 import FluxTraining
 import Foundation
 import Synchronization

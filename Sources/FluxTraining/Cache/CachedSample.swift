@@ -2,8 +2,8 @@ internal import Domains
 internal import Flux2
 internal import FluxModels
 internal import Foundation
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 public import Torch
 
 /// The file of an encoded sample, as the first stage of split training writes it.

@@ -1,4 +1,4 @@
-internal import Files
+internal import FileSupport
 internal import Flux2
 internal import FluxModels
 internal import Foundation

@@ -1,7 +1,7 @@
-internal import Files
+internal import FileSupport
 public import LoRA
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 public import Torch
 
 /// Writes what was trained in the form of DiffSynth-Studio's checkpoints.

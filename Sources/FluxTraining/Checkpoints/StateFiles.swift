@@ -1,5 +1,5 @@
 internal import Domains
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// The states in a training's folder: the newest, and the one before it.

@@ -1,4 +1,5 @@
-internal import Files
+internal import TrainingLogs
+internal import FileSupport
 internal import Foundation
 internal import LoRA
 

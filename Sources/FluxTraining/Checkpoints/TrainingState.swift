@@ -1,8 +1,8 @@
 internal import Domains
-internal import Files
+internal import FileSupport
 internal import Foundation
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 internal import Torch
 
 /// How far a run has come.

@@ -1,4 +1,4 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
 internal import ModelHub
 

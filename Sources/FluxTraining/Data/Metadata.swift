@@ -1,6 +1,5 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
-internal import JSONReading
 
 /// The rows of a metadata file, or of a folder of images with captions beside them.
 public struct Metadata: Hashable, Sendable {

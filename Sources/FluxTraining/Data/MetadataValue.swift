@@ -1,4 +1,4 @@
-internal import JSONReading
+internal import FileSupport
 
 /// What stands in one column of one row of a metadata file.
 public enum MetadataValue: Hashable, Sendable {

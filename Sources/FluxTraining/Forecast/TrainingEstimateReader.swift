@@ -1,6 +1,6 @@
 internal import Flux2
 internal import FluxModels
-internal import Residency
+internal import Offloading
 internal import Torch
 
 /// Puts together what a forecast needs, from settings and the headers of models.

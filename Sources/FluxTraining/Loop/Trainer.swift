@@ -1,5 +1,5 @@
 internal import Domains
-internal import Files
+internal import FileSupport
 internal import Flux2
 internal import Foundation
 public import Torch

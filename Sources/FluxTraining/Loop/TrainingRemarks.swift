@@ -1,6 +1,6 @@
 internal import Flux2
 internal import FluxModels
-internal import Residency
+internal import Offloading
 internal import Torch
 
 /// What is asked for and changes nothing, and what is known to go wrong; told before the first step.

@@ -1,3 +1,4 @@
+internal import TrainingLogs
 internal import Flux2
 internal import Foundation
 internal import Torch

@@ -1,3 +1,4 @@
+internal import TrainingLogs
 internal import Flux2
 internal import FluxModels
 internal import Foundation
@@ -22,7 +23,7 @@ final class TrainingSession {
     /// What the samples are made of.
     let rows: [RowIdentity]
     let onEvent: @Sendable (TrainingEvent) -> Void
-    private(set) var logs: TrainingLogs?
+    private(set) var logs: RunLogs?
     var progress = TrainingProgress()
     /// What would be resumed from: the progress and the draws at the last update.
     var boundary: (progress: TrainingProgress, sampler: [String: [UInt8]])
@@ -110,7 +111,7 @@ final class TrainingSession {
     /// Opens the logs, once it is known from where the run goes on.
     func openLogs(continuingAfter step: Int) throws {
         guard group.isFirst else { return }
-        logs = try TrainingLogs(
+        logs = try RunLogs(
             settings.output, title: title, facts: facts, totalSteps: outline.steps,
             continuingAfter: step)
     }

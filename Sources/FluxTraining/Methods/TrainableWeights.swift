@@ -1,7 +1,7 @@
 internal import Domains
 internal import Flux2
-internal import Residency
-internal import Safetensors
+internal import Offloading
+internal import Checkpoints
 public import FluxModels
 public import LoRA
 public import Torch

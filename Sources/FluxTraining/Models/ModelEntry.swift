@@ -1,9 +1,9 @@
 public import Flux2
 internal import FluxModels
 internal import Foundation
-internal import JSONReading
+internal import FileSupport
 public import ModelHub
-internal import Residency
+internal import Offloading
 
 /// One model of `--model_paths` or `--model_id_with_origin_paths`, with what other options say about
 /// it by repeating it.

@@ -1,8 +1,8 @@
-internal import Files
+internal import FileSupport
 public import Flux2
 internal import FluxModels
 internal import Foundation
-internal import Safetensors
+internal import Checkpoints
 internal import Torch
 
 /// A model that begins with random weights: a folder of configurations, to which weights are added.

@@ -1,5 +1,5 @@
 internal import Flux2
-internal import JSONReading
+internal import FileSupport
 
 /// `--quant_options` as a JSON object: models as they are given, with a method or an object of
 /// settings each.

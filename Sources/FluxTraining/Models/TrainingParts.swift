@@ -1,7 +1,7 @@
 internal import Domains
 package import Flux2
 package import FluxModels
-package import Residency
+package import Offloading
 package import Tokenization
 package import Torch
 

@@ -1,4 +1,4 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// Reading of files as a whole.

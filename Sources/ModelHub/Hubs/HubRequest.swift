@@ -1,5 +1,5 @@
 internal import Foundation
-internal import JSONReading
+internal import FileSupport
 
 /// Asks a hub short questions.
 struct HubRequest {

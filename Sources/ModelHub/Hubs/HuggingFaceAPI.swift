@@ -1,4 +1,4 @@
-internal import JSONReading
+internal import FileSupport
 
 /// Hugging Face, and what speaks as it does.
 ///

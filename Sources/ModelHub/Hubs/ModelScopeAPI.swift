@@ -1,4 +1,4 @@
-internal import JSONReading
+internal import FileSupport
 
 /// ModelScope.
 ///

@@ -1,4 +1,4 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// Where the files of a repository are put.

@@ -1,4 +1,4 @@
-internal import Files
+internal import FileSupport
 internal import Foundation
 
 /// A note in a folder of which files are still to come, so that half of a model is not taken for

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import JSONReading
+internal import FileSupport
 
 /// Files below a folder.
 public enum LocalFiles {

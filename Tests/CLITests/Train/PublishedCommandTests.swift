@@ -1,7 +1,7 @@
 import Foundation
 import Imaging
-import Residency
-import Safetensors
+import Offloading
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

@@ -1,5 +1,5 @@
 import Foundation
-import Safetensors
+import Checkpoints
 import TestSupport
 import Testing
 import Torch

@@ -1,6 +1,6 @@
 import Foundation
 import Imaging
-import Safetensors
+import Checkpoints
 import TestSupport
 import Testing
 

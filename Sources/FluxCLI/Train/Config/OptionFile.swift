@@ -1,7 +1,6 @@
 import ArgumentParser
-import Files
+import FileSupport
 import Foundation
-import JSONReading
 
 /// What a file of options says about one of them.
 enum OptionValue: Hashable {
