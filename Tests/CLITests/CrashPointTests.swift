@@ -1,6 +1,6 @@
 #if os(Linux)
     import Foundation
-    import Safetensors
+    import Checkpoints
     import TestSupport
     import Testing
 
