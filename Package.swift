@@ -30,6 +30,11 @@ let linkWithLibtorch: [LinkerSetting] = [
     .linkedLibrary("c10"),
 ]
 
+// C++ sources include headers of all folders by name.
+let includeFolders: [CXXSetting] = [
+    "bridge", "memory", "kernels", "quantize", "gguf", "optim", "distributed", "stubs",
+].map { .headerSearchPath($0) }
+
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -56,7 +61,7 @@ let package = Package(
         .target(
             name: "CTorch",
             dependencies: isFetched ? ["CLibTorch"] : [],
-            cxxSettings: (isFetched ? [] : compileWithLibtorch) + [.headerSearchPath("stubs")],
+            cxxSettings: (isFetched ? [] : compileWithLibtorch) + includeFolders,
             linkerSettings: (isFetched ? [] : linkWithLibtorch) + [
                 .linkedLibrary("m", .when(platforms: [.linux])),
                 .linkedLibrary("dl", .when(platforms: [.linux])),
@@ -211,7 +216,7 @@ let package = Package(
                 "ModelHub", "Offloading", "TestSupport", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: tests),
+            exclude: ["Fixtures"], swiftSettings: tests),
     ],
     cxxLanguageStandard: .cxx20
 )

@@ -122,8 +122,8 @@ final class LoRAManager {
     }
 
     /// What lies beside the weights while they are used, without values.
-    func shapes(_ uses: [LoRAUse], mode: LoRAUse.Mode) throws -> AdapterShapes {
-        var shapes = AdapterShapes()
+    func shapes(_ uses: [LoRAUse], mode: LoRAUse.Mode) throws -> MetaAdapters {
+        var shapes = MetaAdapters()
         for branch in GuidanceBranch.allCases {
             let hot = uses.filter { $0.branch == branch || ($0.branch == nil && mode == .hot) }
             shapes.ofTransformer[branch] = try self.shapes(hot, of: .transformer)
@@ -136,10 +136,10 @@ final class LoRAManager {
 
     private func shapes(
         _ uses: [LoRAUse], of component: Component
-    ) throws -> AdapterShapes.Changes {
+    ) throws -> MetaAdapters.Changes {
         guard !uses.isEmpty else { return [:] }
         let all = parameters(of: component).map { ($0.key, adapters(of: $0, uses)) }
-        return try AdapterShapes.of(
+        return try MetaAdapters.of(
             Dictionary(uniqueKeysWithValues: all).filter { !$1.isEmpty }, dtype: dtype)
     }
 

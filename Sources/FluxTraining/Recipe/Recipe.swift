@@ -144,7 +144,7 @@ private struct RecipeRoom {
         demand.recomputes = fit.recomputes
         demand.masterWeights = .float32
         demand.trained = model.targets.shapes.flatMap { [[rank, $0[1]], [$0[0], rank]] }
-        demand.processBytes = EncodingFootprint.process
+        demand.processBytes = EncodingEstimate.process
         return TrainingMemoryEstimate(demand).peak
     }
 }

@@ -33,10 +33,10 @@ public struct MemoryEstimate: Hashable, Sendable {
 
     init(
         _ demand: MemoryEstimateInput, deviceKind: Device.Kind, allocator: HostAllocator,
-        adapters: AdapterShapes
+        adapters: MetaAdapters
     ) throws {
-        var walk = try StageWalk(demand, deviceKind, allocator, adapters)
-        stages = try walk.stages()
+        var run = try MetaRun(demand, deviceKind, allocator, adapters)
+        stages = try run.stages()
     }
 }
 

@@ -2,7 +2,7 @@ internal import FluxModels
 internal import Torch
 
 /// The networks of a model without values, for ``AllocationCounter``.
-struct ShapesOnly<Model> {
+struct MetaModel<Model> {
     let model: Model
     private let parameters: [Parameter]
 
@@ -23,7 +23,7 @@ struct ShapesOnly<Model> {
 }
 
 /// Changes of the weights of a generation, by component and name of the parameter.
-struct AdapterShapes {
+struct MetaAdapters {
     typealias Changes = [String: [Adapter]]
 
     /// Those of the text encoder and of the autoencoder.

@@ -34,7 +34,7 @@ struct TrainingEstimateReader {
         demand.processes = processes
         demand.frozen = frozen()
         try addEncoding(&demand)
-        demand.processBytes = parts.device.kind == .cpu ? EncodingFootprint.process : 0
+        demand.processBytes = parts.device.kind == .cpu ? EncodingEstimate.process : 0
         return demand
     }
 
@@ -80,7 +80,7 @@ struct TrainingEstimateReader {
 
     private func addEncoding(_ demand: inout TrainingEstimateInput) throws {
         guard encodes else { return }
-        let footprint = EncodingFootprint(
+        let footprint = EncodingEstimate(
             dtype: parts.dtype, threads: threads, kind: parts.device.kind)
         if let encoder = parts.textEncoder {
             demand.captionBytes = try footprint.text(

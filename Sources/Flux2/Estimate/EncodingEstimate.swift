@@ -2,7 +2,7 @@ package import FluxModels
 package import Torch
 
 /// What bringing one sample into the transformer's terms takes at its worst moment, in bytes.
-package struct EncodingFootprint {
+package struct EncodingEstimate {
     private let dtype: DType
     private let threads: Int
     private let kind: Device.Kind
@@ -16,7 +16,7 @@ package struct EncodingFootprint {
 
     /// A caption of so many tokens, padding included.
     package func text(_ configuration: TextEncoderConfiguration, length: Int) throws -> Int {
-        let encoder = try ShapesOnly(dtype) { TextEncoder($0, configuration) }.model
+        let encoder = try MetaModel(dtype) { TextEncoder($0, configuration) }.model
         return try peak {
             let features = try encoder(
                 ids: Array(repeating: 0, count: length),
@@ -33,7 +33,7 @@ package struct EncodingFootprint {
     ) throws -> Int {
         let method = Tiling.automatic.method(configuration, height, width, free: free)
         let stage = EncodeStage(
-            autoencoder: try ShapesOnly(dtype) { Autoencoder($0, configuration) }.model,
+            autoencoder: try MetaModel(dtype) { Autoencoder($0, configuration) }.model,
             dtype: dtype, device: .meta)
         return try peak {
             let pixels = try Tensor.empty([1, 3, height, width], dtype: dtype, device: .meta)

@@ -4,22 +4,22 @@ internal import Torch
 /// Runs the stages of a generation with tensors that have no values, and counts what they allocate.
 ///
 /// The code is that of ``GenerationRun``: the same stages and networks on the device that holds nothing.
-struct StageWalk {
+struct MetaRun {
     private let demand: MemoryEstimateInput
     private let kind: Device.Kind
     private let allocator: HostAllocator
-    private let adapters: AdapterShapes
+    private let adapters: MetaAdapters
     private let counter: AllocationCounter
-    private let encoder: ShapesOnly<TextEncoder>
-    private let transformer: ShapesOnly<FluxTransformer>
-    private let autoencoder: ShapesOnly<Autoencoder>
+    private let encoder: MetaModel<TextEncoder>
+    private let transformer: MetaModel<FluxTransformer>
+    private let autoencoder: MetaModel<Autoencoder>
     private var found: [StageMemory] = []
     /// What stages allocate above what was there before, at most.
     private(set) var peaks: [StageMemory.Stage: Int] = [:]
 
     init(
         _ demand: MemoryEstimateInput, _ kind: Device.Kind, _ allocator: HostAllocator,
-        _ adapters: AdapterShapes
+        _ adapters: MetaAdapters
     ) throws {
         self.demand = demand
         self.kind = kind
@@ -27,9 +27,9 @@ struct StageWalk {
         self.adapters = adapters
         counter = AllocationCounter(standingFor: kind, threads: demand.threads)
         let model = demand.model
-        encoder = try ShapesOnly(demand.dtype) { TextEncoder($0, model.textEncoder) }
-        transformer = try ShapesOnly(demand.dtype) { FluxTransformer($0, model.transformer) }
-        autoencoder = try ShapesOnly(demand.dtype) { Autoencoder($0, model.autoencoder) }
+        encoder = try MetaModel(demand.dtype) { TextEncoder($0, model.textEncoder) }
+        transformer = try MetaModel(demand.dtype) { FluxTransformer($0, model.transformer) }
+        autoencoder = try MetaModel(demand.dtype) { Autoencoder($0, model.autoencoder) }
         encoder.put(adapters.beside[.textEncoder] ?? [:])
         autoencoder.put(adapters.beside[.autoencoder] ?? [:])
     }
@@ -69,7 +69,7 @@ struct StageWalk {
     }
 
     private mutating func note<Result>(
-        _ stage: StageMemory.Stage, scratch: Int, _ body: (StageWalk) throws -> Result
+        _ stage: StageMemory.Stage, scratch: Int, _ body: (MetaRun) throws -> Result
     ) throws -> Result {
         counter.resetPeaks()
         let before = counter.usage.live
@@ -90,7 +90,7 @@ struct StageWalk {
 
 // MARK: Stages
 
-extension StageWalk {
+extension MetaRun {
     /// - Returns: the features of the prompt, and of the negative prompt where there is one.
     private mutating func encode() throws -> [Tensor] {
         let width = demand.model.textEncoder.featureWidth
@@ -98,8 +98,8 @@ extension StageWalk {
             let remembered = try empty([1, demand.textLength, width])
             return Array(repeating: remembered, count: demand.branches)
         }
-        let features = try note(.encode, scratch: demand.encoderScratch) { walk in
-            try (0..<walk.demand.encodedTexts).map { _ in try walk.encodedText() }
+        let features = try note(.encode, scratch: demand.encoderScratch) { run in
+            try (0..<run.demand.encodedTexts).map { _ in try run.encodedText() }
         }
         return (0..<demand.branches).map { features[min($0, features.count - 1)] }
     }
@@ -121,15 +121,15 @@ extension StageWalk {
         guard demand.hasInputImage || !demand.references.isEmpty else {
             return try PreparedLatents(noise: noise, sigma: 1, input: nil)
         }
-        return try note(.images, scratch: demand.autoencoderScratch) { walk in
-            let demand = walk.demand
-            let input = demand.hasInputImage ? try walk.encoded(demand.size, demand.method) : nil
+        return try note(.images, scratch: demand.autoencoderScratch) { run in
+            let demand = run.demand
+            let input = demand.hasInputImage ? try run.encoded(demand.size, demand.method) : nil
             var prepared = try PreparedLatents(noise: noise, sigma: 1, input: input)
             if demand.inpaints {
-                prepared.keep(try walk.empty([1, prepared.start.size(1), 1]))
+                prepared.keep(try run.empty([1, prepared.start.size(1), 1]))
             }
             prepared.references = try References(
-                zip(demand.references, demand.referenceMethods).map { try walk.encoded($0, $1) })
+                zip(demand.references, demand.referenceMethods).map { try run.encoded($0, $1) })
             return prepared
         }
     }
@@ -154,21 +154,21 @@ extension StageWalk {
     {
         let steps = min(demand.steps, demand.cachesSteps ? 3 : 2)
         let schedule = try Schedule(steps: steps, shift: 1)
-        return try note(.denoise, scratch: demand.transformerScratch) { walk in
-            var stage = DenoiseStage(transformer: walk.transformer.model, schedule: schedule)
-            stage.evaluatesInLockstep = walk.demand.evaluatesInLockstep
-            stage.branchesShareWeights = walk.demand.sharesImage
-            stage.stepCache = walk.demand.cachesSteps ? 0 : nil
+        return try note(.denoise, scratch: demand.transformerScratch) { run in
+            var stage = DenoiseStage(transformer: run.transformer.model, schedule: schedule)
+            stage.evaluatesInLockstep = run.demand.evaluatesInLockstep
+            stage.branchesShareWeights = run.demand.sharesImage
+            stage.stepCache = run.demand.cachesSteps ? 0 : nil
             stage.beforeBranch = {
-                walk.transformer.put(walk.adapters.ofTransformer[$0] ?? [:])
+                run.transformer.put(run.adapters.ofTransformer[$0] ?? [:])
             }
             let tokens = try stage(
-                prepared.start, given: walk.conditioning(features, prepared),
+                prepared.start, given: run.conditioning(features, prepared),
                 keeping: prepared.inpaintBlend,
                 onStep: { _ in }, onEvent: { _ in })
             _ = try tokens.isFinite()
             return try LatentTokens.unpack(
-                tokens, height: walk.demand.size.height / 16, width: walk.demand.size.width / 16)
+                tokens, height: run.demand.size.height / 16, width: run.demand.size.width / 16)
         }
     }
 
@@ -208,12 +208,12 @@ extension StageWalk {
     }
 
     private mutating func decode(_ latents: Tensor) throws {
-        try note(.decode, scratch: demand.autoencoderScratch) { walk in
-            let stage = DecodeStage(autoencoder: walk.autoencoder.model)
-            let pixels = try stage.pixels(of: latents, by: walk.demand.method)
+        try note(.decode, scratch: demand.autoencoderScratch) { run in
+            let stage = DecodeStage(autoencoder: run.autoencoder.model)
+            let pixels = try stage.pixels(of: latents, by: run.demand.method)
             _ = try pixels.isFinite()
             let image = try pixels.levels(.truncate).to(dtype: .uint8).contiguous()
-            _ = try walk.bytes(image.byteCount)
+            _ = try run.bytes(image.byteCount)
         }
     }
 }
