@@ -20,6 +20,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODULES = sorted({os.path.relpath(path, os.path.join(ROOT, "Sources")).split(os.sep)[0]
                   for path in glob.glob(os.path.join(ROOT, "Sources", "*", "**", "*.swift"),
                                         recursive=True)} - {"FluxCLI"})
+# Enumerations of names of options and fields, which their own comments explain.
+NAMES = {"NumericSetting", "NumericField"}
 DUMP = ["swift", "package", "--package-path", ROOT, "-c", "release", "dump-symbol-graph",
         "--minimum-access-level", "public", "--skip-synthesized-members"]
 
@@ -59,7 +61,8 @@ def lacking(graph):
     # A relationship has an origin where the symbol fulfils a requirement of a protocol.
     inherited = {link["source"] for link in graph["relationships"] if "sourceOrigin" in link}
     for symbol in graph["symbols"]:
-        if "location" in symbol and symbol["identifier"]["precise"] not in inherited:
+        is_name = (symbol["kind"]["identifier"] == "swift.enum.case" and symbol["pathComponents"][0] in NAMES)
+        if "location" in symbol and not is_name and symbol["identifier"]["precise"] not in inherited:
             lines = symbol.get("docComment", {}).get("lines", [])
             if not any(line["text"].strip() for line in lines):
                 yield ".".join(symbol["pathComponents"])

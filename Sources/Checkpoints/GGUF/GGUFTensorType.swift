@@ -2,16 +2,21 @@
 ///
 /// Rows of a tensor are whole blocks; a plain number is a block of one.
 public enum GGUFTensorType: UInt32, Hashable, Sendable, CaseIterable {
-    /// Plain floating-point values.
+    /// Plain float32.
     case F32 = 0
+    /// Plain float16.
     case F16 = 1
+    /// Plain bfloat16.
     case BF16 = 30
-    /// Blocks of 32 integers of 4 or 8 bits with one scale.
+    /// Blocks of 32 integers of 4 bits with one scale.
     case Q4_0 = 2
+    /// Blocks of 32 integers of 8 bits with one scale.
     case Q8_0 = 8
-    /// Blocks of 256 integers of 4, 5 or 6 bits with scales for parts of them.
+    /// Blocks of 256 integers of 4 bits with scales and minima for each 32 of them.
     case Q4_K = 12
+    /// Blocks of 256 integers of 5 bits with scales and minima for each 32 of them.
     case Q5_K = 13
+    /// Blocks of 256 integers of 6 bits with scales for each 16 of them.
     case Q6_K = 14
 
     /// The values of a block.

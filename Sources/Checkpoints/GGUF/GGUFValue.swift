@@ -1,16 +1,24 @@
 /// The types that metadata can have, by the number that files have for them.
 public enum GGUFValueType: UInt32, Hashable, Sendable {
-    /// Integers of 8 to 64 bits, from 0 or in two's complement.
+    /// An unsigned integer of 8 bits.
     case uint8 = 0
+    /// A signed integer of 8 bits.
     case int8 = 1
+    /// An unsigned integer of 16 bits.
     case uint16 = 2
+    /// A signed integer of 16 bits.
     case int16 = 3
+    /// An unsigned integer of 32 bits.
     case uint32 = 4
+    /// A signed integer of 32 bits.
     case int32 = 5
+    /// An unsigned integer of 64 bits.
     case uint64 = 10
+    /// A signed integer of 64 bits.
     case int64 = 11
-    /// IEEE's floating-point values.
+    /// An IEEE value of 32 bits.
     case float32 = 6
+    /// An IEEE value of 64 bits.
     case float64 = 12
     /// A byte that is 0 or 1.
     case bool = 7

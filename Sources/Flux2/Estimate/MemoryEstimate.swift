@@ -60,10 +60,14 @@ public enum HostAllocator: Hashable, Sendable {
 public struct StageMemory: Hashable, Sendable, Codable {
     /// The parts of a generation that need private memory.
     public enum Stage: String, Hashable, Sendable, Codable, CaseIterable {
-        /// Prompts to features, images to latents, noise to latents, latents to pixels.
+        /// Prompts to prompt embeddings.
         case encode
+        /// Input and reference images to latents.
         case images = "pictures"
-        case denoise, decode
+        /// Noise to latents.
+        case denoise
+        /// Latents to pixels.
+        case decode
     }
 
     /// Which stage it is.
