@@ -42,7 +42,7 @@ public struct MemoryEstimate: Hashable, Sendable {
 
 /// What gives out memory for tensors on the processor.
 public enum HostAllocator: Hashable, Sendable {
-    /// The pool that ``HostMemory/installPool()`` installs, as the program does.
+    /// The pool that ``Torch/HostMemory/installPool()`` installs, as the program does.
     case pooled
     /// The C library's, which libtorch has by itself. What it holds scatters, the same request by
     /// up to 1.4: this is a guess on the side of too much.

@@ -28,7 +28,7 @@ extension Flux2ImagePipeline {
     ///   - negativeLoRA: LoRAs for the unconditional pass only.
     ///   - extraTextEmbedding: features that follow those of the prompt, [1, T, J].
     ///   - negativeExtraTextEmbedding: the same for the negative prompt.
-    ///   - inpaintMask: white is painted anew, black is kept; read it with ``ReadOptions/mask``.
+    ///   - inpaintMask: white is painted anew, black is kept; read it with ``Imaging/ReadOptions/mask``.
     ///   - inpaintBlurSize: softens the mask, with `inpaintBlurSigma`; tokens of 16 pixels.
     ///   - inpaintBlurSigma: of the blur, in tokens.
     ///   - tiled: whether images pass the autoencoder in tiles that fade into each other; without,

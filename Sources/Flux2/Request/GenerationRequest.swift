@@ -65,7 +65,7 @@ public struct GenerationRequest: Hashable, Sendable {
 
     /// White places of a mask are painted anew, black ones are kept.
     public struct Inpainting: Hashable, Sendable {
-        /// Of any size with the image's aspect ratio. Read from a file with ``ReadOptions/mask``,
+        /// Of any size with the image's aspect ratio. Read from a file with ``Imaging/ReadOptions/mask``,
         /// its transparent places are kept.
         public var mask: Image
         /// Softens the mask; in tokens of 16 pixels.

@@ -13,7 +13,7 @@ public final class Parameter {
 
     /// The name in the canonical layout.
     public let key: String
-    /// What values have to have; see ``load(_:scale:)``.
+    /// What values have to have; see ``load(_:)-(StoredWeight)``.
     public let shape: [Int]
     /// Where the values are now.
     public private(set) var storage = Storage.absent
