@@ -68,7 +68,9 @@ private struct Case: Sendable, CustomTestStringConvertible {
     static let all: [Case] = requests.flatMap { given in
         dtypes.flatMap { dtype in
             // No kernel of this package's own computes float32 here.
-            (dtype == .float32 ? [.reference] : [.reference, .avx512BFloat16]).map { kernels in
+            let sets: [KernelSet] =
+                dtype == .float32 ? [.reference] : [.reference, .avx512BFloat16]
+            return sets.map { kernels in
                 var one = given
                 (one.dtype, one.kernels) = (dtype, kernels)
                 if given.name == "bundled model" { one.model = "emoji" }
